@@ -1,0 +1,18 @@
+"""Canonical correlation analysis between music audio and lyrics, as scikit-learn estimators.
+
+Public names are imported on first use, so that ``import skdcca`` stays light.
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0.dev0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["datasets", "metrics"],
+    submod_attrs={
+        "_audio": ["MelSpectrogram", "TemporalSummary"],
+        "_linear": ["LinearCCA"],
+        "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
+    },
+)

@@ -1,0 +1,504 @@
+"""Audio in: log-mel spectrograms of songs, and their summary over time."""
+
+import os
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+
+
+class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Log-mel spectrograms of audio files or waveforms, all of one length.
+
+    A song is a path to an audio file (wav, flac, ogg, mp3 and whatever else libsndfile reads), a
+    pair ``(waveform, sample_rate)``, or a waveform at `sample_rate`. Stereo is mixed to mono, every
+    song resampled to `sample_rate`, cut to `duration` and, if it is shorter, padded with silence.
+
+    Parameters
+    ----------
+    sample_rate : int, default=22050
+        Rate in Hz to which every song is resampled.
+    n_fft : int, default=2048
+        Length of the Fourier window in samples.
+    hop_length : int, default=512
+        Step between frames in samples.
+    n_mels : int, default=128
+        Number of mel bands.
+    fmin : float, default=0.0
+        Lowest frequency in Hz.
+    fmax : float, default=None
+        Highest frequency in Hz; None: half of `sample_rate`.
+    duration : float, default=30.0
+        Seconds of each song. None: the length of the longest song seen in `fit`.
+    offset : float or "center", default=0.0
+        Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
+    memory : str or joblib.Memory, default=None
+        Where to keep the spectrogram of each song, so that the folds and candidates of a search read
+        it once. A file is known by its path, size and time of last change.
+    n_jobs : int, default=None
+        Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
+        means 1, -1 all processors.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    duration_ : float
+        Seconds of each song.
+    n_frames_ : int
+        Number of frames of each spectrogram.
+
+    Raises
+    ------
+    ValueError
+        Before any song is worked on, with the songs named, if files are missing or cannot be read as
+        audio, or waveforms are empty or hold NaN or infinity.
+
+    See Also
+    --------
+    TemporalSummary : Turns the spectrograms into one row of numbers a song.
+
+    Notes
+    -----
+    Values are decibels, ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with librosa's
+    defaults otherwise: 0 dB is a power of 1, and nothing is more than 80 dB below the song's peak.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdcca import MelSpectrogram
+    >>> time = np.arange(22050) / 22050
+    >>> songs = [np.sin(2 * np.pi * 440 * time), (np.sin(2 * np.pi * 880 * time), 22050)]
+    >>> MelSpectrogram(n_mels=40, duration=1.0).fit_transform(songs).shape
+    (2, 40, 44)
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate=22050,
+        n_fft=2048,
+        hop_length=512,
+        n_mels=128,
+        fmin=0.0,
+        fmax=None,
+        duration=30.0,
+        offset=0.0,
+        memory=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
+        self.duration = duration
+        self.offset = offset
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Check the songs and settle the number of frames.
+
+        Parameters
+        ----------
+        X : sequence of str, path-like, (waveform, sample rate) or waveform
+            The songs.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        self._check_parameters()
+        seconds = self._check_songs(X)
+        self.duration_ = float(max(seconds) if self.duration is None else self.duration)
+        self.n_frames_ = 1 + self._n_samples() // self.hop_length
+        return self
+
+    def transform(self, X):
+        """Compute the spectrograms.
+
+        Parameters
+        ----------
+        X : sequence of str, path-like, (waveform, sample rate) or waveform
+            The songs.
+
+        Returns
+        -------
+        spectrograms : ndarray of shape (n_samples, n_mels, n_frames_), float32
+            Log-mel spectrograms in dB.
+        """
+        check_is_fitted(self)
+        self._check_parameters()
+        seconds = self._check_songs(X)
+        spectrogram = check_memory(self.memory).cache(_log_mel, ignore=["song"])
+        settings = self._settings()
+        work = (
+            delayed(spectrogram)(_cache_key(song), song=song, start=self._start(length), **settings)
+            for song, length in zip(X, seconds, strict=True)
+        )
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        spectrograms = np.empty((len(seconds), self.n_mels, self.n_frames_), dtype=np.float32)
+        for i, result in enumerate(_progress(parallel(work), len(seconds), self.verbose)):
+            spectrograms[i] = result
+        return spectrograms
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the mel bands, the second axis of the output.
+
+        Parameters
+        ----------
+        input_features : object
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``mel0``, ``mel1``, ...
+        """
+        return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Do nothing: spectrograms have three axes and no table can hold them.
+
+        Parameters
+        ----------
+        transform : object
+            Ignored; here so that a Pipeline can set the output of its other steps.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        return self
+
+    def _settings(self):
+        return {
+            "n_samples": self._n_samples(),
+            "sample_rate": self.sample_rate,
+            "n_fft": self.n_fft,
+            "hop_length": self.hop_length,
+            "n_mels": self.n_mels,
+            "fmin": self.fmin,
+            "fmax": self.fmax,
+        }
+
+    def _n_samples(self):
+        return round(self.duration_ * self.sample_rate)
+
+    def _start(self, seconds):
+        """Second at which the excerpt of a song of this length begins."""
+        if self.offset == "center":
+            return max(0.0, (seconds - self.duration_) / 2)
+        return float(self.offset)
+
+    def _check_songs(self, songs):
+        first = 0.0 if self.offset == "center" else self.offset
+        return _check_songs(songs, self.sample_rate, first)
+
+    def _check_parameters(self):
+        for name in ("sample_rate", "n_fft", "hop_length", "n_mels"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name}={value!r}; it must be a whole number from 1")
+        if self.duration is not None and not _is_number(self.duration, above=0):
+            raise ValueError(f"duration={self.duration!r}; it must be seconds above 0, or None")
+        if self.duration is not None and self.duration * self.sample_rate < self.n_fft:
+            raise ValueError(
+                f"duration={self.duration!r} s is shorter than one window of n_fft={self.n_fft} samples"
+            )
+        if self.offset != "center" and not _is_number(self.offset, least=0):
+            raise ValueError(f'offset={self.offset!r}; it must be seconds from 0, or "center"')
+        fmax = self.sample_rate / 2 if self.fmax is None else self.fmax
+        if not 0 <= self.fmin < fmax <= self.sample_rate / 2:
+            raise ValueError(
+                f"fmin={self.fmin!r} and fmax={self.fmax!r}: it must be 0 <= fmin < fmax <= "
+                f"sample_rate / 2 = {self.sample_rate / 2:g}"
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _is_number(value, least=-np.inf, above=-np.inf):
+    return isinstance(value, Real) and np.isfinite(value) and value >= least and value > above
+
+
+def _progress(iterable, total, verbose):
+    if not verbose:
+        return iterable
+    from tqdm import tqdm
+
+    return tqdm(iterable, total=total, desc="spectrograms", unit="song")
+
+
+def _check_songs(songs, sample_rate, first):
+    """Length of each song in seconds; one error for all that are wrong."""
+    if isinstance(songs, (str, os.PathLike)) or hasattr(songs, "columns"):
+        raise ValueError(f"X is a {type(songs).__name__}; give a list of songs, or one column")
+    seconds, problems = [], []
+    for i, song in enumerate(songs):
+        try:
+            seconds.append(_seconds(song, sample_rate))
+            if seconds[-1] <= first:
+                raise ValueError(f"offset={first} s is past its end, it has {seconds[-1]:.2f} s")
+        except ValueError as error:
+            problems.append(f"song {i}: {error}")
+    if problems:
+        listed = "\n  ".join(problems[:20] + ["..."] * (len(problems) > 20))
+        raise ValueError(f"{len(problems)} of {len(songs)} songs cannot be used:\n  {listed}")
+    if not seconds:
+        raise ValueError("Found array with 0 sample(s): X holds no songs")
+    return seconds
+
+
+def _seconds(song, sample_rate):
+    """Length of a song, read from its header alone; ValueError if it cannot be used."""
+    if isinstance(song, (str, os.PathLike)):
+        return _file_seconds(os.fspath(song))
+    waveform, rate = _as_pair(song, sample_rate)
+    return waveform.shape[-1] / rate
+
+
+def _file_seconds(path):
+    import soundfile
+
+    if not os.path.exists(path):
+        raise ValueError(f"there is no file {path!r}")
+    if not os.path.isfile(path):
+        raise ValueError(f"{path!r} is not a file")
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ValueError(
+            f"{path!r} cannot be read as audio ({error}); convert it to wav, flac, ogg or mp3"
+        ) from error
+    if info.frames == 0:
+        raise ValueError(f"{path!r} holds no sound")
+    return info.frames / info.samplerate
+
+
+def _as_pair(song, sample_rate):
+    """Waveform of shape (n_samples,) or (n_channels, n_samples) and its rate, checked."""
+    waveform, rate = song if isinstance(song, (tuple, list)) and len(song) == 2 else (song, None)
+    rate = sample_rate if rate is None else rate
+    if not _is_number(rate, above=0):
+        raise ValueError(f"its sample rate is {rate!r}; it must be a number of Hz above 0")
+    waveform = np.asarray(waveform)
+    if waveform.dtype.kind != "f":
+        raise ValueError(
+            f"its waveform has the type {waveform.dtype}; it must be floats in [-1, 1] (divide 16-bit "
+            "integers by 32768), or a path as str"
+        )
+    if waveform.ndim not in (1, 2) or waveform.size == 0:
+        raise ValueError(
+            f"its waveform has shape {waveform.shape}; it must be (n_samples,) or (n_channels, "
+            "n_samples), and not empty"
+        )
+    if not np.isfinite(waveform).all():
+        raise ValueError("its waveform holds NaN or infinity")
+    return waveform, rate
+
+
+def _cache_key(song):
+    """What tells one song from another for the cache: a file by its state, or the sound itself."""
+    if isinstance(song, (str, os.PathLike)):
+        path = os.path.abspath(song)
+        status = os.stat(path)
+        return path, status.st_size, status.st_mtime_ns
+    return song
+
+
+def _log_mel(key, *, song, start, n_samples, sample_rate, **mel):
+    """Log-mel spectrogram of one song, shape (n_mels, 1 + n_samples // hop_length)."""
+    import librosa
+
+    waveform = _load(song, start, n_samples, sample_rate)
+    if not np.isfinite(waveform).all():  # of a file: waveforms were checked before
+        raise ValueError(f"the sound of {song!r} holds NaN or infinity; leave the file out")
+    # The last frame is centred on the end: librosa pads half a window there by itself.
+    waveform = librosa.util.fix_length(waveform, size=n_samples)
+    power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, **mel)
+    return librosa.power_to_db(power).astype(np.float32)
+
+
+def _load(song, start, n_samples, sample_rate):
+    """Mono waveform at `sample_rate` from `start` seconds on, at most `n_samples` of it."""
+    import librosa
+
+    seconds = n_samples / sample_rate
+    if isinstance(song, (str, os.PathLike)):
+        waveform, _ = librosa.load(song, sr=sample_rate, offset=start, duration=seconds)
+    else:
+        waveform, rate = _as_pair(song, sample_rate)
+        first = int(start * rate)
+        waveform = waveform[..., first : first + int(np.ceil(seconds * rate))]
+        waveform = librosa.to_mono(np.asarray(waveform, dtype=np.float32))
+        if waveform.size and rate != sample_rate:
+            waveform = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
+    return waveform
+
+
+class TemporalSummary(TransformerMixin, BaseEstimator):
+    """Summary of spectrograms over time: one row of numbers a song, for the classical models.
+
+    Parameters
+    ----------
+    statistics : sequence of str, default=("mean", "std", "delta", "rhythm")
+        What the row holds, in this order:
+
+        - ``"mean"``, ``"std"``: mean and standard deviation of each band over time;
+        - ``"delta"``: mean absolute change of each band from frame to frame;
+        - ``"rhythm"``: autocorrelation of the onset strength (the mean rise over all bands from
+          frame to frame) at `n_lags` lags, 2 frames the shortest and a quarter of the excerpt the
+          longest, evenly spaced on a logarithmic scale.
+    n_lags : int, default=32
+        Number of lags of the rhythm.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of bands.
+    n_frames_ : int
+        Number of frames seen in `fit`.
+
+    See Also
+    --------
+    MelSpectrogram : Makes the spectrograms.
+
+    Notes
+    -----
+    Frames at the end in which every band is at the song's minimum are the silence that a short song
+    was padded with; they are left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdcca import TemporalSummary
+    >>> spectrograms = np.random.default_rng(0).normal(size=(5, 40, 200))
+    >>> TemporalSummary().fit_transform(spectrograms).shape
+    (5, 152)
+    """
+
+    def __init__(self, statistics=("mean", "std", "delta", "rhythm"), *, n_lags=32):
+        self.statistics = statistics
+        self.n_lags = n_lags
+
+    def fit(self, X, y=None):
+        """Check the spectrograms and settle the lags.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_mels, n_frames)
+            Spectrograms.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        unknown = [name for name in self.statistics if name not in _STATISTICS]
+        if unknown or not len(self.statistics):
+            raise ValueError(f"statistics={self.statistics!r}; choose from {list(_STATISTICS)}")
+        X = self._check_spectrograms(X, reset=True)
+        self.n_frames_ = X.shape[2]
+        return self
+
+    def transform(self, X):
+        """Summarise the spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_mels, n_frames)
+            Spectrograms.
+
+        Returns
+        -------
+        summary : ndarray of shape (n_samples, n_features_out)
+            One row a song.
+        """
+        check_is_fitted(self)
+        X = self._check_spectrograms(X, reset=False)
+        return np.stack([self._summary(song[:, : _n_sounding(song)]) for song in X])
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the bands; None: ``mel0``, ``mel1``, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            ``mean_mel0``, ..., ``rhythm_lag2``, ...
+        """
+        check_is_fitted(self)
+        bands = [f"mel{i}" for i in range(self.n_features_in_)]
+        bands = bands if input_features is None else input_features
+        names = []
+        for name in self.statistics:
+            suffixes = [f"lag{lag:.1f}" for lag in self._lags()] if name == "rhythm" else bands
+            names += [f"{name}_{suffix}" for suffix in suffixes]
+        return np.array(names, dtype=object)
+
+    def _summary(self, song):
+        return np.concatenate([_STATISTICS[name](song, self._lags()) for name in self.statistics])
+
+    def _lags(self):
+        return np.geomspace(2, self.n_frames_ / 4, self.n_lags)
+
+    def _check_spectrograms(self, X, reset):
+        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
+        if X.ndim != 3 or X.shape[2] < 16:
+            raise ValueError(
+                f"X has shape {X.shape}; it must be (n_samples, n_mels, n_frames) with 16 frames or "
+                "more, as MelSpectrogram makes it"
+            )
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _n_sounding(song):
+    """Number of frames up to the last that is not at the song's minimum in every band."""
+    sounding = np.flatnonzero((song > song.min()).any(axis=0))
+    return max(16, sounding[-1] + 1) if sounding.size else song.shape[1]
+
+
+def _rhythm(song, lags):
+    """Autocorrelation of the onset strength, 1 at lag 0, interpolated between whole lags."""
+    onset = np.maximum(np.diff(song, axis=1), 0).mean(axis=0, dtype=np.float64)
+    onset -= onset.mean()
+    spectrum = np.fft.rfft(onset, n=2 * len(onset))
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: len(onset)]
+    peak = correlation[0] if correlation[0] > 0 else 1.0
+    return np.interp(lags, np.arange(len(onset)), correlation / peak, right=0.0).astype(song.dtype)
+
+
+_STATISTICS = {
+    "mean": lambda song, lags: song.mean(axis=1),
+    "std": lambda song, lags: song.std(axis=1),
+    "delta": lambda song, lags: np.abs(np.diff(song, axis=1)).mean(axis=1),
+    "rhythm": _rhythm,
+}

@@ -1,0 +1,181 @@
+"""What every canonical correlation estimator shares: the contract of two views in scikit-learn."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.validation import (
+    _num_samples,
+    check_array,
+    check_is_fitted,
+    validate_data,
+)
+
+from skdcca.metrics import variate_correlations
+
+FLOATS = (np.float64, np.float32)
+
+
+class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the two-view estimators: ``fit(X, y)`` with X the first view and y the second.
+
+    A subclass stores its parameters, among them `n_components` and `y_transformer`, and has
+
+    - ``_fit(X, y)``: learn from two validated arrays; set `n_components_`;
+    - ``_project_x(X)`` and ``_project_y(y)``: variates of validated arrays, float64 or the input's
+      type.
+
+    What a user calls is written here once.
+    """
+
+    def fit(self, X, y):
+        """Learn the space that both views share.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The first view.
+        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or what `y_transformer` takes
+            The second view, row by row of the same samples.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: it is the "
+                "second view"
+            )
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        self._check_same_length(X, y)
+        self._check_n_components(X.shape)
+        y = self._fit_transform_y_side(y)
+        self._check_n_components(X.shape, y.shape)
+        self._fit(X, y)
+        return self
+
+    def transform(self, X, y=None):
+        """Variates of the first view, or of both.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The first view.
+        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes, default=None
+            The second view.
+
+        Returns
+        -------
+        zx : ndarray of shape (n_samples, n_components_)
+            Variates of the first view.
+        zy : ndarray of shape (n_samples, n_components_)
+            Variates of the second view; only if `y` is given.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        if y is None:
+            return self._project_x(X)
+        self._check_same_length(X, y)
+        return self._project_x(X), self.transform_y(y)
+
+    def transform_y(self, y):
+        """Variates of the second view alone: lyrics that ask for audio, say.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
+            The second view.
+
+        Returns
+        -------
+        zy : ndarray of shape (n_samples, n_components_)
+            Variates of the second view.
+        """
+        check_is_fitted(self)
+        numbers = y if self.y_transformer is None else self.y_transformer_.transform(y)
+        zy = self._project_y(self._check_y_array(numbers))
+        return _wrap_data_with_container("transform", zy, y, self)
+
+    def score(self, X, y, sample_weight=None):
+        """Sum of the canonical correlations of the given rows.
+
+        On held-out rows this is the total correlation captured, the figure of the deep CCA
+        literature: it can fall when a component does not generalise, and grows with those that do.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The first view, at least two rows.
+        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
+            The second view.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        total : float
+            At most `n_components_`.
+        """
+        zx, zy = self.transform(X, y)
+        return float(np.sum(variate_correlations(zx, zy, sample_weight)))
+
+    def _fit_transform_y_side(self, y):
+        if self.y_transformer is not None:
+            self.y_transformer_ = clone(self.y_transformer)
+            y = self.y_transformer_.fit_transform(y)
+        y = self._check_y_array(y, reset=True)
+        self.n_features_y_ = y.shape[1]
+        return y
+
+    def _check_y_array(self, y, reset=False):
+        """Validate the second view as numbers of shape (n_samples, n_features_y)."""
+        y = check_array(y, dtype=FLOATS, ensure_2d=False, input_name="y", estimator=self)
+        if y.ndim == 1:
+            y = y.reshape(-1, 1)
+        if not reset and y.shape[1] != self.n_features_y_:
+            raise ValueError(
+                f"y has {y.shape[1]} features, but {type(self).__name__} was fitted with "
+                f"{self.n_features_y_} features in y"
+            )
+        return y
+
+    def _check_same_length(self, X, y):
+        if (n_x := _num_samples(X)) != (n_y := _num_samples(y)):
+            raise ValueError(
+                f"X has {n_x} samples and y has {n_y}; row i of both must be the same sample"
+            )
+
+    def _check_n_components(self, x_shape, y_shape=None):
+        """Refuse what cannot be; called before and after the second view becomes numbers."""
+        k = self.n_components
+        if k is None:
+            return
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"n_components={k!r}; it must be a whole number from 1, or None")
+        limits = {"the number of samples - 1": x_shape[0] - 1, "the features of X": x_shape[1]}
+        if y_shape is not None:
+            limits["the features of y"] = y_shape[1]
+        reason, most = min(limits.items(), key=lambda item: item[1])
+        if k > most:
+            raise ValueError(f"n_components={k} is too large: at most {most} here ({reason})")
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = True
+        tags.target_tags.two_d_labels = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

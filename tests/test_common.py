@@ -1,0 +1,100 @@
+"""scikit-learn's contract, and our own for estimators of raw audio and text."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdcca
+from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
+
+TONE = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+WAVEFORMS = [TONE, 0.5 * TONE**2, (TONE, 22050), TONE[:4096]]
+TEXTS = ["one fine day in May", "a day in one year", "fine weather, one fine day", "in May a day"]
+RAW = [
+    (MelSpectrogram(duration=1.0, n_mels=20), WAVEFORMS),
+    (Doc2VecLyrics(5, min_count=1, random_state=0), TEXTS),
+    (LyricsForm(), TEXTS),
+    (TemporalSummary(), np.random.default_rng(0).normal(size=(4, 6, 50))),
+]
+raw = pytest.mark.parametrize(("estimator", "X"), RAW, ids=lambda v: type(v).__name__)
+
+
+@parametrize_with_checks([LinearCCA(), LinearCCA(1, reg=0.1)])
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@raw
+def test_raw_fit_returns_self_and_keeps_parameters(estimator, X):
+    estimator = clone(estimator)
+    before = estimator.get_params()
+    assert estimator.fit(X) is estimator
+    assert estimator.get_params() == before
+    assert all(name.endswith("_") for name in set(vars(estimator)) - set(before))
+
+
+@raw
+def test_raw_unfitted_is_refused(estimator, X):
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        clone(estimator).transform(X)
+
+
+@raw
+def test_raw_is_deterministic_and_knows_no_batches(estimator, X):
+    first = clone(estimator).fit_transform(X)
+    fitted = clone(estimator).fit(X)
+    np.testing.assert_array_equal(fitted.transform(X), first)
+    np.testing.assert_array_equal(fitted.transform(X[::-1])[::-1], first)
+    np.testing.assert_array_equal(
+        np.concatenate([fitted.transform(X[i : i + 1]) for i in range(4)]), first
+    )
+
+
+@raw
+def test_raw_pickles(estimator, X):
+    fitted = clone(estimator).fit(X)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+
+
+@raw
+def test_raw_leaves_the_global_random_state_alone(estimator, X):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    clone(estimator).fit_transform(X)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@raw
+def test_raw_names_its_output(estimator, X):
+    fitted = clone(estimator).fit(X)
+    assert len(fitted.get_feature_names_out()) == fitted.transform(X).shape[1]
+
+
+@raw
+def test_raw_set_output(estimator, X):
+    table = clone(estimator).set_output(transform="pandas").fit_transform(X)
+    if not isinstance(estimator, MelSpectrogram):  # three axes fit no table
+        assert list(table.columns) == list(clone(estimator).fit(X).get_feature_names_out())
+
+
+def test_import_loads_no_heavy_library():
+    code = (
+        "import sys, skdcca; heavy = {'sklearn', 'scipy', 'librosa', 'gensim', 'torch', 'music21'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names():
+    for name in skdcca.__all__:
+        assert getattr(skdcca, name) is not None
+    with pytest.raises(AttributeError):
+        skdcca.NoSuchName  # noqa: B018

@@ -1,0 +1,216 @@
+"""Metrics against scikit-learn, brute force over tie orders, and simulated chance."""
+
+from itertools import pairwise, permutations
+
+import numpy as np
+import pytest
+from sklearn.metrics import label_ranking_average_precision_score, top_k_accuracy_score
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdcca import LinearCCA
+from skdcca.metrics import (
+    chance,
+    embed,
+    median_rank,
+    mrr_scorer,
+    mrr_x_to_y,
+    mrr_y_to_x,
+    ranks,
+    recall_at_k,
+    recall_at_k_scorer,
+    reciprocal_rank,
+    retrieval_metrics,
+    retrieval_scorer,
+    total_correlation_scorer,
+    variate_correlations,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def test_mrr_equals_label_ranking_average_precision():
+    scores = RNG.normal(size=(80, 80))
+    expected = label_ranking_average_precision_score(np.eye(80), scores)
+    assert reciprocal_rank(ranks(scores)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, 79])
+def test_recall_equals_top_k_accuracy(k):
+    scores = RNG.normal(size=(80, 80))
+    expected = top_k_accuracy_score(np.arange(80), scores, k=k)
+    assert recall_at_k(ranks(scores), k) == pytest.approx(expected, abs=1e-12)
+
+
+def mean_rank_over_tie_orders(scores, right):
+    """Rank of the first right item, averaged over all orders that the scores allow."""
+    found = []
+    for order in permutations(range(len(scores))):
+        if all(scores[a] >= scores[b] for a, b in pairwise(order)):
+            found.append(1 + min(i for i, item in enumerate(order) if right[item]))
+    return np.mean(found)
+
+
+def test_ties_are_worth_their_middle():
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        scores = rng.integers(0, 3, size=(6, 6)).astype(float)
+        labels = rng.integers(0, 3, size=6)
+        instance = [mean_rank_over_tie_orders(row, np.eye(6)[i]) for i, row in enumerate(scores)]
+        np.testing.assert_allclose(ranks(scores), instance)
+        category = [
+            mean_rank_over_tie_orders(row, labels == labels[i]) for i, row in enumerate(scores)
+        ]
+        np.testing.assert_allclose(ranks(scores, labels), category)
+
+
+@pytest.mark.parametrize(
+    "z", [np.ones((100, 3)), np.zeros((100, 3)), np.sign(RNG.normal(size=(100, 1)))]
+)
+def test_embeddings_that_tell_nothing_are_not_better_than_chance(z):
+    other = np.ones((100, 1)) if z.shape[1] == 1 else np.ones((100, 3))
+    found, level = retrieval_metrics(z, other)["x_to_y"], chance(100)
+    assert found["mrr"] <= level["mrr"]
+    assert found["recall@1"] <= level["recall@1"]
+    assert found["recall@10"] <= level["recall@10"]
+    assert found["median_rank"] == pytest.approx(level["median_rank"])
+
+
+def test_gallery_of_other_size_and_labels():
+    scores = np.array([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1]])
+    np.testing.assert_array_equal(ranks(scores, ["b", "a"], ["a", "b", "b"]), [1, 1])
+    np.testing.assert_array_equal(ranks(scores, ["a", "b"], ["a", "b", "b"]), [3, 2])
+    with pytest.raises(ValueError, match="row 1 with the label"):
+        ranks(scores, ["a", "c"], ["a", "b", "b"])
+    with pytest.raises(ValueError, match="as many queries as items"):
+        ranks(scores)
+    with pytest.raises(ValueError, match="query_labels has shape"):
+        ranks(scores, ["a"])
+    with pytest.raises(ValueError, match="scores contains NaN"):
+        ranks(scores * np.nan)
+
+
+@pytest.mark.parametrize("n_right", [1, 3, 10])
+def test_chance_equals_simulation(n_right):
+    rng = np.random.default_rng(2)
+    first = np.array([np.sort(rng.permutation(30)[:n_right])[0] + 1 for _ in range(40_000)])
+    level = chance(30, n_right, k=(1, 5))
+    assert level["mrr"] == pytest.approx(np.mean(1 / first), abs=0.01)
+    assert level["recall@1"] == pytest.approx(np.mean(first <= 1), abs=0.01)
+    assert level["recall@5"] == pytest.approx(np.mean(first <= 5), abs=0.01)
+    assert level["median_rank"] == pytest.approx(np.median(first), abs=0.51)
+
+
+def test_chance_in_closed_form():
+    level = chance(268)
+    assert level["mrr"] == pytest.approx(np.sum(1 / np.arange(1, 269)) / 268, abs=1e-12)
+    assert level["recall@10"] == pytest.approx(10 / 268, abs=1e-12)
+    assert level["median_rank"] == 134.5
+    assert chance(7)["median_rank"] == 4
+    assert chance(5, k=(10,))["recall@10"] == 1
+    mixed = chance(20, [1, 2, 2])
+    assert mixed["mrr"] == pytest.approx((chance(20, 1)["mrr"] + 2 * chance(20, 2)["mrr"]) / 3)
+    with pytest.raises(ValueError, match="n_gallery=3"):
+        chance(3, 4)
+
+
+def test_median_and_recall_refuse_what_is_no_rank():
+    assert median_rank([1, 2, 100]) == 2
+    with pytest.raises(ValueError, match="at least 1"):
+        median_rank([0, 1])
+    with pytest.raises(ValueError, match="k=0"):
+        recall_at_k([1, 2], 0)
+
+
+def test_variate_correlations_equal_numpy():
+    zx, zy = RNG.normal(size=(2, 50, 3))
+    expected = [np.corrcoef(zx[:, i], zy[:, i])[0, 1] for i in range(3)]
+    np.testing.assert_allclose(variate_correlations(zx, zy), expected, atol=1e-12)
+    np.testing.assert_allclose(variate_correlations(zx + 1e6, zy), expected, atol=1e-8)
+
+
+def test_weights_equal_repeated_rows():
+    zx, zy = RNG.normal(size=(2, 30, 2))
+    counts = RNG.integers(0, 4, size=30)
+    repeated = np.repeat(np.arange(30), counts)
+    np.testing.assert_allclose(
+        variate_correlations(zx, zy, counts),
+        variate_correlations(zx[repeated], zy[repeated]),
+        atol=1e-12,
+    )
+    with pytest.raises(ValueError, match="sample_weight"):
+        variate_correlations(zx, zy, -np.ones(30))
+
+
+def test_constant_components_have_correlation_zero():
+    z = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
+    np.testing.assert_allclose(variate_correlations(z, z), [0, 1])
+    with pytest.raises(ValueError, match="minimum of 2"):
+        variate_correlations(z[:1], z[:1])
+
+
+def views(n=100):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(n, 5))
+    return X, X[:, :3] + 0.3 * rng.normal(size=(n, 3))
+
+
+def test_embed_looks_through_pipelines_and_searches():
+    X, y = views()
+    scaled = make_pipeline(StandardScaler(), LinearCCA(2))
+    nested = Pipeline([("first", StandardScaler()), ("inner", scaled)])
+    search = GridSearchCV(nested, {"inner__linearcca__reg": [0.1]}, scoring=mrr_scorer)
+    expected = LinearCCA(2, reg=0.1).fit(X, y).transform(X, y)
+    zx, zy = embed(search.fit(X, y), X, y)
+    np.testing.assert_allclose(zx, expected[0], atol=1e-10)
+    np.testing.assert_allclose(zy, expected[1], atol=1e-10)
+    np.testing.assert_array_equal(embed(search, X), zx)
+    np.testing.assert_array_equal(embed(search, y=y), zy)
+    only = Pipeline([("cca", LinearCCA(2))]).fit(X, y)
+    assert embed(only, X).shape == (100, 2)
+
+
+def test_embed_refuses_what_has_no_second_view():
+    X, y = views()
+    with pytest.raises(TypeError, match="StandardScaler embeds no second view"):
+        embed(make_pipeline(StandardScaler()).fit(X), X, y)
+    with pytest.raises(ValueError, match="needs X, y or both"):
+        embed(LinearCCA().fit(X, y))
+
+
+def test_scorers_agree_with_each_other_and_with_the_arrays():
+    X, y = views()
+    model = LinearCCA(2).fit(X, y)
+    zx, zy = model.transform(X, y)
+    cosine = (zx / np.linalg.norm(zx, axis=1, keepdims=True)) @ (
+        zy / np.linalg.norm(zy, axis=1, keepdims=True)
+    ).T
+    forth = label_ranking_average_precision_score(np.eye(100), cosine)
+    back = label_ranking_average_precision_score(np.eye(100), cosine.T)
+    assert mrr_x_to_y(model, X, y) == pytest.approx(forth, abs=1e-12)
+    assert mrr_y_to_x(model, X, y) == pytest.approx(back, abs=1e-12)
+    assert mrr_scorer(model, X, y) == pytest.approx((forth + back) / 2, abs=1e-12)
+    recall = (
+        top_k_accuracy_score(np.arange(100), cosine, k=5)
+        + top_k_accuracy_score(np.arange(100), cosine.T, k=5)
+    ) / 2
+    assert recall_at_k_scorer(5)(model, X, y) == pytest.approx(recall, abs=1e-12)
+    assert total_correlation_scorer(model, X, y) == pytest.approx(model.score(X, y), abs=1e-12)
+    everything = retrieval_scorer(model, X, y)
+    assert everything["mrr"] == mrr_scorer(model, X, y)
+    assert everything["mrr_x_to_y"] == mrr_x_to_y(model, X, y)
+    assert everything["recall_at_10_y_to_x"] == retrieval_metrics(zx, zy)["y_to_x"]["recall@10"]
+
+
+def test_scorers_survive_processes():
+    X, y = views()
+    scoring = {
+        "mrr": mrr_scorer,
+        "recall": recall_at_k_scorer(3),
+        "total": total_correlation_scorer,
+    }
+    alone = cross_validate(LinearCCA(2), X, y, scoring=scoring, cv=3)
+    together = cross_validate(LinearCCA(2), X, y, scoring=scoring, cv=3, n_jobs=2)
+    for name in scoring:
+        np.testing.assert_array_equal(together[f"test_{name}"], alone[f"test_{name}"])
