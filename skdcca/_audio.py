@@ -1,5 +1,6 @@
 """Audio in: log-mel spectrograms of songs, and their summary over time."""
 
+import math
 import os
 from numbers import Real
 
@@ -326,8 +327,6 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, **mel):
     import librosa
 
     waveform = _load(song, start, n_samples, sample_rate)
-    if not np.isfinite(waveform).all():  # of a file: waveforms were checked before
-        raise ValueError(f"the sound of {song!r} holds NaN or infinity; leave the file out")
     # The last frame is centred on the end: librosa pads half a window there by itself.
     waveform = librosa.util.fix_length(waveform, size=n_samples)
     power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, **mel)
@@ -335,20 +334,33 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, **mel):
 
 
 def _load(song, start, n_samples, sample_rate):
-    """Mono waveform at `sample_rate` from `start` seconds on, at most `n_samples` of it."""
+    """Mono waveform at `sample_rate` from `start` seconds on, about `n_samples` of it."""
     import librosa
 
     seconds = n_samples / sample_rate
     if isinstance(song, (str, os.PathLike)):
-        waveform, _ = librosa.load(song, sr=sample_rate, offset=start, duration=seconds)
+        waveform, rate = _read(song, start, seconds)
     else:
         waveform, rate = _as_pair(song, sample_rate)
         first = int(start * rate)
-        waveform = waveform[..., first : first + int(np.ceil(seconds * rate))]
-        waveform = librosa.to_mono(np.asarray(waveform, dtype=np.float32))
-        if waveform.size and rate != sample_rate:
-            waveform = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
+        waveform = waveform[..., first : first + math.ceil(seconds * rate)].astype(np.float32)
+    waveform = librosa.to_mono(waveform)
+    if rate != sample_rate:
+        waveform = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
     return waveform
+
+
+def _read(path, start, seconds):
+    """Part of a file as (n_channels, n_samples), and its sample rate."""
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        file.seek(int(start * rate))
+        waveform = file.read(math.ceil(seconds * rate), dtype="float32", always_2d=True).T
+    if not np.isfinite(waveform).all():
+        raise ValueError(f"the sound of {str(path)!r} holds NaN or infinity; leave the file out")
+    return waveform, rate
 
 
 class TemporalSummary(TransformerMixin, BaseEstimator):

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 _WORD = re.compile(r"[^\W\d_]+")
-_VOWELS = re.compile(r"[aeiouyæœøаеёиоуыэюя]+")
+_VOWELS = re.compile(r"[aeiouyæœø]+")
 _PHRASE_END = re.compile(r"[.,;:!?()\n–—]+")
 _MARKS = {"comma": ",", "stop": ".", "exclamation": "!", "question": "?", "colon": ";:"}
 _MARKS |= {"quote": '"“”„«»', "apostrophe": "'’"}
@@ -241,7 +241,7 @@ class LyricsForm(TransformerMixin, BaseEstimator):
     Notes
     -----
     A syllable is a run of vowels, which is right on average for German, French, English, Latin and
-    the like, and of no use for scripts without vowels. A phrase ends at punctuation or a line's end.
+    the like, and one a word in other scripts. A phrase ends at punctuation or a line's end.
 
     Examples
     --------

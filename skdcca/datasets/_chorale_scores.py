@@ -1,0 +1,149 @@
+"""What one MusicXML chorale says: its notes in seconds, its sung text in lines, its melody."""
+
+import re
+import unicodedata
+from itertools import pairwise
+
+QUARTERS_PER_MINUTE = 80  # the scores carry no tempo; a calm walking pace
+
+
+def read_score(path):
+    """Notes, text and melody of one score as a dict, or None if nothing in it is sung.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A MusicXML file of music21's corpus.
+
+    Returns
+    -------
+    song : dict or None
+        ``notes`` is a list of [onset, duration, MIDI pitch] in seconds over all parts, ``lyrics``
+        a str with one line per phrase of the melody, ``melody`` a list of phrases, each a list of
+        [onset, duration, MIDI pitch] in quarter notes, as written (without repeats).
+    """
+    from music21 import converter
+
+    # storePickle=False: music21 would spend twice the time to keep a copy of its own
+    score = converter.parse(path, forceSource=True, storePickle=False)
+    parts = [_part_notes(part) for part in score.parts]
+    sung = max(parts, key=lambda notes: sum(bool(note["lyrics"]) for note in notes), default=[])
+    if not any(note["lyrics"] for note in sung):
+        return None
+    sections = _sections(score)
+    return {
+        "notes": _sounding(parts, sections, 60 / _tempo(score)),
+        "lyrics": _sung_text(sung, sections),
+        "melody": _phrases(sung),
+    }
+
+
+def _tempo(score):
+    """Quarter notes per minute: of the first metronome mark, else the usual ones."""
+    marks = (mark.getQuarterBPM() for mark in score.recurse().getElementsByClass("MetronomeMark"))
+    return next((tempo for tempo in marks if tempo), QUARTERS_PER_MINUTE)
+
+
+def _part_notes(part):
+    """Notes of one part, in quarter notes from its start; tied notes are one note."""
+    notes = []
+    for element in part.flatten().notes:
+        tied = element.tie is not None and element.tie.type in ("stop", "continue")
+        pitches = [pitch.midi for pitch in element.pitches]
+        if tied and notes and notes[-1]["pitches"] == pitches:
+            notes[-1]["duration"] += float(element.quarterLength)
+            notes[-1]["fermata"] |= _has_fermata(element)
+            notes[-1]["lyrics"] = {**_syllables(element), **notes[-1]["lyrics"]}
+        elif element.quarterLength > 0:  # grace notes have no length
+            notes.append(
+                {
+                    "onset": float(element.offset),
+                    "duration": float(element.quarterLength),
+                    "pitches": pitches,
+                    "lyrics": _syllables(element),
+                    "fermata": _has_fermata(element),
+                }
+            )
+    return notes
+
+
+def _syllables(element):
+    return {lyric.number: (lyric.syllabic, lyric.text or "") for lyric in element.lyrics}
+
+
+def _has_fermata(element):
+    return any("Fermata" in expression.classes for expression in element.expressions)
+
+
+def _sections(score):
+    """Stretches of the score in the order of performance: (start, end, turn), in quarter notes.
+
+    A stretch between repeat signs comes twice, with turn 0 and 1, the second time without its
+    first ending. Signs of all parts count: in some scores one part lacks them.
+    """
+    starts, ends, first_endings = {0.0}, set(), {}
+    for part in score.parts:
+        for measure in part.getElementsByClass("Measure"):
+            if getattr(measure.leftBarline, "direction", None) == "start":
+                starts.add(float(measure.offset))
+            if getattr(measure.rightBarline, "direction", None) == "end":
+                ends.add(_end(measure))
+    for bracket in score.recurse().getElementsByClass("RepeatBracket"):
+        if bracket.number == "1":
+            measures = bracket.getSpannedElements()
+            first_endings[_end(measures[-1])] = float(measures[0].offset)
+    borders = sorted(starts | ends | {float(score.highestTime)})
+    sections = []
+    for start, end in pairwise(borders):
+        sections.append((start, end, 0))
+        if end in ends:
+            sections.append((start, first_endings.get(end, end), 1))
+    return sections
+
+
+def _end(measure):
+    return float(measure.offset + measure.duration.quarterLength)
+
+
+def _sounding(parts, sections, seconds_per_quarter):
+    """Notes of all parts in the order of performance: [onset, duration, MIDI pitch], seconds."""
+    notes, clock = [], 0.0
+    for start, end, _ in sections:
+        for note in (note for part in parts for note in part if start <= note["onset"] < end):
+            onset = (clock + note["onset"] - start) * seconds_per_quarter
+            duration = note["duration"] * seconds_per_quarter
+            notes += [[round(onset, 4), round(duration, 4), pitch] for pitch in note["pitches"]]
+        clock += end - start
+    return sorted(notes)
+
+
+def _sung_text(notes, sections):
+    """First stanza in lines; a line ends where the melody rests on a fermata."""
+    text = ""
+    for start, end, turn in sections:
+        inside = [note for note in notes if start <= note["onset"] < end]
+        # rows of text under a repeated stretch are sung in turn; elsewhere they are other stanzas
+        rows = sorted({row for note in inside for row in note["lyrics"]}) or [None]
+        row = rows[min(turn, len(rows) - 1)]
+        for note in inside:
+            syllabic, syllable = note["lyrics"].get(row, ("middle", ""))
+            text += syllable + ("" if syllabic in ("begin", "middle") else " ")
+            text += "\n" if note["fermata"] else ""
+    return _tidy(text)
+
+
+def _tidy(text):
+    text = unicodedata.normalize("NFC", text).replace("’", "'")
+    text = re.sub(r"(^|\s)\d+\.\s*", r"\1", text)  # the number of the stanza
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _phrases(notes):
+    """The melody as written, cut after each fermata."""
+    phrases = [[]]
+    for note in notes:
+        phrases[-1].append([note["onset"], note["duration"], max(note["pitches"])])
+        if note["fermata"]:
+            phrases.append([])
+    return [phrase for phrase in phrases if phrase]

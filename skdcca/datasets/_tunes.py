@@ -1,0 +1,110 @@
+"""Which chorales belong together: the same tune, the same title or the same text."""
+
+import re
+import unicodedata
+from collections import Counter
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+# Distances at which chorales count as the same; each lies in a gap of the 338 of the corpus.
+MELODY = 0.28  # edits per note of the opening: the same tune up to 0.24, others from 0.32
+TITLE = 0.1  # edits per letter: lets pass misprints, but not "Lobet" for "Danket"
+TEXT = 0.4  # share of common word triples: others have up to 0.3, misprints take away half
+OPENING = 40  # notes of a melody that are compared: most of them, and of long ones enough
+
+
+def tune_groups(titles, lyrics, melodies):
+    """Names of the tunes of chorales: two of them share a name if anything links them.
+
+    Links are made by the melody, whatever its key and rhythm, by the title and by the text; a
+    chain of links is a group (one text may have two tunes, one tune many texts). A group bears the
+    most frequent title in it.
+
+    Parameters
+    ----------
+    titles, lyrics : sequences of n_songs str
+    melodies : sequence of n_songs lists
+        Phrases, each a list of [onset, duration, MIDI pitch] in quarter notes.
+
+    Returns
+    -------
+    groups : list of n_songs str
+    """
+    openings = [_on_beats(melody)[:OPENING] for melody in melodies]
+    # Two alignments stand for all transpositions: tunes agree at the start or the end, or both.
+    links = edit_distances([opening - opening[0] for opening in openings]) < MELODY
+    links |= edit_distances([opening - opening[-1] for opening in openings]) < MELODY
+    letters = [np.array([ord(letter) for letter in _letters(title)]) for title in titles]
+    links |= edit_distances(letters) < TITLE
+    links |= _common_triples(lyrics) > TEXT
+    _, labels = connected_components(links, directed=False)
+    names = _names(titles, labels)
+    return [names[label] for label in labels]
+
+
+def edit_distances(sequences):
+    """Levenshtein distance of every pair, over the length of the longer one.
+
+    Parameters
+    ----------
+    sequences : list of n integer arrays
+
+    Returns
+    -------
+    distances : ndarray of shape (n, n)
+        From 0 (equal) to 1.
+    """
+    lengths = np.array([len(sequence) for sequence in sequences])
+    steps = np.arange(lengths.max() + 1)
+    table = np.full((len(sequences), lengths.max()), -9999)
+    for row, sequence in zip(table, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    distances = np.empty((len(sequences), len(sequences)))
+    for row, length in enumerate(lengths):
+        # the usual table of edits, against all sequences at once
+        costs = np.tile(steps, (len(sequences), 1))
+        for symbol in sequences[row]:
+            replaced = costs[:, :-1] + (table != symbol)
+            costs[:, 1:] = np.minimum(costs[:, 1:] + 1, replaced)
+            costs[:, 0] += 1
+            costs = np.minimum.accumulate(costs - steps, axis=1) + steps  # insertions
+        distances[row] = costs[np.arange(len(sequences)), lengths]
+        distances[row] /= np.maximum(np.maximum(lengths, length), 1)
+    return distances
+
+
+def _on_beats(melody):
+    """Pitches that begin on a beat: ornaments and passing notes fall away, and so does rhythm."""
+    notes = [note for phrase in melody for note in phrase]
+    pitches = [pitch for onset, _, pitch in notes if float(onset).is_integer()]
+    return np.array(pitches or [pitch for _, _, pitch in notes])
+
+
+def _letters(text):
+    """Bare letters of a German text; Noth and Not, läßt and lässt become the same."""
+    text = text.lower().replace("ß", "ss").replace("th", "t")
+    return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", text))
+
+
+def _common_triples(texts):
+    """Share of the three-word runs of two texts that are common to both, for every pair."""
+    runs = []
+    for text in texts:
+        words = [_letters(word) for word in text.split()]
+        runs.append(set(zip(words, words[1:], words[2:], strict=False)))
+    numbers = {run: number for number, run in enumerate(sorted(set().union(*runs)))}
+    counts = np.zeros((len(texts), max(len(numbers), 1)), dtype=np.float32)
+    for row, text_runs in zip(counts, runs, strict=True):
+        row[[numbers[run] for run in text_runs]] = 1
+    common = counts @ counts.T
+    total = counts.sum(axis=1)
+    return common / np.maximum(total[:, None] + total - common, 1)
+
+
+def _names(titles, labels):
+    """For every label the most frequent title, the first one if several are."""
+    members = {}
+    for title, label in zip(titles, labels, strict=True):
+        members.setdefault(label, Counter())[title] += 1
+    return {label: counter.most_common(1)[0][0] for label, counter in members.items()}
