@@ -32,18 +32,14 @@ def data_folder(argument=None):
     return Path(folder)
 
 
-def cache_folder(argument=None):
-    """Folder for sounded songs and features, outside the repository."""
-    default = Path.home() / ".cache" / "skdcca"
-    folder = Path(argument or os.environ.get("SKDCCA_CACHE") or default)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def load_lieder(data, cache, most=None):
+    """The 1,341 whole art songs; one dict a song, with ``audio``, ``lyrics`` and ``group``.
 
-
-def load_lieder(data, cache):
-    """The 1,341 whole art songs; one dict a song, with ``audio``, ``lyrics`` and ``group``."""
+    `most` takes that many of them, evenly spaced.
+    """
     with lzma.open(data / "lieder.jsonl.xz", "rt", encoding="utf-8") as lines:
         songs = [json.loads(line) for line in lines]
+    songs = songs[:: max(1, len(songs) // most)][:most] if most else songs
     return _sounded(songs, data / "lieder_midi.tar.xz", Path(), cache / "lieder")
 
 

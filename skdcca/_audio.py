@@ -445,7 +445,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_spectrograms(X, reset=False)
-        return np.stack([self._summary(song[:, : _n_sounding(song)]) for song in X])
+        lags = self._lags()
+        return np.stack([self._summary(song[:, : _n_sounding(song)], lags) for song in X])
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns.
@@ -469,8 +470,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
             names += [f"{name}_{suffix}" for suffix in suffixes]
         return np.array(names, dtype=object)
 
-    def _summary(self, song):
-        return np.concatenate([_STATISTICS[name](song, self._lags()) for name in self.statistics])
+    def _summary(self, song, lags):
+        return np.concatenate([_STATISTICS[name](song, lags) for name in self.statistics])
 
     def _lags(self):
         return np.geomspace(2, self.n_frames_ / 4, self.n_lags)

@@ -1,5 +1,6 @@
 """What every canonical correlation estimator shares: the contract of two views in scikit-learn."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdcca import __version__
 from skdcca.metrics import variate_correlations
 
 FLOATS = (np.float64, np.float32)
@@ -170,6 +172,19 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     @property
     def _n_features_out(self):
         return self.n_components_
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skdcca_version": __version__}
+
+    def __setstate__(self, state):
+        stamp = state.get("_skdcca_version")
+        if stamp != __version__:
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by skdcca {stamp} and is loaded by "
+                f"{__version__}: check that it answers as before, or fit it again",
+                stacklevel=2,
+            )
+        super().__setstate__({k: v for k, v in state.items() if k != "_skdcca_version"})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """LinearCCA against SciPy's principal angles, statsmodels' CanCorr and the eigenproblem."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -297,3 +299,12 @@ def test_wrong_n_components_is_found_before_the_text_model_is_trained():
     with pytest.raises(ValueError, match="n_components=30"):
         LinearCCA(30, y_transformer=text).fit(X, ["text"] * 20)
     assert not trained
+
+
+def test_pickles_of_another_version_are_told(monkeypatch):
+    stored = pickle.dumps(LinearCCA().fit(X, Y))
+    again = pickle.loads(stored)
+    assert "_skdcca_version" not in vars(again)
+    monkeypatch.setattr("skdcca._base.__version__", "99.0")
+    with pytest.warns(UserWarning, match=r"pickled by skdcca 0\..* loaded by 99.0"):
+        pickle.loads(stored)

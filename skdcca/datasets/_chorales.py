@@ -16,7 +16,8 @@ from zipfile import ZipFile
 import numpy as np
 from sklearn.utils import Bunch, check_scalar
 
-from ._synthesis import synthesise
+from skdcca._cache import cache_folder
+from skdcca.datasets._synthesis import synthesise
 
 FORMAT = 1  # raise it whenever notes, texts, groups or sound come out differently
 BRIGHTNESS, VELOCITY = 0.5, 0.8
@@ -101,7 +102,7 @@ def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
         raise ImportError(
             'load_chorales needs the package music21: pip install "skdcca[songs]"'
         ) from error
-    folder = Path(cache or os.environ.get("SKDCCA_CACHE") or Path.home() / ".cache" / "skdcca")
+    folder = cache_folder(cache)
     name = f"chorales-{FORMAT}-music21-{edition}"
     songs = _read(folder / f"{name}.json.gz")
     if songs is None:
@@ -120,8 +121,8 @@ def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
 
 def _parse(n_jobs, verbose):
     """All chorales with words: their id, title, group, lyrics and notes."""
-    from ._chorale_scores import read_score
-    from ._tunes import tune_groups
+    from skdcca.datasets._chorale_scores import read_score
+    from skdcca.datasets._tunes import tune_groups
 
     files = _score_files()
     scores = _in_parallel(read_score, zip(files), len(files), n_jobs, verbose, "reading chorales")

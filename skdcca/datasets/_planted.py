@@ -5,8 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
-from ._synthesis import synthesise
-from ._words import FIRST_NAMES, LAST_NAMES, LINES, MOOD_WORDS
+from skdcca.datasets._synthesis import synthesise
+from skdcca.datasets._words import FIRST_NAMES, LAST_NAMES, LINES, MOOD_WORDS
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 # by mood, by end (low, high), by kind of word: six words

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._synthesis import synthesise
+from skdcca.datasets._synthesis import synthesise
 
 VELOCITY = 0.8
 

@@ -1,0 +1,239 @@
+"""The main job end to end, as ``skdcca demo`` runs it: songs in, retrieval in both directions out."""
+
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
+from skdcca._cache import cache_folder
+from skdcca._evaluation import evaluate, mean_over_folds, table
+from skdcca.datasets import load_chorales, load_songs, make_songs
+from skdcca.metrics import chance, mrr_scorer, ranks
+
+N_PLANTED = 200
+STRENGTH = 0.9
+LEAST_SONGS = 30
+
+
+def run(songs=None, output="demo-output"):
+    """Run the demonstration and write its picture.
+
+    Parameters
+    ----------
+    songs : str or path-like, default=None
+        A person's own songs, as `load_songs` takes them. None: planted songs, then Bach's chorales.
+    output : str or path-like, default="demo-output"
+        Folder for the picture.
+    """
+    began = time.perf_counter()
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    results = [_own(songs)] if songs is not None else [_planted(), *_chorales()]
+    _draw(results, output / "demo.png")
+    print(f"\nDone in {time.perf_counter() - began:.0f} s.")
+
+
+def _title(text):
+    print(f"\n{'=' * 100}\n{text}\n{'=' * 100}")
+
+
+def _planted():
+    _title(
+        f"{N_PLANTED} planted songs: melodies and lines of text that share a mood, correlation "
+        f"{STRENGTH}. The truth is known, so it must be found."
+    )
+    songs = make_songs(N_PLANTED, strength=STRENGTH, random_state=0)
+    songs.audio = _written(songs)
+    result = _examine("Planted songs", songs)
+    _show_moods(songs, result)
+    return result
+
+
+def _written(songs):
+    """The waveforms as files, as a person would have them."""
+    import soundfile
+
+    folder = cache_folder() / "planted"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [str(folder / f"{name}.flac") for name in songs.ids]
+    for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
+        soundfile.write(path, waveform, rate)
+    return paths
+
+
+def _chorales():
+    if find_spec("music21") is None:
+        print('\nBach\'s chorales are left out: they need `pip install "skdcca[songs]"`.')
+        return []
+    songs = load_chorales(n_jobs=-1, verbose=1)
+    _title(
+        f"{len(songs.audio)} chorales of J. S. Bach with the words sung in them: real music, and "
+        "nothing of the words is in the sound."
+    )
+    n_texts = len(set(songs.lyrics))
+    print(f"{n_texts} different texts (the same ones tie), {len(set(songs.groups))} hymn tunes.")
+    return [_examine("Bach's chorales", songs)]
+
+
+def _own(path):
+    songs = load_songs(path)
+    n_groups = len(set(songs.groups))
+    if len(songs.audio) < LEAST_SONGS or n_groups < 5:
+        raise ValueError(
+            f"{path}: {len(songs.audio)} songs in {n_groups} groups; to learn from some and be "
+            f"tested on others takes {LEAST_SONGS} songs in 5 groups at least"
+        )
+    _title(f"{len(songs.audio)} songs of {path}")
+    return _examine("Your songs", songs)
+
+
+def _examine(name, songs):
+    """Search, test and show one collection; what the picture needs of it."""
+    features = cache_folder() / "features"
+    mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=str(features), n_jobs=-1, verbose=1)
+    mel.fit_transform(songs.audio)  # once, with a progress bar; the folds read the cache
+    with tempfile.TemporaryDirectory() as scratch:
+        search = _search(mel.set_params(n_jobs=None, verbose=0), scratch)
+        _explain(search)
+        grouped, random, permuted = _cross_validate(search, songs)
+    rows = [
+        ("by group", mean_over_folds(grouped)),
+        ("random folds", mean_over_folds(random)),
+        ("permuted pairs", mean_over_folds(permuted)),
+        ("chance", {"chance": mean_over_folds(grouped)["chance"]}),
+    ]
+    sizes = sorted({fold["n_gallery"] for fold in grouped})
+    print("\n" + "\n".join(table(rows, "-".join(map(str, {sizes[0]: 0, sizes[-1]: 0})))))
+    print(
+        "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no "
+        "artist or tune is\non both sides, the figure to believe. Permuted pairs: the same with "
+        "lyrics given to the wrong songs."
+    )
+    _show_queries(songs, grouped[0])
+    return {"name": name, "folds": grouped, "songs": songs}
+
+
+def _search(mel, scratch):
+    """From raw songs to the best of a few models, by grouped or random folds as `fit` is told."""
+    lyrics = FeatureUnion(
+        [("words", Doc2VecLyrics(50, epochs=20, random_state=0)), ("form", LyricsForm())],
+    )
+    # The caches keep what the candidates of the search have in common.
+    y_side = Pipeline([("lyrics", lyrics), ("scale", StandardScaler())], memory=scratch)
+    model = Pipeline(
+        [
+            ("mel", mel),
+            ("summary", TemporalSummary()),
+            ("scale", StandardScaler()),
+            ("cca", LinearCCA(10, y_transformer=y_side)),
+        ],
+        memory=scratch,
+    )
+    grid = {"cca__reg": [0.1, 1.0, 10.0]}
+    return GridSearchCV(model, grid, scoring=mrr_scorer, n_jobs=-1)
+
+
+def _explain(search):
+    steps = " -> ".join(type(step).__name__ for _, step in search.estimator.steps)
+    print(f"\n{steps}\nlyrics: Doc2VecLyrics + LyricsForm -> StandardScaler")
+    print(f"GridSearchCV over {search.param_grid}, by mean reciprocal rank")
+
+
+def _cross_validate(search, songs):
+    by_group, at_random = GroupKFold(5), KFold(5, shuffle=True, random_state=0)
+    inner_group, inner_random = GroupKFold(2), KFold(2, shuffle=True, random_state=0)
+    order = np.random.default_rng(0).permutation(len(songs.lyrics))
+    wrong = [songs.lyrics[i] for i in order]
+    runs = [
+        (by_group, inner_group, songs.groups, songs.lyrics),
+        (at_random, inner_random, None, songs.lyrics),
+        (by_group, inner_group, songs.groups, wrong),
+    ]
+    with tqdm(total=5 * len(runs), desc="searches", unit="fold") as bar:
+        for outer, inner, groups, lyrics in runs:
+            search.set_params(cv=inner)
+            yield evaluate(search, songs.audio, lyrics, outer, groups, bar.update)
+
+
+def _show_queries(songs, fold):
+    """A few questions in words, taken at fixed places of the fold and not by their success."""
+    zx, zy = fold["embedding"]
+    scores = _cosine(zy, zx)
+    found = ranks(scores)
+    print(f"\nLyrics ask for audio, {len(zx)} songs to choose from that were not learned from:")
+    for query in np.linspace(0, len(zx) - 1, 3).astype(int):
+        line = songs.lyrics[fold["test"][query]].splitlines()[0]
+        print(f'  "{line[:70]}"')
+        for place, item in enumerate(np.argsort(-scores[query])[:3], start=1):
+            mark = "   <- the right one" if item == query else ""
+            print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
+        print(f"    the right one is at {found[query]:g} of {len(zx)}")
+
+
+def _cosine(a, b):
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    return cosine_similarity(a, b)
+
+
+def _show_moods(songs, result):
+    """How well the variates of held-out songs tell the moods that were planted."""
+    told = np.zeros((2, len(songs.mood_names)))
+    for fold in result["folds"]:
+        for side, mood in enumerate((songs.audio_mood, songs.lyrics_mood)):
+            told[side] += _multiple_correlation(fold["embedding"][side], mood[fold["test"]])
+    told /= len(result["folds"])
+    print("\nThe planted moods, told from the variates of held-out songs (multiple correlation):")
+    print(f"{'':10}" + "".join(f"{name:>12}" for name in songs.mood_names))
+    for side, values in zip(("audio", "lyrics"), told, strict=True):
+        print(f"{side:10}" + "".join(f"{value:12.2f}" for value in values))
+
+
+def _multiple_correlation(z, mood):
+    z = np.column_stack([np.ones(len(z)), z[:, :5]])
+    residual = mood - z @ np.linalg.lstsq(z, mood, rcond=None)[0]
+    return np.sqrt(1 - residual.var(axis=0) / mood.var(axis=0))
+
+
+def _draw(results, path):
+    if find_spec("matplotlib") is None:
+        print('\nNo picture: it needs `pip install "skdcca[plot]"`.')
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 * len(results), 4.2), layout="constrained")
+    axes = figure.subplots(1, len(results), squeeze=False)[0]
+    for ax, result in zip(axes, results, strict=True):
+        _draw_recall(ax, result)
+    figure.savefig(path, dpi=130)
+    print(f"\nPicture: {path}")
+
+
+def _draw_recall(ax, result):
+    """Recall against the length of the list, both directions, with chance."""
+    n = min(fold["n_gallery"] for fold in result["folds"])
+    k = np.arange(1, n + 1)
+    styles = {"audio asks for lyrics": (1, "-", "C0"), "lyrics ask for audio": (-1, "--", "C1")}
+    for label, (turn, line, colour) in styles.items():
+        curves = []
+        for fold in result["folds"]:
+            found = ranks(_cosine(*fold["embedding"][::turn]))
+            curves.append(np.mean(found[:, None] <= k, axis=0))
+        ax.plot(k, np.mean(curves, axis=0), line, color=colour, label=label)
+    ax.plot(k, k / n, ":", color="black", label="chance")
+    mrr = np.mean([[f[d]["mrr"] for d in ("x_to_y", "y_to_x")] for f in result["folds"]])
+    title = f"{result['name']}: MRR {mrr:.3f}, chance {chance(n)['mrr']:.3f}"
+    ax.set(xscale="log", xlim=(1, n), ylim=(0, 1), title=title)
+    ax.set(xlabel=f"k, songs looked through (of {n})", ylabel="recall@k, folds by group")
+    ticks = [at for at in (1, 2, 5, 10, 20, 50, 100, 200, 500) if at < n]
+    ax.set_xticks(ticks, ticks)
+    ax.minorticks_off()
+    ax.legend(loc="upper left", frameon=False)
+    ax.grid(alpha=0.3)

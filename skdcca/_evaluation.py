@@ -1,0 +1,81 @@
+"""Cross-validated retrieval, hyper-parameters chosen inside the training folds, as one table."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from skdcca.metrics import chance, embed, retrieval_metrics
+
+COLUMNS = ("mrr", "recall@1", "recall@10", "median_rank")
+
+
+def evaluate(search, X, y, cv, groups=None, progress=None):
+    """Fit the search on each training part and measure retrieval in the part held out.
+
+    Parameters
+    ----------
+    search : estimator
+        A search over a pipeline; its own folds are made of the training part alone.
+    X, y : sequence
+        Songs and lyrics.
+    cv : splitter
+        The outer folds.
+    groups : ndarray of shape (n_samples,), default=None
+        Groups for both the outer and the inner folds.
+    progress : callable, default=None
+        Called after each fold.
+
+    Returns
+    -------
+    folds : list of dict
+        A dict a fold: ``n_gallery``, ``chance``, ``x_to_y``, ``y_to_x`` (as in
+        `retrieval_metrics`), ``ranks`` of both directions, ``correlation`` (the sum on held-out
+        rows) and ``params`` (those chosen).
+    """
+    folds = []
+    for train, test in cv.split(X, y, groups):
+        fitted = clone(search).fit(
+            _safe_indexing(X, train),
+            _safe_indexing(y, train),
+            groups=None if groups is None else groups[train],
+        )
+        zx, zy = embed(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+        folds.append(
+            {
+                **retrieval_metrics(zx, zy),
+                "n_gallery": len(test),
+                "chance": chance(len(test)),
+                "embedding": (zx, zy),
+                "test": test,
+                "params": fitted.best_params_,
+                "model": fitted.best_estimator_,
+            }
+        )
+        if progress is not None:
+            progress()
+    return folds
+
+
+def mean_over_folds(folds):
+    """Mean of each metric, by direction, and of the level of chance."""
+    return {
+        part: {name: float(np.mean([fold[part][name] for fold in folds])) for name in COLUMNS}
+        for part in ("x_to_y", "y_to_x", "chance")
+    }
+
+
+def table(rows, n_gallery):
+    """Lines of a table: rows of (name, means), audio to lyrics and lyrics to audio side by side."""
+    head = f"{'':24}{'audio -> lyrics':^33}   {'lyrics -> audio':^33}"
+    columns = f"{'MRR':>7}{'R@1':>8}{'R@10':>8}{'MedR':>9} "
+    lines = [head, f"{f'gallery {n_gallery}':24}{columns}   {columns}"]
+    for name, means in rows:
+        chance_level = means["chance"]
+        both = (means.get(direction, chance_level) for direction in ("x_to_y", "y_to_x"))
+        lines.append(f"{name:24}" + "   ".join(map(_cells, both)))
+    return lines
+
+
+def _cells(metrics):
+    shares = f"{metrics['mrr']:7.3f}{metrics['recall@1']:8.3f}{metrics['recall@10']:8.3f}"
+    return f"{shares}{metrics['median_rank']:9.1f} "
