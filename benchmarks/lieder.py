@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
 from skdcca._cache import cache_folder
-from skdcca._evaluation import evaluate, mean_over_folds
+from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds
 from skdcca.metrics import mrr_scorer
 
 from _scores import data_folder, load_lieder, load_pairs
@@ -29,7 +29,7 @@ TEXTS = {
     ),
 }
 GRID = {"cca__n_components": [5, 20], "cca__reg": [0.1, 1.0, 10.0]}
-QUICK = 200
+QUICK, QUICK_GRID = 200, {"cca__reg": [1.0, 10.0]}
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
         "| songs | folds | lyrics | gallery | MRR | recall@10 | median rank | chance: MRR, recall@10 |"
     )
     print("|---|---|---|---|---|---|---|---|", flush=True)
-    best = {}
+    best, grid = {}, QUICK_GRID if options.quick else GRID
     for name, songs, duration in collections(data, cache, options.quick):
         audio = audio_view([song["audio"] for song in songs], duration, cache, options.n_jobs)
         lyrics = [song["lyrics"] for song in songs]
@@ -50,7 +50,7 @@ def main():
                 if rows == "permuted"
                 else lyrics
             )
-            means, sizes = measure(audio, y, groups, split, text, options.n_jobs)
+            means, sizes = measure(audio, y, groups, split, text, grid, options.n_jobs)
             label = f"{text}, permuted pairs" if rows == "permuted" else text
             print(row(name, split, label, means, sizes), flush=True)
             if rows == "paired":
@@ -99,18 +99,17 @@ def audio_view(paths, duration, cache, n_jobs):
     return np.concatenate([summary.transform(part) for part in parts])
 
 
-def measure(audio, lyrics, groups, split, text, n_jobs):
-    """Mean metrics over the outer folds, and the sizes of their galleries."""
+def measure(audio, lyrics, groups, split, text, grid, n_jobs):
+    """Mean metrics over the outer folds, and the size of their galleries."""
     by_group = split == "by composer"
     outer = GroupKFold(5) if by_group else KFold(5, shuffle=True, random_state=0)
     inner = GroupKFold(3) if by_group else KFold(3, shuffle=True, random_state=0)
     with tempfile.TemporaryDirectory() as scratch:
         y_side = Pipeline([("text", TEXTS[text]()), ("scale", StandardScaler())], memory=scratch)
         model = Pipeline([("scale", StandardScaler()), ("cca", LinearCCA(y_transformer=y_side))])
-        search = GridSearchCV(model, GRID, scoring=mrr_scorer, cv=inner, n_jobs=n_jobs)
+        search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=n_jobs)
         folds = evaluate(search, audio, lyrics, outer, groups if by_group else None)
-    sizes = [fold["n_gallery"] for fold in folds]
-    return mean_over_folds(folds), sizes
+    return mean_over_folds(folds), gallery_sizes(folds)
 
 
 def mrr(means):
@@ -124,8 +123,7 @@ def row(name, split, text, means, sizes):
         for metric, form in (("mrr", ".3f"), ("recall@10", ".3f"), ("median_rank", ".0f"))
     ]
     chance = f"{means['chance']['mrr']:.3f}, {means['chance']['recall@10']:.3f}"
-    gallery = f"{min(sizes)}-{max(sizes)}" if min(sizes) < max(sizes) else str(sizes[0])
-    return "| " + " | ".join([name, split, text, gallery, *cells, chance]) + " |"
+    return "| " + " | ".join([name, split, text, sizes, *cells, chance]) + " |"
 
 
 if __name__ == "__main__":

@@ -9,13 +9,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
+_FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
+
 
 class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Log-mel spectrograms of audio files or waveforms, all of one length.
 
     A song is a path to an audio file (wav, flac, ogg, mp3 and whatever else libsndfile reads), a
-    pair ``(waveform, sample_rate)``, or a waveform at `sample_rate`. Stereo is mixed to mono, every
-    song resampled to `sample_rate`, cut to `duration` and, if it is shorter, padded with silence.
+    pair ``(waveform, sample_rate)``, or a waveform at `sample_rate`; waveforms are float arrays of
+    shape ``(n_samples,)`` or ``(n_channels, n_samples)``. Channels are mixed to mono, every song
+    resampled to `sample_rate`, cut to `duration` and, if it is shorter, padded with silence.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
     memory : str or joblib.Memory, default=None
         Where to keep the spectrogram of each song, so that the folds and candidates of a search read
-        it once. A file is known by its path, size and time of last change.
+        it once. A file is known by its path, size and time of last change, a waveform by its values.
     n_jobs : int, default=None
         Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
         means 1, -1 all processors.
@@ -49,13 +52,14 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     duration_ : float
         Seconds of each song.
     n_frames_ : int
-        Number of frames of each spectrogram.
+        Number of frames of each spectrogram, ``1 + duration_ * sample_rate // hop_length``.
 
     Raises
     ------
     ValueError
-        Before any song is worked on, with the songs named, if files are missing or cannot be read as
-        audio, or waveforms are empty or hold NaN or infinity.
+        With the songs named: before any is worked on, if files are missing or their heads cannot be
+        read as audio, or waveforms are empty or hold NaN or infinity; and at the end, all at once, if
+        files turn out to be damaged further on.
 
     See Also
     --------
@@ -120,8 +124,16 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         self._check_parameters()
         seconds = self._check_songs(X)
-        self.duration_ = float(max(seconds) if self.duration is None else self.duration)
-        self.n_frames_ = 1 + self._n_samples() // self.hop_length
+        if self.duration is None:
+            self.duration_ = max(length - self._start(length) for length in seconds)
+        else:
+            self.duration_ = float(self.duration)
+        if self._n_samples() < self.n_fft:
+            raise ValueError(
+                f"the duration of {self.duration_:g} s is shorter than one window of "
+                f"n_fft={self.n_fft} samples"
+            )
+        self.n_frames_ = self._n_frames()
         return self
 
     def transform(self, X):
@@ -143,13 +155,20 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         spectrogram = check_memory(self.memory).cache(_log_mel, ignore=["song"])
         settings = self._settings()
         work = (
-            delayed(spectrogram)(_cache_key(song), song=song, start=self._start(length), **settings)
+            delayed(_attempt)(
+                spectrogram, _cache_key(song), song=song, start=self._start(length), **settings
+            )
             for song, length in zip(X, seconds, strict=True)
         )
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
-        spectrograms = np.empty((len(seconds), self.n_mels, self.n_frames_), dtype=np.float32)
+        spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
+        problems = []
         for i, result in enumerate(_progress(parallel(work), len(seconds), self.verbose)):
-            spectrograms[i] = result
+            if isinstance(result, str):
+                problems.append(f"song {i}: {result}")
+            else:
+                spectrograms[i] = result
+        _report(problems, len(seconds))
         return spectrograms
 
     def get_feature_names_out(self, input_features=None):
@@ -183,7 +202,10 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self
 
     def _settings(self):
+        import librosa
+
         return {
+            "version": (_FORMAT, librosa.__version__),
             "n_samples": self._n_samples(),
             "sample_rate": self.sample_rate,
             "n_fft": self.n_fft,
@@ -196,11 +218,14 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     def _n_samples(self):
         return round(self.duration_ * self.sample_rate)
 
+    def _n_frames(self):
+        return 1 + self._n_samples() // self.hop_length
+
     def _start(self, seconds):
         """Second at which the excerpt of a song of this length begins."""
-        if self.offset == "center":
-            return max(0.0, (seconds - self.duration_) / 2)
-        return float(self.offset)
+        if self.offset != "center":
+            return float(self.offset)
+        return 0.0 if self.duration is None else max(0.0, (seconds - self.duration_) / 2)
 
     def _check_songs(self, songs):
         first = 0.0 if self.offset == "center" else self.offset
@@ -213,10 +238,6 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
                 raise ValueError(f"{name}={value!r}; it must be a whole number from 1")
         if self.duration is not None and not _is_number(self.duration, above=0):
             raise ValueError(f"duration={self.duration!r}; it must be seconds above 0, or None")
-        if self.duration is not None and self.duration * self.sample_rate < self.n_fft:
-            raise ValueError(
-                f"duration={self.duration!r} s is shorter than one window of n_fft={self.n_fft} samples"
-            )
         if self.offset != "center" and not _is_number(self.offset, least=0):
             raise ValueError(f'offset={self.offset!r}; it must be seconds from 0, or "center"')
         fmax = self.sample_rate / 2 if self.fmax is None else self.fmax
@@ -257,12 +278,16 @@ def _check_songs(songs, sample_rate, first):
                 raise ValueError(f"offset={first} s is past its end, it has {seconds[-1]:.2f} s")
         except ValueError as error:
             problems.append(f"song {i}: {error}")
-    if problems:
-        listed = "\n  ".join(problems[:20] + ["..."] * (len(problems) > 20))
-        raise ValueError(f"{len(problems)} of {len(songs)} songs cannot be used:\n  {listed}")
+    _report(problems, len(songs))
     if not seconds:
         raise ValueError("Found array with 0 sample(s): X holds no songs")
     return seconds
+
+
+def _report(problems, n_songs):
+    if problems:
+        listed = "\n  ".join(problems[:20] + ["..."] * (len(problems) > 20))
+        raise ValueError(f"{len(problems)} of {n_songs} songs cannot be used:\n  {listed}")
 
 
 def _seconds(song, sample_rate):
@@ -308,6 +333,11 @@ def _as_pair(song, sample_rate):
             f"its waveform has shape {waveform.shape}; it must be (n_samples,) or (n_channels, "
             "n_samples), and not empty"
         )
+    if waveform.ndim == 2 and waveform.shape[0] > waveform.shape[1]:
+        raise ValueError(
+            f"its waveform has shape {waveform.shape}, more channels than samples; it must be "
+            "(n_channels, n_samples): transpose what soundfile.read gives"
+        )
     if not np.isfinite(waveform).all():
         raise ValueError("its waveform holds NaN or infinity")
     return waveform, rate
@@ -322,8 +352,19 @@ def _cache_key(song):
     return song
 
 
-def _log_mel(key, *, song, start, n_samples, sample_rate, **mel):
-    """Log-mel spectrogram of one song, shape (n_mels, 1 + n_samples // hop_length)."""
+def _attempt(function, *args, **kwargs):
+    """Result of a function, or what is wrong with the song: an error would leave threads behind."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError as error:
+        return str(error)
+
+
+def _log_mel(key, *, song, start, n_samples, sample_rate, version, **mel):
+    """Log-mel spectrogram of one song, shape (n_mels, 1 + n_samples // hop_length).
+
+    `key` and `version` are for the cache alone.
+    """
     import librosa
 
     waveform = _load(song, start, n_samples, sample_rate)
@@ -354,12 +395,17 @@ def _read(path, start, seconds):
     """Part of a file as (n_channels, n_samples), and its sample rate."""
     import soundfile
 
-    with soundfile.SoundFile(path) as file:
-        rate = file.samplerate
-        file.seek(int(start * rate))
-        waveform = file.read(math.ceil(seconds * rate), dtype="float32", always_2d=True).T
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            file.seek(int(start * rate))
+            waveform = file.read(math.ceil(seconds * rate), dtype="float32", always_2d=True).T
+    except soundfile.SoundFileError as error:
+        raise ValueError(f"{str(path)!r} is damaged ({error}); leave it out") from error
+    if waveform.size == 0:
+        raise ValueError(f"{str(path)!r} ends before its header says; leave it out")
     if not np.isfinite(waveform).all():
-        raise ValueError(f"the sound of {str(path)!r} holds NaN or infinity; leave the file out")
+        raise ValueError(f"the sound of {str(path)!r} holds NaN or infinity; leave it out")
     return waveform, rate
 
 
@@ -423,9 +469,13 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        unknown = [name for name in self.statistics if name not in _STATISTICS]
+        unknown = isinstance(self.statistics, str) or set(self.statistics) - set(_STATISTICS)
         if unknown or not len(self.statistics):
-            raise ValueError(f"statistics={self.statistics!r}; choose from {list(_STATISTICS)}")
+            raise ValueError(
+                f"statistics={self.statistics!r}; it must be a list of some of {list(_STATISTICS)}"
+            )
+        if not isinstance(self.n_lags, (int, np.integer)) or self.n_lags < 1:
+            raise ValueError(f"n_lags={self.n_lags!r}; it must be a whole number from 1")
         X = self._check_spectrograms(X, reset=True)
         self.n_frames_ = X.shape[2]
         return self
@@ -466,7 +516,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         bands = bands if input_features is None else input_features
         names = []
         for name in self.statistics:
-            suffixes = [f"lag{lag:.1f}" for lag in self._lags()] if name == "rhythm" else bands
+            suffixes = [f"lag{lag:.3f}" for lag in self._lags()] if name == "rhythm" else bands
             names += [f"{name}_{suffix}" for suffix in suffixes]
         return np.array(names, dtype=object)
 

@@ -59,7 +59,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         self._check_same_length(X, y)
         self._check_n_components(X.shape)
-        y = self._fit_transform_y_side(y)
+        y = self._y_numbers(y, reset=True)
         self._check_n_components(X.shape, y.shape)
         self._fit(X, y)
         return self
@@ -102,8 +102,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Variates of the second view.
         """
         check_is_fitted(self)
-        numbers = y if self.y_transformer is None else self.y_transformer_.transform(y)
-        zy = self._project_y(self._check_y_array(numbers))
+        zy = self._project_y(self._y_numbers(y))
         return _wrap_data_with_container("transform", zy, y, self)
 
     def score(self, X, y, sample_weight=None):
@@ -129,25 +128,38 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
-    def _fit_transform_y_side(self, y):
-        if self.y_transformer is not None:
-            self.y_transformer_ = clone(self.y_transformer)
-            y = self.y_transformer_.fit_transform(y)
-        y = self._check_y_array(y, reset=True)
-        self.n_features_y_ = y.shape[1]
+    def _y_numbers(self, y, reset=False):
+        """Second view as numbers of shape (n_samples, n_features_y), through its transformer."""
+        n_samples, names = _num_samples(y), None
+        if reset:
+            self.y_transformer_ = None if self.y_transformer is None else clone(self.y_transformer)
+        if self.y_transformer_ is None:
+            names = list(y.columns) if hasattr(y, "columns") else None
+        else:
+            y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
+        y = check_array(y, dtype=FLOATS, ensure_2d=False, input_name="y", estimator=self)
+        if len(y) != n_samples:
+            raise ValueError(
+                f"{type(self.y_transformer_).__name__} made {len(y)} rows of {n_samples}; "
+                "y_transformer must give a row for each sample"
+            )
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        if reset:
+            self.n_features_y_, self._y_names = y.shape[1], names
+        self._check_y_features(y, names)
         return y
 
-    def _check_y_array(self, y, reset=False):
-        """Validate the second view as numbers of shape (n_samples, n_features_y)."""
-        y = check_array(y, dtype=FLOATS, ensure_2d=False, input_name="y", estimator=self)
-        if y.ndim == 1:
-            y = y.reshape(-1, 1)
-        if not reset and y.shape[1] != self.n_features_y_:
+    def _check_y_features(self, y, names):
+        if y.shape[1] != self.n_features_y_:
             raise ValueError(
                 f"y has {y.shape[1]} features, but {type(self).__name__} was fitted with "
                 f"{self.n_features_y_} features in y"
             )
-        return y
+        if names is not None and self._y_names is not None and names != self._y_names:
+            raise ValueError(
+                f"y has the columns {names}, but {type(self).__name__} was fitted with "
+                f"{self._y_names}, in this order"
+            )
 
     def _check_same_length(self, X, y):
         if (n_x := _num_samples(X)) != (n_y := _num_samples(y)):

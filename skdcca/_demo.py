@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,11 +12,18 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
+from skdcca import (
+    Doc2VecLyrics,
+    LinearCCA,
+    LyricsForm,
+    MelSpectrogram,
+    TemporalSummary,
+    __version__,
+)
 from skdcca._cache import cache_folder
-from skdcca._evaluation import evaluate, mean_over_folds, table
+from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
 from skdcca.datasets import load_chorales, load_songs, make_songs
-from skdcca.metrics import chance, mrr_scorer, ranks
+from skdcca.metrics import chance, mrr_scorer, ranks, recall_at_k, similarity
 
 N_PLANTED = 200
 STRENGTH = 0.9
@@ -50,22 +58,24 @@ def _planted():
         f"{STRENGTH}. The truth is known, so it must be found."
     )
     songs = make_songs(N_PLANTED, strength=STRENGTH, random_state=0)
-    songs.audio = _written(songs)
+    songs.audio = _written(songs, cache_folder() / f"planted-{N_PLANTED}-{STRENGTH}-{__version__}")
     result = _examine("Planted songs", songs)
     _show_moods(songs, result)
     return result
 
 
-def _written(songs):
-    """The waveforms as files, as a person would have them."""
+def _written(songs, folder):
+    """The waveforms as files, as a person would have them; those that are there are kept."""
     import soundfile
 
-    folder = cache_folder() / "planted"
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [str(folder / f"{name}.flac") for name in songs.ids]
+    paths = [folder / f"{name}.flac" for name in songs.ids]
     for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
-        soundfile.write(path, waveform, rate)
-    return paths
+        if not path.exists():
+            part = path.with_suffix(".part")
+            soundfile.write(part, waveform, rate, format="FLAC")
+            part.replace(path)
+    return [str(path) for path in paths]
 
 
 def _chorales():
@@ -84,11 +94,13 @@ def _chorales():
 
 def _own(path):
     songs = load_songs(path)
-    n_groups = len(set(songs.groups))
-    if len(songs.audio) < LEAST_SONGS or n_groups < 5:
+    sizes = Counter(songs.groups)
+    largest, size = sizes.most_common(1)[0]
+    if len(songs.audio) < LEAST_SONGS or len(sizes) < 5 or size > 0.4 * len(songs.audio):
         raise ValueError(
-            f"{path}: {len(songs.audio)} songs in {n_groups} groups; to learn from some and be "
-            f"tested on others takes {LEAST_SONGS} songs in 5 groups at least"
+            f"{path}: {len(songs.audio)} songs in {len(sizes)} groups, {size} of them in the group "
+            f"{largest}; to learn from some and be tested on others takes {LEAST_SONGS} songs at "
+            "least, in 5 groups at least, the largest with no more than 40 % of them"
         )
     _title(f"{len(songs.audio)} songs of {path}")
     return _examine("Your songs", songs)
@@ -109,8 +121,7 @@ def _examine(name, songs):
         ("permuted pairs", mean_over_folds(permuted)),
         ("chance", {"chance": mean_over_folds(grouped)["chance"]}),
     ]
-    sizes = sorted({fold["n_gallery"] for fold in grouped})
-    print("\n" + "\n".join(table(rows, "-".join(map(str, {sizes[0]: 0, sizes[-1]: 0})))))
+    print("\n" + "\n".join(table(rows, gallery_sizes(grouped))))
     print(
         "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no "
         "artist or tune is\non both sides, the figure to believe. Permuted pairs: the same with "
@@ -132,7 +143,7 @@ def _search(mel, scratch):
             ("mel", mel),
             ("summary", TemporalSummary()),
             ("scale", StandardScaler()),
-            ("cca", LinearCCA(10, y_transformer=y_side)),
+            ("cca", LinearCCA(5, y_transformer=y_side)),
         ],
         memory=scratch,
     )
@@ -165,7 +176,7 @@ def _cross_validate(search, songs):
 def _show_queries(songs, fold):
     """A few questions in words, taken at fixed places of the fold and not by their success."""
     zx, zy = fold["embedding"]
-    scores = _cosine(zy, zx)
+    scores = similarity(zy, zx)
     found = ranks(scores)
     print(f"\nLyrics ask for audio, {len(zx)} songs to choose from that were not learned from:")
     for query in np.linspace(0, len(zx) - 1, 3).astype(int):
@@ -175,12 +186,6 @@ def _show_queries(songs, fold):
             mark = "   <- the right one" if item == query else ""
             print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
         print(f"    the right one is at {found[query]:g} of {len(zx)}")
-
-
-def _cosine(a, b):
-    from sklearn.metrics.pairwise import cosine_similarity
-
-    return cosine_similarity(a, b)
 
 
 def _show_moods(songs, result):
@@ -224,8 +229,8 @@ def _draw_recall(ax, result):
     for label, (turn, line, colour) in styles.items():
         curves = []
         for fold in result["folds"]:
-            found = ranks(_cosine(*fold["embedding"][::turn]))
-            curves.append(np.mean(found[:, None] <= k, axis=0))
+            scores = similarity(*fold["embedding"][::turn])
+            curves.append([recall_at_k(scores, at) for at in k])
         ax.plot(k, np.mean(curves, axis=0), line, color=colour, label=label)
     ax.plot(k, k / n, ":", color="black", label="chance")
     mrr = np.mean([[f[d]["mrr"] for d in ("x_to_y", "y_to_x")] for f in result["folds"]])

@@ -28,17 +28,15 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     Returns
     -------
     folds : list of dict
-        A dict a fold: ``n_gallery``, ``chance``, ``x_to_y``, ``y_to_x`` (as in
-        `retrieval_metrics`), ``ranks`` of both directions, ``correlation`` (the sum on held-out
-        rows) and ``params`` (those chosen).
+        A dict a fold: ``x_to_y``, ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
+        ``n_gallery``, ``embedding`` (the pair, of the held-out rows), ``test`` (those rows),
+        ``params`` (those chosen).
     """
     folds = []
+    groups = None if groups is None else np.asarray(groups)
     for train, test in cv.split(X, y, groups):
-        fitted = clone(search).fit(
-            _safe_indexing(X, train),
-            _safe_indexing(y, train),
-            groups=None if groups is None else groups[train],
-        )
+        grouped = {} if groups is None else {"groups": groups[train]}
+        fitted = clone(search).fit(_safe_indexing(X, train), _safe_indexing(y, train), **grouped)
         zx, zy = embed(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
         folds.append(
             {
@@ -48,7 +46,6 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
                 "embedding": (zx, zy),
                 "test": test,
                 "params": fitted.best_params_,
-                "model": fitted.best_estimator_,
             }
         )
         if progress is not None:
@@ -62,6 +59,12 @@ def mean_over_folds(folds):
         part: {name: float(np.mean([fold[part][name] for fold in folds])) for name in COLUMNS}
         for part in ("x_to_y", "y_to_x", "chance")
     }
+
+
+def gallery_sizes(folds):
+    """Number of songs to choose from, as text: one number, or the smallest and the largest."""
+    sizes = [fold["n_gallery"] for fold in folds]
+    return str(sizes[0]) if min(sizes) == max(sizes) else f"{min(sizes)}-{max(sizes)}"
 
 
 def table(rows, n_gallery):

@@ -27,7 +27,8 @@ class LinearCCA(BaseCCA):
         unit. A pair sets ``(reg_x, reg_y)``. 0 is classical CCA; with more features than samples that
         finds perfect and meaningless correlations, and a ridge from 0.1 to 10 is in place.
     y_transformer : estimator, default=None
-        Transformer of the second view (a text model, say), fitted inside `fit`. None: y is numbers.
+        Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is
+        numbers. Sparse output (tf-idf) is refused; follow it by a `TruncatedSVD`.
 
     Attributes
     ----------
@@ -53,8 +54,8 @@ class LinearCCA(BaseCCA):
         Number of columns of X.
     n_features_y_ : int
         Number of columns of y, after `y_transformer`.
-    y_transformer_ : estimator
-        The fitted transformer of the second view, if there is one.
+    y_transformer_ : estimator or None
+        The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, if X has names that are all strings.
 
@@ -133,6 +134,7 @@ class _StandardizedView:
     """A centred, standardised view and its thin singular value decomposition, rank revealed."""
 
     def __init__(self, view, name):
+        rounding = np.finfo(view.dtype).eps
         view = view.astype(np.float64)  # a copy: the steps below work in place
         n = len(view)
         self.mean = view.mean(axis=0)
@@ -154,10 +156,14 @@ class _StandardizedView:
         self.left, singular, right = linalg.svd(
             view, full_matrices=False, overwrite_a=True, check_finite=False
         )
-        rank = np.sum(singular > singular[0] * max(view.shape) * np.finfo(np.float64).eps)
-        self.left, self.right = self.left[:, :rank], right[:rank].T
+        deviation = singular / np.sqrt(n - 1)
+        # A direction in which the view varies no more than by the rounding of its numbers is none:
+        # that of the decomposition, and that with which each column was given.
+        noise = rounding * (1 + np.abs(self.mean) / self.scale) * (1 + np.sqrt(view.shape[1] / n))
+        limit = deviation[0] * max(view.shape) * np.finfo(np.float64).eps
+        real = deviation > np.maximum(limit, np.linalg.norm(right * noise, axis=1))
+        self.left, self.right, self.deviation = self.left[:, real], right[real].T, deviation[real]
         self.right[constant] = 0.0  # but for rounding it is
-        self.deviation = singular[:rank] / np.sqrt(n - 1)
 
     def whiten(self, reg):
         """Whitening matrix ``right / sqrt(variance + reg)``, and what it leaves of each deviation."""

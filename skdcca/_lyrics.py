@@ -38,9 +38,8 @@ class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Passes over the training lyrics, and over each text when it is embedded.
     dm : {0, 1}, default=0
         0 trains the distributed bag of words (PV-DBOW), 1 the distributed memory model (PV-DM).
-        On corpora of the size of a song collection the first is far better: of 1,341 art songs in
-        three languages the first half of the text finds its second half with an MRR of 0.91 against
-        0.41.
+        On corpora of the size of a song collection the first is better, see
+        ``benchmarks/doc2vec.py``.
     pretrained : str or path-like, default=None
         File of a `gensim.models.Doc2Vec` saved with its ``save``. It is used as it is: the
         parameters above are then not. Such a file is a pickle, so open only files that you trust.
@@ -170,7 +169,10 @@ class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return embeddings
 
     def _words(self, text):
-        return (self.tokenizer or _tokenize)(text)
+        words = (self.tokenizer or _tokenize)(text)
+        if isinstance(words, str):
+            raise TypeError(f"tokenizer gave the str {words[:30]!r}; it must give a list of words")
+        return list(words)
 
     def _train(self, documents):
         from gensim.models.doc2vec import Doc2Vec, TaggedDocument
@@ -358,7 +360,13 @@ def _infer(model, words, seed):
     model.random = np.random.RandomState(seed)
     start = (model.random.random_sample(model.vector_size) - 0.5) / model.vector_size
     vector = start.astype(np.float32).reshape(1, -1)
-    step = train_document_dbow if model.sg else train_document_dm
+    # gensim would free work space of its own making before it has used it.
+    space = {"work": np.zeros(model.layer1_size, dtype=np.float32)}
+    if model.sg:
+        step = train_document_dbow
+    else:
+        step = train_document_dm
+        space["neu1"] = np.zeros(model.layer1_size, dtype=np.float32)
     for alpha in np.linspace(model.alpha, model.min_alpha, model.epochs):
         step(
             model,
@@ -369,6 +377,7 @@ def _infer(model, words, seed):
             learn_hidden=False,
             doctag_vectors=vector,
             doctags_lockf=np.ones(1, dtype=np.float32),
+            **space,
         )
     return vector[0]
 

@@ -9,7 +9,8 @@ number. At *category level* (labels given) every item with the query's label is 
 first of them counts.
 
 Ties are worth their middle: an item that shares its score with others has the mean of the ranks
-they take up, so a model that gives everything the same score is never better than chance.
+they take up, and the recall is its mean over the orders of the tied items, so a model that gives
+everything the same score is never better than chance.
 A figure means little without the level of chance and the size of the gallery: see `chance`.
 
 The functions on arrays come first and know nothing of estimators; `embed` and the scorers at the
@@ -17,8 +18,10 @@ end look through a `Pipeline` or a fitted search to the canonical correlation mo
 """
 
 from functools import partial
+from numbers import Integral
 
 import numpy as np
+from scipy.special import gammaln
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils.validation import check_array, check_consistent_length
 
@@ -35,6 +38,7 @@ __all__ = [
     "reciprocal_rank",
     "retrieval_metrics",
     "retrieval_scorer",
+    "similarity",
     "total_correlation_scorer",
     "variate_correlations",
 ]
@@ -69,15 +73,18 @@ def ranks(scores, query_labels=None, gallery_labels=None):
     >>> ranks([[0.9, 0.1, 0.3], [0.8, 0.5, 0.1], [0.2, 0.2, 0.2]])
     array([1., 2., 2.])
     """
+    better, tied, tied_right = _tie_counts(scores, query_labels, gallery_labels)
+    # r right answers among t tied items in random order: the first is at (t + 1) / (r + 1).
+    return better + (tied + 1) / (tied_right + 1)
+
+
+def _tie_counts(scores, query_labels, gallery_labels):
+    """Of each query: items before its best right answer, items tied with it, right ones of those."""
     scores = check_array(scores, dtype=np.float64, input_name="scores")
     right = _right_answers(scores.shape, query_labels, gallery_labels)
     best = np.max(scores, axis=1, where=right, initial=-np.inf)[:, None]
-    better = np.sum(scores > best, axis=1)
     tied = scores == best
-    n_tied = np.sum(tied, axis=1)
-    n_tied_right = np.sum(tied & right, axis=1)
-    # r right answers among t tied items in random order: the first is at (t + 1) / (r + 1).
-    return better + (n_tied + 1) / (n_tied_right + 1)
+    return np.sum(scores > best, axis=1), np.sum(tied, axis=1), np.sum(tied & right, axis=1)
 
 
 def _right_answers(shape, query_labels, gallery_labels):
@@ -140,30 +147,55 @@ def reciprocal_rank(ranks):
     return float(np.mean(1.0 / _check_ranks(ranks)))
 
 
-def recall_at_k(ranks, k):
-    """Share of the queries whose right answer is among the first `k`.
+def recall_at_k(scores, k, query_labels=None, gallery_labels=None):
+    """Share of the queries whose (first) right answer is among the first `k`.
 
     Parameters
     ----------
-    ranks : array-like of shape (n_queries,)
-        Ranks from `ranks`, 1 being best.
+    scores : array-like of shape (n_queries, n_gallery) or (n_queries,)
+        Similarity of every query to every item of the gallery; or ranks, if there are no ties.
     k : int
         Length of the list that a person looks through.
+    query_labels, gallery_labels : array-like, default=None
+        As for `ranks`.
 
     Returns
     -------
     recall : float
-        Between 0 and 1, 1 being best.
+        Between 0 and 1, 1 being best. With ties, the mean over all orders of the tied items, which
+        the mid-ranks alone do not tell.
+
+    Notes
+    -----
+    Without ties and labels this is ``sklearn.metrics.top_k_accuracy_score``.
 
     Examples
     --------
     >>> from skdcca.metrics import recall_at_k
+    >>> recall_at_k([[0.9, 0.1, 0.3], [0.8, 0.5, 0.1], [0.2, 0.2, 0.2]], k=1)
+    0.4444444444444444
     >>> recall_at_k([1, 2, 4, 4], k=2)
     0.5
     """
-    if k < 1:
-        raise ValueError(f"k={k!r}; it must be at least 1")
-    return float(np.mean(_check_ranks(ranks) <= k))
+    _check_k([k])
+    if np.ndim(scores) == 1:
+        return float(np.mean(_check_ranks(scores) <= k))
+    better, tied, tied_right = _tie_counts(scores, query_labels, gallery_labels)
+    places = np.clip(k - better, 0, tied)  # that the list has for the tied items
+    # Probability that all of these places go to wrong items: C(tied - right, places) / C(tied, places).
+    wrong = tied - tied_right
+    missed = np.exp(
+        gammaln(wrong + 1)
+        - gammaln(np.maximum(wrong - places, 0) + 1)
+        - gammaln(tied + 1)
+        + gammaln(tied - places + 1)
+    )
+    return float(np.mean(np.where(places > wrong, 1.0, 1.0 - missed)))
+
+
+def _check_k(k):
+    if np.ndim(k) != 1 or not all(isinstance(at, Integral) and at >= 1 for at in k):
+        raise ValueError(f"k={k!r}; it must hold whole numbers from 1")
 
 
 def median_rank(ranks):
@@ -220,6 +252,7 @@ def chance(n_gallery, n_right=1, k=(1, 10)):
     >>> round(levels["mrr"], 4), round(levels["recall@10"], 4), levels["median_rank"]
     (0.0519, 0.1, 50.5)
     """
+    _check_k(k)
     n_right = np.atleast_1d(n_right)
     if n_gallery < 1 or n_right.min() < 1 or n_right.max() > n_gallery:
         raise ValueError(
@@ -272,20 +305,43 @@ def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
     >>> retrieval_metrics(z, z)["x_to_y"]
     {'mrr': 1.0, 'recall@1': 1.0, 'recall@10': 1.0, 'median_rank': 1.0}
     """
-    scores = _similarity(zx, zy)
-    found = {"x_to_y": ranks(scores, labels), "y_to_x": ranks(scores.T, labels)}
-    return {direction: _summary(at, k) for direction, at in found.items()}
+    check_consistent_length(zx, zy)
+    _check_k(k)
+    scores = similarity(zx, zy)
+    return {"x_to_y": _summary(scores, labels, k), "y_to_x": _summary(scores.T, labels, k)}
 
 
-def _summary(found, k):
-    recalls = {f"recall@{at}": recall_at_k(found, at) for at in k}
+def _summary(scores, labels, k):
+    found = ranks(scores, labels)
+    recalls = {f"recall@{at}": recall_at_k(scores, at, labels) for at in k}
     return {"mrr": reciprocal_rank(found), **recalls, "median_rank": median_rank(found)}
 
 
-def _similarity(zx, zy):
-    """Cosine of every row of zx with every row of zy; 0 for a row of zeros."""
-    check_consistent_length(zx, zy)
-    return cosine_similarity(zx, zy)
+def similarity(zx, zy):
+    """Cosine of every row of one embedding with every row of the other.
+
+    Parameters
+    ----------
+    zx : array-like of shape (n_queries, n_components)
+        One embedding.
+    zy : array-like of shape (n_gallery, n_components)
+        The other.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_queries, n_gallery)
+        Cosines, 0 for a row of zeros; rounded to 10 decimals, so that equal rows tie whatever the
+        order in which the products were summed.
+
+    Examples
+    --------
+    >>> from skdcca.metrics import similarity
+    >>> similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]])
+    array([[1., 0.]])
+    """
+    zx = check_array(zx, dtype=np.float64, input_name="zx")
+    zy = check_array(zy, dtype=np.float64, input_name="zy")
+    return cosine_similarity(zx, zy).round(10)
 
 
 def variate_correlations(zx, zy, sample_weight=None):
@@ -334,10 +390,12 @@ def _check_weight(sample_weight, n):
 
 def _standardize(z, weight):
     mean = weight @ z
-    centred = z - mean
-    deviation = np.sqrt(weight @ centred**2)
+    centred = np.where(weight[:, None] > 0, z - mean, 0.0)
+    peak = np.abs(centred).max(axis=0)
     # What is left of a constant after rounding is not a correlation.
-    constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    constant = peak <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    centred = centred / np.where(constant, 1.0, peak)  # its squares cannot overflow or vanish
+    deviation = np.sqrt(weight @ centred**2)
     return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
 
 
@@ -407,7 +465,7 @@ def mrr_scorer(estimator, X, y):
     Returns
     -------
     mrr : float
-        Between 0 and 1, 1 being best; chance is about ``log(n_samples) / n_samples``.
+        Between 0 and 1, 1 being best; see `chance` for the level to compare with.
 
     Examples
     --------
@@ -422,7 +480,7 @@ def mrr_scorer(estimator, X, y):
     >>> search.fit(X, y).best_params_
     {'n_components': 4}
     """
-    scores = _similarity(*embed(estimator, X, y))
+    scores = similarity(*embed(estimator, X, y))
     return (reciprocal_rank(ranks(scores)) + reciprocal_rank(ranks(scores.T))) / 2
 
 
@@ -448,7 +506,7 @@ def mrr_x_to_y(estimator, X, y):
     >>> mrr_x_to_y(LinearCCA().fit(X, -X), X, -X)
     1.0
     """
-    return reciprocal_rank(ranks(_similarity(*embed(estimator, X, y))))
+    return reciprocal_rank(ranks(similarity(*embed(estimator, X, y))))
 
 
 def mrr_y_to_x(estimator, X, y):
@@ -473,7 +531,7 @@ def mrr_y_to_x(estimator, X, y):
     >>> mrr_y_to_x(LinearCCA().fit(X, -X), X, -X)
     1.0
     """
-    return reciprocal_rank(ranks(_similarity(*embed(estimator, X, y)).T))
+    return reciprocal_rank(ranks(similarity(*embed(estimator, X, y)).T))
 
 
 def recall_at_k_scorer(k):
@@ -502,8 +560,8 @@ def recall_at_k_scorer(k):
 
 
 def _recall_at_k_score(estimator, X, y, k):
-    scores = _similarity(*embed(estimator, X, y))
-    return (recall_at_k(ranks(scores), k) + recall_at_k(ranks(scores.T), k)) / 2
+    scores = similarity(*embed(estimator, X, y))
+    return (recall_at_k(scores, k) + recall_at_k(scores.T, k)) / 2
 
 
 def retrieval_scorer(estimator, X, y):
@@ -520,7 +578,8 @@ def retrieval_scorer(estimator, X, y):
     -------
     metrics : dict of str to float
         ``"mrr"`` (the mean of both directions) and, with the endings ``_x_to_y`` and ``_y_to_x``,
-        ``mrr``, ``recall_at_1``, ``recall_at_10`` and ``median_rank``.
+        ``mrr``, ``recall_at_1``, ``recall_at_10`` and ``neg_median_rank`` (negative, as the greater
+        must be the better).
 
     Examples
     --------
@@ -528,15 +587,13 @@ def retrieval_scorer(estimator, X, y):
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import retrieval_scorer
     >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> retrieval_scorer(LinearCCA().fit(X, -X), X, -X)["median_rank_x_to_y"]
-    1.0
+    >>> retrieval_scorer(LinearCCA().fit(X, -X), X, -X)["neg_median_rank_x_to_y"]
+    -1.0
     """
-    both = retrieval_metrics(*embed(estimator, X, y))
-    flat = {
-        f"{name.replace('@', '_at_')}_{direction}": value
-        for direction, metrics in both.items()
-        for name, value in metrics.items()
-    }
+    flat = {}
+    for direction, metrics in retrieval_metrics(*embed(estimator, X, y)).items():
+        metrics["neg_median_rank"] = -metrics.pop("median_rank")
+        flat |= {f"{name.replace('@', '_at_')}_{direction}": v for name, v in metrics.items()}
     return {"mrr": (flat["mrr_x_to_y"] + flat["mrr_y_to_x"]) / 2, **flat}
 
 

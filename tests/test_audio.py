@@ -197,7 +197,7 @@ def test_nan_inside_a_file_is_named(tmp_path):
     soundfile.write(
         path, np.where(np.arange(RATE) == 5000, np.nan, chirp(1.0)), RATE, subtype="FLOAT"
     )
-    with pytest.raises(ValueError, match=r"nan.wav.* holds NaN"):
+    with pytest.raises(ValueError, match=r"1 of 1 songs(.|\n)*song 0: .*nan.wav.* holds NaN"):
         MelSpectrogram(duration=1.0).fit_transform([str(path)])
 
 
@@ -269,3 +269,99 @@ def test_summary_refuses_what_is_no_spectrogram():
     assert (
         fitted.transform(np.ones((2, 3, 40))).shape == fitted.transform(np.ones((2, 3, 20))).shape
     )
+
+
+def test_offset_counts_in_seconds_of_the_song_at_every_rate(tmp_path):
+    waveform = chirp(3.0, rate=44100)
+    path = tmp_path / "song.wav"
+    soundfile.write(path, waveform, 44100, subtype="FLOAT")
+    expected, _ = librosa.load(path, sr=RATE, offset=1.5, duration=1.0)
+    mel = MelSpectrogram(duration=1.0, offset=1.5)
+    for spectrogram in mel.fit_transform([str(path), (waveform, 44100)]):
+        np.testing.assert_allclose(spectrogram, librosa_by_hand(expected), atol=1e-2)
+
+
+def test_center_of_a_short_song_is_all_of_it():
+    short = MelSpectrogram(duration=3.0, offset="center").fit_transform([chirp(1.0)])
+    np.testing.assert_array_equal(short, MelSpectrogram(duration=3.0).fit_transform([chirp(1.0)]))
+
+
+def test_memory_tells_excerpts_rates_and_sizes_apart(tmp_path):
+    path = tmp_path / "song.wav"
+    soundfile.write(path, chirp(3.0), RATE)
+    os.utime(path, ns=(0, 0))
+    songs = [str(path), (chirp(3.0), RATE), (chirp(3.0), 2 * RATE)]
+    for offset in (0.0, 0.4):
+        expected = MelSpectrogram(duration=1.0, offset=offset).fit_transform(songs)
+        kept = MelSpectrogram(duration=1.0, offset=offset, memory=str(tmp_path / "cache"))
+        np.testing.assert_array_equal(kept.fit_transform(songs), expected)
+    soundfile.write(path, chirp(2.0, seed=1), RATE)  # of another size, at the same time
+    os.utime(path, ns=(0, 0))
+    expected = MelSpectrogram(duration=1.0, offset=0.4).fit_transform(songs)
+    np.testing.assert_array_equal(kept.transform(songs), expected)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_files_damaged_past_their_header_are_named_all_at_once(tmp_path, n_jobs):
+    songs = [chirp()]
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.flac"
+        soundfile.write(path, chirp(10.0), RATE)
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 5000] = os.urandom(5000)
+        path.write_bytes(content)
+        songs.append(str(path))
+    with pytest.raises(ValueError, match="2 of 3 songs cannot be used") as error:
+        MelSpectrogram(duration=10.0, n_jobs=n_jobs).fit_transform(songs)
+    assert error.match(r"song 1: .*a\.flac.* damaged")
+    assert error.match(r"song 2: .*b\.flac.* damaged")
+
+
+def test_channels_in_the_wrong_place_are_refused():
+    stereo = np.column_stack([chirp(), chirp()])
+    with pytest.raises(ValueError, match=r"more channels than samples.*transpose"):
+        MelSpectrogram().fit([(stereo, RATE)])
+    many = np.stack([chirp()] * 8)
+    expected = MelSpectrogram(duration=2.0).fit_transform([chirp()])
+    np.testing.assert_allclose(
+        MelSpectrogram(duration=2.0).fit_transform([many]), expected, atol=1e-3
+    )
+
+
+def test_duration_none_goes_from_the_offset_to_the_end():
+    mel = MelSpectrogram(duration=None, offset=0.5).fit([chirp(1.0), chirp(2.0)])
+    assert mel.duration_ == pytest.approx(1.5)
+    with pytest.raises(ValueError, match="shorter than one window"):
+        MelSpectrogram(duration=None).fit([chirp(0.01)])
+
+
+def test_rhythm_is_the_autocorrelation_of_the_onsets():
+    rng = np.random.default_rng(0)
+    spectrogram = rng.normal(size=(6, 64))
+    onset = np.maximum(spectrogram[:, 1:] - spectrogram[:, :-1], 0).mean(axis=0)
+    onset = onset - onset.mean()
+    whole = np.correlate(onset, onset, mode="full")[len(onset) - 1 :] / np.sum(onset**2)
+    summary = TemporalSummary(["rhythm"], n_lags=4)
+    row = summary.fit_transform(spectrogram[None])[0]
+    np.testing.assert_allclose(
+        row, np.interp(np.geomspace(2, 16, 4), np.arange(63), whole), atol=1e-12
+    )
+    assert summary.get_feature_names_out()[0] == "rhythm_lag2.000"
+
+
+def test_summary_of_a_very_short_sound_in_long_silence():
+    spectrogram = np.full((1, 4, 200), -80.0)
+    spectrogram[:, :, 0] = 0.0
+    row = TemporalSummary(("mean", "delta")).fit_transform(spectrogram)[0]
+    np.testing.assert_allclose(
+        row, [-75.0] * 4 + [80 / 15] * 4
+    )  # of the 16 frames it takes at least
+
+
+def test_summary_parameters_are_checked():
+    with pytest.raises(ValueError, match="statistics='mean'; it must be a list"):
+        TemporalSummary("mean").fit(np.zeros((2, 3, 20)))
+    for n_lags in (0, 1.5):
+        with pytest.raises(ValueError, match="n_lags="):
+            TemporalSummary(n_lags=n_lags).fit(np.zeros((2, 3, 20)))

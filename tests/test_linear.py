@@ -9,7 +9,7 @@ from scipy.linalg import eigh, subspace_angles
 from sklearn.cross_decomposition import CCA
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from statsmodels.multivariate.cancorr import CanCorr
 
 from skdcca import LinearCCA
@@ -310,3 +310,75 @@ def test_pickles_of_another_version_are_told(monkeypatch):
     monkeypatch.setattr("skdcca._base.__version__", "99.0")
     with pytest.warns(UserWarning, match=r"pickled by skdcca 0\..* loaded by 99.0"):
         pickle.loads(stored)
+
+
+def test_unequal_weights_in_score_equal_repeated_rows():
+    fitted = LinearCCA(2).fit(X, Y)
+    counts = np.arange(20) % 4
+    repeated = np.repeat(np.arange(20), counts)
+    weighted = fitted.score(X, Y, sample_weight=counts)
+    assert weighted == pytest.approx(fitted.score(X[repeated], Y[repeated]), abs=1e-12)
+    assert weighted != pytest.approx(fitted.score(X, Y), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shift"), [(np.float32, 0.0), (np.float32, 100.0), (np.float64, 1e6)]
+)
+def test_rounding_of_the_input_is_no_rank(dtype, shift):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 500))
+    y = np.column_stack(
+        [a + rng.normal(size=500), b + 3 * rng.normal(size=500), rng.normal(size=(500, 2))]
+    )
+    view = (np.column_stack([a, b, 0.1 * a, a + b]) + shift).astype(dtype)
+    fitted = LinearCCA().fit(view, y)
+    assert fitted.n_components_ == 2
+    expected = scipy_correlations(np.column_stack([a, b]), y)
+    np.testing.assert_allclose(fitted.canonical_correlations_, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_small_but_real_direction_is_kept(dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 500)).astype(dtype)
+    small = dtype(1e-4 if dtype == np.float32 else 1e-9)
+    view = np.column_stack([a, a + small * b])
+    fitted = LinearCCA().fit(view, np.column_stack([b, rng.normal(size=500)]))
+    assert fitted.n_components_ == 2
+    assert fitted.canonical_correlations_[0] == pytest.approx(
+        1, abs=1e-2 if dtype == np.float32 else 1e-6
+    )
+
+
+def test_float32_of_the_second_view_is_kept():
+    fitted = LinearCCA(2).fit(X, Y.astype(np.float32))
+    assert fitted.transform_y(Y.astype(np.float32)).dtype == np.float32
+    assert fitted.__sklearn_tags__().target_tags.required
+
+
+def test_infinite_ridge_is_refused():
+    with pytest.raises(ValueError, match="reg=inf"):
+        LinearCCA(reg=np.inf).fit(X, Y)
+
+
+def test_columns_of_y_in_another_order_are_refused():
+    table = pd.DataFrame(Y, columns=list("abcd"))
+    fitted = LinearCCA().fit(X, table)
+    with pytest.raises(ValueError, match=r"y has the columns \['d', 'c', 'b', 'a'\]"):
+        fitted.score(X, table[list("dcba")])
+    np.testing.assert_array_equal(fitted.transform_y(Y), fitted.transform_y(table))
+
+
+def test_what_was_fitted_counts_not_what_the_parameter_says_now():
+    fitted = LinearCCA(y_transformer=StandardScaler()).fit(X, Y)
+    expected = fitted.transform_y(Y)
+    np.testing.assert_array_equal(fitted.set_params(y_transformer=None).transform_y(Y), expected)
+    fitted.fit(X, Y).set_params(y_transformer=StandardScaler())
+    assert fitted.y_transformer_ is None
+    assert fitted.transform_y(Y).shape == (20, 4)
+
+
+def test_a_transformer_that_loses_rows_is_refused():
+    losing = FunctionTransformer(lambda y: y[:-5])
+    with pytest.raises(ValueError, match="FunctionTransformer made 15 rows of 20"):
+        LinearCCA(y_transformer=losing).fit(X, Y)

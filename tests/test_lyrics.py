@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -40,13 +41,35 @@ def test_meaning_is_learned(dm):
 
 
 @pytest.mark.parametrize("dm", [0, 1])
-def test_inference_is_that_of_gensim_but_for_its_random_start(dm):
-    """With many steps gensim's own inference comes to the same vectors from any start."""
-    ours = Doc2VecLyrics(16, dm=dm, epochs=300, random_state=0).fit(CORPUS)
+def test_inference_is_that_of_gensim_from_the_same_start(dm, monkeypatch):
+    ours = Doc2VecLyrics(16, dm=dm, window=3, epochs=30, random_state=0).fit(CORPUS)
+    assert ours.model_.window == 3
+
+    def same_start(size, seed_string=None):
+        ours.model_.random = np.random.RandomState(ours.seed_)
+        return ((ours.model_.random.random_sample(size) - 0.5) / size).astype(np.float32)
+
+    monkeypatch.setattr("gensim.models.doc2vec.pseudorandom_weak_vector", same_start)
     texts = ["the sea and sail", "embers glow in the fire"]
     for vector, text in zip(ours.transform(texts), texts, strict=True):
-        theirs = ours.model_.infer_vector(text.split())
-        assert cosine(vector, theirs) > 0.9
+        np.testing.assert_allclose(vector, ours.model_.infer_vector(text.split()), atol=1e-6)
+
+
+@pytest.mark.parametrize("dm", [0, 1])
+def test_threads_that_share_a_model_get_the_answers_of_one(dm):
+    model = Doc2VecLyrics(100, dm=dm, epochs=50, random_state=0).fit(CORPUS)
+    expected = model.transform(CORPUS)
+    with ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(model.transform, [CORPUS] * 16):
+            np.testing.assert_array_equal(answer, expected)
+
+
+def test_tokenizers_may_yield_and_must_not_give_text():
+    words = Doc2VecLyrics(4, min_count=1, tokenizer=lambda text: iter(text.split()), random_state=0)
+    listed = Doc2VecLyrics(4, min_count=1, tokenizer=str.split, random_state=0)
+    np.testing.assert_array_equal(words.fit_transform(SEA), listed.fit_transform(SEA))
+    with pytest.raises(TypeError, match="tokenizer gave the str 'the sea"):
+        Doc2VecLyrics(tokenizer=str.lower).fit(SEA)
 
 
 def test_the_same_in_another_process_whatever_the_hash_seed():
@@ -197,11 +220,24 @@ def test_form_of_a_known_text():
     assert form["syllables_per_word"] == pytest.approx(10 / 9)
     assert form["phrase_mean"] == pytest.approx((1 + 1 + 3 + 5) / 4)
     assert form["log_phrase_max"] == pytest.approx(np.log1p(5))
+    assert form["phrase_std"] == pytest.approx(np.std([1, 1, 3, 5]))
+    assert form["log_characters"] == pytest.approx(np.log1p(len(text)))
+    assert form["letters_per_word"] == pytest.approx((3 * 3 + 4 + 4 + 6 + 4 + 3 + 6) / 9)
     assert form["distinct_words"] == pytest.approx(7 / 9)
+    assert form["distinct_pairs"] == pytest.approx(7 / 8)
     assert form["commonest_word"] == pytest.approx(3 / 9)
     assert form["comma_per_word"] == pytest.approx(3 / 9)
     assert form["exclamation_per_word"] == pytest.approx(1 / 9)
     assert form["capitals_per_word"] == pytest.approx(2 / 9)
+    marks = LyricsForm().set_output(transform="pandas").fit_transform(["a: b; «c» d? e's."]).iloc[0]
+    for name, count in [
+        ("colon", 2),
+        ("quote", 2),
+        ("question", 1),
+        ("apostrophe", 1),
+        ("stop", 1),
+    ]:
+        assert marks[f"{name}_per_word"] == pytest.approx(count / 6)
 
 
 @pytest.mark.parametrize(

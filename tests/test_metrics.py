@@ -23,6 +23,7 @@ from skdcca.metrics import (
     reciprocal_rank,
     retrieval_metrics,
     retrieval_scorer,
+    similarity,
     total_correlation_scorer,
     variate_correlations,
 )
@@ -77,6 +78,78 @@ def test_embeddings_that_tell_nothing_are_not_better_than_chance(z):
     assert found["median_rank"] == pytest.approx(level["median_rank"])
 
 
+@pytest.mark.parametrize("n", [12, 19, 20, 100])
+def test_constant_scores_have_the_recall_of_chance(n):
+    assert recall_at_k(np.zeros((n, n)), 10) == pytest.approx(chance(n)["recall@10"], abs=1e-12)
+    labels = np.arange(n) % 3
+    n_right = np.sum(labels[:, None] == labels, axis=1)
+    expected = chance(n, n_right)["recall@10"]
+    assert recall_at_k(np.zeros((n, n)), 10, labels) == pytest.approx(expected, abs=1e-10)
+
+
+def recall_over_tie_orders(scores, right, k):
+    found = []
+    for order in permutations(range(len(scores))):
+        if all(scores[a] >= scores[b] for a, b in pairwise(order)):
+            found.append(any(right[item] for item in order[:k]))
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4, 6, 9])
+def test_recall_with_ties_is_the_mean_over_their_orders(k):
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 3, size=(6, 6)).astype(float)
+    labels = np.array([0, 0, 1, 1, 1, 2])
+    instance = [recall_over_tie_orders(row, np.eye(6)[i], k) for i, row in enumerate(scores)]
+    assert recall_at_k(scores, k) == pytest.approx(np.mean(instance), abs=1e-12)
+    category = [recall_over_tie_orders(row, labels == labels[i], k) for i, row in enumerate(scores)]
+    assert recall_at_k(scores, k, labels) == pytest.approx(np.mean(category), abs=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_rows_tie(dtype):
+    rng = np.random.default_rng(0)
+    zx, zy = rng.normal(size=(2, 67, 5)).astype(dtype)
+    zy[30:60] = zy[:30]
+    scores = similarity(zx, zy)
+    np.testing.assert_array_equal(scores[:, 30:60], scores[:, :30])
+    expected = (zx @ zy.T) / np.outer(np.linalg.norm(zx, axis=1), np.linalg.norm(zy, axis=1))
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_retrieval_metrics_at_category_level_in_both_directions():
+    rng = np.random.default_rng(4)
+    zx, zy = rng.normal(size=(2, 30, 4))
+    labels = rng.integers(0, 6, size=30)
+    scores = similarity(zx, zy)
+    found = retrieval_metrics(zx, zy, labels, k=(3,))
+    for direction, by_query in [("x_to_y", scores), ("y_to_x", scores.T)]:
+        first = []
+        for i, row in enumerate(by_query):
+            order = np.argsort(-row)
+            first.append(1 + np.flatnonzero(labels[order] == labels[i])[0])
+        assert found[direction]["mrr"] == pytest.approx(np.mean(1 / np.array(first)))
+        assert found[direction]["recall@3"] == pytest.approx(np.mean(np.array(first) <= 3))
+        assert found[direction]["median_rank"] == np.median(first)
+    assert found["x_to_y"] != found["y_to_x"]
+
+
+def test_lengths_of_the_list_are_checked():
+    for k in ((0,), (-3,), 5, (1.5,)):
+        with pytest.raises(ValueError, match="whole numbers from 1"):
+            chance(10, k=k)
+        with pytest.raises(ValueError, match="whole numbers from 1"):
+            retrieval_metrics(np.eye(3), np.eye(3), k=k)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        retrieval_metrics(np.eye(3), np.eye(3)[:2])
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_correlations_of_very_small_and_large_numbers(scale):
+    z = np.random.default_rng(0).normal(size=(50, 2))
+    np.testing.assert_allclose(variate_correlations(scale * z, z), [1, 1])
+
+
 def test_gallery_of_other_size_and_labels():
     scores = np.array([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1]])
     np.testing.assert_array_equal(ranks(scores, ["b", "a"], ["a", "b", "b"]), [1, 1])
@@ -119,7 +192,7 @@ def test_median_and_recall_refuse_what_is_no_rank():
     assert median_rank([1, 2, 100]) == 2
     with pytest.raises(ValueError, match="at least 1"):
         median_rank([0, 1])
-    with pytest.raises(ValueError, match="k=0"):
+    with pytest.raises(ValueError, match=r"k=\[0\]"):
         recall_at_k([1, 2], 0)
 
 
@@ -200,6 +273,10 @@ def test_scorers_agree_with_each_other_and_with_the_arrays():
     everything = retrieval_scorer(model, X, y)
     assert everything["mrr"] == mrr_scorer(model, X, y)
     assert everything["mrr_x_to_y"] == mrr_x_to_y(model, X, y)
+    for direction, by_query in [("x_to_y", cosine), ("y_to_x", cosine.T)]:
+        rank = 1 + np.sum(by_query > np.diag(by_query)[:, None], axis=1)
+        assert everything[f"neg_median_rank_{direction}"] == -np.median(rank)
+        assert everything[f"recall_at_1_{direction}"] == np.mean(rank == 1)
     assert everything["recall_at_10_y_to_x"] == retrieval_metrics(zx, zy)["y_to_x"]["recall@10"]
 
 

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import expit
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
 from skdcca.datasets._synthesis import synthesise
@@ -133,11 +134,6 @@ def _lyrics(mood, rng):
         }
         lines.append(LINES[pattern].format(**words))
     return "\n".join(lines)
-
-
-def expit(log_odds):
-    """Probability of log-odds."""
-    return 1 / (1 + np.exp(-log_odds))
 
 
 def _title(lyrics):
