@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from tqdm import tqdm
 
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
 
@@ -163,7 +164,8 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
         problems = []
-        for i, result in enumerate(_progress(parallel(work), len(seconds), self.verbose)):
+        shown = {"desc": "spectrograms", "unit": "song", "disable": not self.verbose}
+        for i, result in enumerate(tqdm(parallel(work), total=len(seconds), **shown)):
             if isinstance(result, str):
                 problems.append(f"song {i}: {result}")
             else:
@@ -256,14 +258,6 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
 def _is_number(value, least=-np.inf, above=-np.inf):
     return isinstance(value, Real) and np.isfinite(value) and value >= least and value > above
-
-
-def _progress(iterable, total, verbose):
-    if not verbose:
-        return iterable
-    from tqdm import tqdm
-
-    return tqdm(iterable, total=total, desc="spectrograms", unit="song")
 
 
 def _check_songs(songs, sample_rate, first):

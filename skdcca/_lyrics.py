@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
+from tqdm import tqdm
 
 _WORD = re.compile(r"[^\W\d_]+")
 _VOWELS = re.compile(r"[aeiouyæœø]+")
@@ -154,7 +155,8 @@ class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         model = copy.copy(self.model_)
         embeddings = np.zeros((len(X), model.vector_size), dtype=np.float32)
         unknown = []
-        for i, text in enumerate(_progress(X, "lyrics", self.verbose)):
+        shown = {"desc": "lyrics", "unit": "text", "disable": not self.verbose}
+        for i, text in enumerate(tqdm(X, **shown)):
             words = [word for word in self._words(text) if word in model.wv.key_to_index]
             if words:
                 embeddings[i] = _infer(model, words, self.seed_)
@@ -424,17 +426,8 @@ def _listed(items):
     return ", ".join(map(str, items[:20])) + (", ..." if len(items) > 20 else "")
 
 
-def _progress(iterable, name, verbose):
-    if not verbose:
-        return iterable
-    from tqdm import tqdm
-
-    return tqdm(iterable, desc=name, unit="text")
-
-
 def _epoch_bar(epochs):
     from gensim.models.callbacks import CallbackAny2Vec
-    from tqdm import tqdm
 
     class EpochBar(CallbackAny2Vec):
         def on_train_begin(self, model):
