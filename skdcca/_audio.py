@@ -39,7 +39,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Seconds of each song. None: the length of the longest song seen in `fit`.
     offset : float or "center", default=0.0
         Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
-    memory : str or joblib.Memory, default=None
+    memory : str, path-like or joblib.Memory, default=None
         Where to keep the spectrogram of each song, so that the folds and candidates of a search read
         it once. A file is known by its path, size and time of last change, a waveform by its values.
     n_jobs : int, default=None
@@ -153,7 +153,8 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         check_is_fitted(self)
         self._check_parameters()
         seconds = self._check_songs(X)
-        spectrogram = check_memory(self.memory).cache(_log_mel, ignore=["song"])
+        memory = os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory
+        spectrogram = check_memory(memory).cache(_log_mel, ignore=["song"])
         settings = self._settings()
         work = (
             delayed(_attempt)(

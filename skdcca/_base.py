@@ -135,6 +135,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.y_transformer_ = None if self.y_transformer is None else clone(self.y_transformer)
         if self.y_transformer_ is None:
             names = list(y.columns) if hasattr(y, "columns") else None
+            if isinstance(y, (list, tuple)) and n_samples and isinstance(y[0], str):
+                raise ValueError(
+                    "y holds text and y_transformer is None; give what turns it into numbers, such as "
+                    "y_transformer=Doc2VecLyrics()"
+                )
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
         y = check_array(y, dtype=FLOATS, ensure_2d=False, input_name="y", estimator=self)

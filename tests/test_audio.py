@@ -143,7 +143,7 @@ def test_memory_reads_each_file_once_and_notices_changes(tmp_path, monkeypatch):
 
 def test_memory_tells_waveforms_apart(tmp_path):
     songs = [chirp(1.0, seed=i) for i in range(3)]
-    mel = MelSpectrogram(duration=1.0, memory=str(tmp_path)).fit(songs)
+    mel = MelSpectrogram(duration=1.0, memory=tmp_path).fit(songs)
     expected = MelSpectrogram(duration=1.0).fit_transform(songs)
     for _ in range(2):
         np.testing.assert_array_equal(mel.transform(songs), expected)

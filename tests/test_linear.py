@@ -278,6 +278,7 @@ X, Y = two_views(n=20)
         (LinearCCA(), np.ones((20, 3)), Y, "every column of X is constant"),
         (LinearCCA(), X, np.zeros((20, 3)), "every column of y is constant"),
         (LinearCCA(), X[:, :, None], Y, "3"),
+        (LinearCCA(), X, ["text"] * 20, "y holds text .*y_transformer=Doc2VecLyrics"),
     ],
 )
 def test_bad_input_is_named(estimator, X, y, message):
