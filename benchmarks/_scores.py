@@ -17,6 +17,8 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
+from skdcca._cache import replaced
+
 SAMPLE_RATE = 22050
 SOUND_FONTS = ("/usr/share/sounds/sf2/TimGM6mb.sf2", "/usr/share/soundfonts/TimGM6mb.sf2")
 
@@ -73,9 +75,8 @@ def _sound(font, midi, song):
     command += ["-F", str(wav), "-T", "wav", font, str(midi)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     waveform, rate = soundfile.read(wav, dtype="float32")
-    part = flac.with_suffix(".part")
-    soundfile.write(part, waveform.mean(axis=1), rate, subtype="PCM_16", format="FLAC")
-    os.replace(part, flac)
+    with replaced(flac) as unfinished:
+        soundfile.write(unfinished, waveform.mean(axis=1), rate, subtype="PCM_16", format="FLAC")
     wav.unlink()
 
 

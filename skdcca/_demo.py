@@ -20,7 +20,7 @@ from skdcca import (
     TemporalSummary,
     __version__,
 )
-from skdcca._cache import cache_folder
+from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
 from skdcca.datasets import load_chorales, load_songs, make_songs
 from skdcca.metrics import chance, mrr_scorer, ranks, recall_at_k, similarity
@@ -72,9 +72,8 @@ def _written(songs, folder):
     paths = [folder / f"{name}.flac" for name in songs.ids]
     for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
         if not path.exists():
-            part = path.with_suffix(".part")
-            soundfile.write(part, waveform, rate, format="FLAC")
-            part.replace(path)
+            with replaced(path) as unfinished:
+                soundfile.write(unfinished, waveform, rate, format="FLAC")
     return [str(path) for path in paths]
 
 
@@ -107,7 +106,7 @@ def _own(path):
 
 
 def _examine(name, songs):
-    """Search, test and show one collection; what the picture needs of it."""
+    """Search, test and show one collection; returns what the picture needs of it."""
     features = cache_folder() / "features"
     mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=str(features), n_jobs=-1, verbose=1)
     mel.fit_transform(songs.audio)  # once, with a progress bar; the folds read the cache
@@ -128,7 +127,7 @@ def _examine(name, songs):
         "lyrics given to the wrong songs."
     )
     _show_queries(songs, grouped[0])
-    return {"name": name, "folds": grouped, "songs": songs}
+    return {"name": name, "folds": grouped}
 
 
 def _search(mel, scratch):
@@ -202,7 +201,7 @@ def _show_moods(songs, result):
 
 
 def _multiple_correlation(z, mood):
-    z = np.column_stack([np.ones(len(z)), z[:, :5]])
+    z = np.column_stack([np.ones(len(z)), z])
     residual = mood - z @ np.linalg.lstsq(z, mood, rcond=None)[0]
     return np.sqrt(1 - residual.var(axis=0) / mood.var(axis=0))
 
@@ -224,7 +223,7 @@ def _draw(results, path):
 def _draw_recall(ax, result):
     """Recall against the length of the list, both directions, with chance."""
     n = min(fold["n_gallery"] for fold in result["folds"])
-    k = np.arange(1, n + 1)
+    k = np.unique(np.geomspace(1, n, 100).round().astype(int))
     styles = {"audio asks for lyrics": (1, "-", "C0"), "lyrics ask for audio": (-1, "--", "C1")}
     for label, (turn, line, colour) in styles.items():
         curves = []

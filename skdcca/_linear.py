@@ -108,8 +108,15 @@ class LinearCCA(BaseCCA):
         x_turn, correlations, y_turn = linalg.svd(cross, full_matrices=False, check_finite=False)
 
         k = len(correlations) if self.n_components is None else self.n_components
+        if k > len(correlations):
+            warnings.warn(
+                f"n_components={k}, but the data have only {len(correlations)} pairs of canonical "
+                "variates (the rank of a view is lower than its number of columns): the last "
+                f"{k - len(correlations)} components have correlation 0 and weights of 0",
+                stacklevel=3,
+            )
         self.n_components_ = int(k)
-        self.canonical_correlations_ = np.clip(_pad(correlations, k, self), 0.0, 1.0)
+        self.canonical_correlations_ = np.clip(_pad(correlations, k), 0.0, 1.0)
         x_weights = _pad(x_whitener @ x_turn, k)
         y_weights = _pad(y_whitener @ y_turn.T, k)
         x_loadings = x_view.loadings(x_weights)
@@ -185,14 +192,7 @@ def _check_reg(reg):
     return pair
 
 
-def _pad(array, k, estimator=None):
-    """First `k` of the last axis, zeros past its end; a given estimator warns of them."""
+def _pad(array, k):
+    """First `k` of the last axis, zeros past its end."""
     missing = max(0, k - array.shape[-1])
-    if missing and estimator is not None:
-        warnings.warn(
-            f"n_components={k}, but the data have only {array.shape[-1]} pairs of canonical variates "
-            f"(the rank of a view is lower than its number of columns): the last {missing} components "
-            "have correlation 0 and weights of 0",
-            stacklevel=5,
-        )
     return np.pad(array[..., :k], [(0, 0)] * (array.ndim - 1) + [(0, missing)])

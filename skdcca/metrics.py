@@ -73,7 +73,10 @@ def ranks(scores, query_labels=None, gallery_labels=None):
     >>> ranks([[0.9, 0.1, 0.3], [0.8, 0.5, 0.1], [0.2, 0.2, 0.2]])
     array([1., 2., 2.])
     """
-    better, tied, tied_right = _tie_counts(scores, query_labels, gallery_labels)
+    return _mid_ranks(*_tie_counts(scores, query_labels, gallery_labels))
+
+
+def _mid_ranks(better, tied, tied_right):
     # r right answers among t tied items in random order: the first is at (t + 1) / (r + 1).
     return better + (tied + 1) / (tied_right + 1)
 
@@ -180,7 +183,10 @@ def recall_at_k(scores, k, query_labels=None, gallery_labels=None):
     _check_k([k])
     if np.ndim(scores) == 1:
         return float(np.mean(_check_ranks(scores) <= k))
-    better, tied, tied_right = _tie_counts(scores, query_labels, gallery_labels)
+    return _recall(*_tie_counts(scores, query_labels, gallery_labels), k)
+
+
+def _recall(better, tied, tied_right, k):
     places = np.clip(k - better, 0, tied)  # that the list has for the tied items
     # Probability that all of these places go to wrong items: C(tied - right, places) / C(tied, places).
     wrong = tied - tied_right
@@ -312,8 +318,9 @@ def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
 
 
 def _summary(scores, labels, k):
-    found = ranks(scores, labels)
-    recalls = {f"recall@{at}": recall_at_k(scores, at, labels) for at in k}
+    counts = _tie_counts(scores, labels, None)
+    found = _mid_ranks(*counts)
+    recalls = {f"recall@{at}": _recall(*counts, at) for at in k}
     return {"mrr": reciprocal_rank(found), **recalls, "median_rank": median_rank(found)}
 
 

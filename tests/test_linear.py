@@ -277,7 +277,7 @@ X, Y = two_views(n=20)
         (LinearCCA(), X, np.where(Y[3, 2] == Y, np.inf, Y), "Input y contains infinity"),
         (LinearCCA(), np.ones((20, 3)), Y, "every column of X is constant"),
         (LinearCCA(), X, np.zeros((20, 3)), "every column of y is constant"),
-        (LinearCCA(), X[:, :, None], Y, "3"),
+        (LinearCCA(), X[:, :, None], Y, "Found array with dim 3"),
         (LinearCCA(), X, ["text"] * 20, "y holds text .*y_transformer=Doc2VecLyrics"),
     ],
 )

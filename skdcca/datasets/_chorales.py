@@ -5,18 +5,16 @@ import json
 import os
 import re
 import zlib
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
-from uuid import uuid4
 from zipfile import ZipFile
 
 import numpy as np
 from sklearn.utils import Bunch, check_scalar
 
-from skdcca._cache import cache_folder
+from skdcca._cache import cache_folder, replaced
 from skdcca.datasets._synthesis import synthesise
 
 FORMAT = 1  # raise it whenever notes, texts, groups or sound come out differently
@@ -202,7 +200,7 @@ def _write_audio(notes, file, sample_rate):
 
     notes = [[*note, VELOCITY] for note in notes]
     waveform = synthesise(notes, sample_rate, brightness=BRIGHTNESS)
-    with _replaced(file) as unfinished:
+    with replaced(file) as unfinished:
         soundfile.write(unfinished, waveform, sample_rate, format="FLAC", subtype="PCM_16")
 
 
@@ -230,16 +228,5 @@ def _read(file):
 
 def _write(songs, file):
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _replaced(file) as unfinished, gzip.open(unfinished, "wt", encoding="utf-8") as lines:
+    with replaced(file) as unfinished, gzip.open(unfinished, "wt", encoding="utf-8") as lines:
         json.dump(songs, lines, ensure_ascii=False, separators=(",", ":"))
-
-
-@contextmanager
-def _replaced(file):
-    """Name of a temporary file that takes the place of `file` once it is complete."""
-    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
-    try:
-        yield unfinished
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
