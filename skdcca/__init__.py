@@ -9,9 +9,10 @@ __version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["datasets", "metrics"],
+    submodules=["datasets", "encoders", "losses", "metrics"],
     submod_attrs={
         "_audio": ["MelSpectrogram", "TemporalSummary"],
+        "_deep": ["DeepCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
     },

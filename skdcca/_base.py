@@ -33,8 +33,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     - ``_project_x(X)`` and ``_project_y(y)``: variates of validated arrays, float64 or the input's
       type.
 
-    What a user calls is written here once.
+    What a user calls is written here once. `_any_shape` says whether views of more than two axes are
+    taken.
     """
+
+    _any_shape = False
 
     def fit(self, X, y):
         """Learn the space that both views share.
@@ -56,7 +59,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None: it is the "
                 "second view"
             )
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        self._check_parameters()
+        X = self._check_x(X, reset=True)
         self._check_same_length(X, y)
         self._check_n_components(X.shape)
         y = self._y_numbers(y, reset=True)
@@ -82,7 +86,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Variates of the second view; only if `y` is given.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = self._check_x(X)
         if y is None:
             return self._project_x(X)
         self._check_same_length(X, y)
@@ -128,6 +132,20 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
+    def _check_parameters(self):
+        """Refuse parameters out of range, before any work."""
+
+    def _check_x(self, X, reset=False):
+        """First view as an array of floats, of the features seen in `fit`."""
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=FLOATS,
+            allow_nd=self._any_shape,
+            ensure_min_samples=2 if reset else 1,
+        )
+
     def _y_numbers(self, y, reset=False):
         """Second view as numbers of shape (n_samples, n_features_y), through its transformer."""
         n_samples, names = _num_samples(y), None
@@ -142,7 +160,14 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 )
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
-        y = check_array(y, dtype=FLOATS, ensure_2d=False, input_name="y", estimator=self)
+        y = check_array(
+            y,
+            dtype=FLOATS,
+            ensure_2d=False,
+            allow_nd=self._any_shape,
+            input_name="y",
+            estimator=self,
+        )
         if len(y) != n_samples:
             raise ValueError(
                 f"{type(self.y_transformer_).__name__} made {len(y)} rows of {n_samples}; "
@@ -179,12 +204,15 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             return
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"n_components={k!r}; it must be a whole number from 1, or None")
-        limits = {"the number of samples - 1": x_shape[0] - 1, "the features of X": x_shape[1]}
-        if y_shape is not None:
-            limits["the features of y"] = y_shape[1]
+        limits = self._most_components(x_shape, y_shape)
         reason, most = min(limits.items(), key=lambda item: item[1])
         if k > most:
             raise ValueError(f"n_components={k} is too large: at most {most} here ({reason})")
+
+    def _most_components(self, x_shape, y_shape):
+        """Limits of `n_components` by their reason; the shape of y may not be known yet."""
+        limits = {"the number of samples - 1": x_shape[0] - 1, "the features of X": x_shape[1]}
+        return limits if y_shape is None else limits | {"the features of y": y_shape[1]}
 
     @property
     def _n_features_out(self):

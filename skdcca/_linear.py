@@ -99,6 +99,9 @@ class LinearCCA(BaseCCA):
         self.reg = reg
         self.y_transformer = y_transformer
 
+    def _check_parameters(self):
+        _check_reg(self.reg)
+
     def _fit(self, X, y):
         reg_x, reg_y = _check_reg(self.reg)
         x_view, y_view = _StandardizedView(X, "X"), _StandardizedView(y, "y")

@@ -1,0 +1,507 @@
+"""Deep canonical correlation analysis."""
+
+import warnings
+import weakref
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skdcca._base import BaseCCA
+from skdcca._linear import LinearCCA
+from skdcca._training import (
+    OPTIMIZERS,
+    HeldOut,
+    Pairs,
+    Standardize,
+    TwoBranches,
+    as_module,
+    encode,
+    load_state,
+    resolve_device,
+    seeded,
+    state_of,
+    train,
+)
+from skdcca.encoders import MLP, MelCNN
+from skdcca.losses import BarlowTwinsLoss, CCALoss, EYLoss, InfoNCELoss, VICRegLoss
+from skdcca.metrics import variate_correlations
+
+LOSSES = {
+    "barlow_twins": BarlowTwinsLoss,
+    "cca": CCALoss,
+    "ey": EYLoss,
+    "infonce": InfoNCELoss,
+    "vicreg": VICRegLoss,
+}
+# Power of the held-out correlations that the variates are scaled by; see the user guide.
+POWER = 4
+# The correlation of fewer rows says nothing: none are held out then.
+LEAST_HELD_OUT = 10
+# Networks of fitted models, as their pickles and their attributes hold arrays only.
+_NETWORKS = weakref.WeakKeyDictionary()
+
+
+class DeepCCA(BaseCCA):
+    """Deep canonical correlation analysis: two networks whose outputs are as correlated as can be.
+
+    Trains an encoder of each view on a common objective, then fits a `LinearCCA` on the two encodings,
+    which orders and whitens the components. Views are centred and scaled inside (a vector column by
+    column, an array of more axes channel by channel: spectrograms by band), so that units do not
+    matter.
+
+    Parameters
+    ----------
+    n_components : int, default=None
+        Number of pairs of variates, and of outputs of each encoder. None: the smaller of the numbers of
+        values in a sample of X and of y, at most 50, and at most a tenth of the samples.
+    x_encoder : Encoder, default=None
+        Network of the first view; see `skdcca.encoders`. None: ``MLP()`` for vectors, ``MelCNN()`` for
+        spectrograms, that is for samples of two axes.
+    y_encoder : Encoder, default=None
+        Network of the second view; None as for `x_encoder`.
+    loss : {"cca", "ey", "barlow_twins", "vicreg", "infonce"} or callable, default="cca"
+        Objective: a name, a loss of `skdcca.losses` with parameters of its own, or any callable or
+        ``torch.nn.Module`` that takes two encodings and gives a scalar tensor.
+    projection : {"auto", "weighted", "whitened", "raw"}, default="auto"
+        What `transform` gives; `score` is the same for all.
+
+        - ``"whitened"``: canonical variates, of variance 1 on the training rows;
+        - ``"weighted"``: canonical variates scaled by the fourth power of their held-out correlations,
+          so that the cosine, on which retrieval rests, heeds those that can be relied on;
+        - ``"raw"``: the outputs of the encoders as they are, for losses that are themselves
+          about cosines;
+        - ``"auto"``: "raw" for the loss "infonce", "weighted" for others.
+    reg : float, default=1e-3
+        Ridge of the loss "cca" and of the `LinearCCA` on the encodings, relative to the mean variance of
+        the outputs.
+    optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
+        Optimizer, by name or as a class of ``torch.optim``.
+    lr : float, default=1e-3
+        Largest learning rate.
+    weight_decay : float, default=1e-2
+        Weight decay of the optimizer.
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        "cosine" rises over the first tenth of all batches and falls to 0 over `max_epochs`.
+    batch_size : int, default=None
+        Least number of rows in a batch: all rows of an epoch are spread evenly over
+        ``n // batch_size`` batches, so that none is short. None: 20 rows for each component and at
+        least 1000 with "cca", whose correlations are made up in a small batch; 400 with other losses;
+        all rows if there are fewer.
+    max_epochs : int, default=100
+        Passes over the training rows, at most.
+    validation_fraction : float, default=0.1
+        Share of the rows, chosen at random, that are held out to measure the correlations after every
+        epoch; the weights of the best epoch are kept. 0, or fewer than 10 held-out rows: none are, and
+        the weights are those of the last epoch.
+    patience : int, default=20
+        Stop when the held-out correlation has not risen for this many epochs. None: never.
+    device : str, default="auto"
+        Where to compute: "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one.
+    callbacks : list, default=None
+        Further callbacks of skorch for training; they see ``train_correlation`` and
+        ``valid_correlation`` in the history.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights of the last call, with the same `y_transformer_` and scaling,
+        but a new optimizer and schedule.
+    y_transformer : estimator, default=None
+        Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is numbers.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the batches, dropout and the held-out rows. An int makes a fit repeat bit
+        for bit on the same machine with the same number of threads.
+    verbose : int, default=0
+        1 shows a progress bar with the training and held-out correlation.
+
+    Attributes
+    ----------
+    canonical_correlations_ : ndarray of shape (n_components_,)
+        Canonical correlations of the encodings of the training rows, descending. Those of a large
+        network are all close to 1.
+    validation_correlations_ : ndarray of shape (n_components_,) or None
+        Correlations of the same variates on the held-out rows; None if there are none.
+    n_epochs_ : int
+        Number of epochs of training, all calls together with `warm_start`.
+    history_ : list of dict
+        Of each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds), and with held-out rows
+        ``train_correlation`` and ``valid_correlation``, sums over the components; and what `callbacks`
+        recorded.
+    projection_ : str
+        "weighted", "whitened" or "raw".
+    component_weights_ : ndarray of shape (n_components_,)
+        What `projection_` multiplies the variates by.
+    linear_ : LinearCCA
+        The linear model on the encodings.
+    x_encoder_, y_encoder_ : Encoder
+        The encoders that were used.
+    x_state_, y_state_ : dict of str to ndarray
+        Weights of the networks, as in ``torch.nn.Module.state_dict``. A pickled model holds
+        these and no tensor, so that one trained on a GPU loads anywhere.
+    x_shape_, y_shape_ : tuple of int
+        Shapes of one sample of each view.
+    batch_size_ : int
+        The least number of rows in a batch.
+    n_components_ : int
+        Number of components.
+    n_features_in_ : int
+        Number of columns of X, or of its second axis.
+    n_features_y_ : int
+        The same of y, after `y_transformer`.
+    y_transformer_ : estimator or None
+        The fitted transformer of the second view.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if X has names that are all strings.
+
+    Raises
+    ------
+    ValueError
+        From `fit`, for a parameter out of range, a constant view, or training that diverged.
+
+    Warns
+    -----
+    UserWarning
+        If a batch has fewer than 5 rows for each component and the loss is a correlation; if an output
+        of a network has died; if training was interrupted (the model is then the best so far).
+
+    See Also
+    --------
+    LinearCCA : The linear model; exact and fast, and the one to beat.
+    skdcca.losses : What the objectives are, and their sources.
+
+    Notes
+    -----
+    Deep CCA is due to Andrew et al. [1]_; its use for music audio and lyrics, with convolutions
+    trained by the correlation objective, to Yu et al. [2]_.
+
+    References
+    ----------
+    .. [1] G. Andrew, R. Arora, J. Bilmes and K. Livescu, "Deep canonical correlation analysis",
+       ICML 2013.
+    .. [2] Y. Yu, S. Tang, F. Raposo and L. Chen, "Deep cross-modal correlation learning for audio and
+       lyrics in music retrieval", 2017, arXiv:1711.08976.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdcca import DeepCCA, LinearCCA
+    >>> rng = np.random.default_rng(0)
+    >>> angle = rng.uniform(0, 2 * np.pi, size=2000)
+    >>> X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(2000, 2))
+    >>> y = np.column_stack([np.cos(2 * angle), rng.normal(size=2000)])
+    >>> deep = DeepCCA(1, max_epochs=20, random_state=0).fit(X[:1000], y[:1000])
+    >>> linear = LinearCCA(1).fit(X[:1000], y[:1000])
+    >>> print(f"{linear.score(X[1000:], y[1000:]):.1f} {deep.score(X[1000:], y[1000:]):.1f}")
+    -0.0 1.0
+    """
+
+    _any_shape = True
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        x_encoder=None,
+        y_encoder=None,
+        loss="cca",
+        projection="auto",
+        reg=1e-3,
+        optimizer="adamw",
+        lr=1e-3,
+        weight_decay=1e-2,
+        lr_schedule="cosine",
+        batch_size=None,
+        max_epochs=100,
+        validation_fraction=0.1,
+        patience=20,
+        device="auto",
+        callbacks=None,
+        warm_start=False,
+        y_transformer=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.x_encoder = x_encoder
+        self.y_encoder = y_encoder
+        self.loss = loss
+        self.projection = projection
+        self.reg = reg
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.device = device
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.y_transformer = y_transformer
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def score(self, X, y, sample_weight=None):
+        """Sum of the canonical correlations of the given rows, whatever the `projection`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            The first view, at least two rows.
+        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
+            The second view.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        total : float
+            At most `n_components_`.
+        """
+        check_is_fitted(self)
+        X = self._check_x(X)
+        self._check_same_length(X, y)
+        zx, zy = self._encode("x", X), self._encode("y", self._y_numbers(y))
+        return self.linear_.score(zx, zy, sample_weight)
+
+    def _fit(self, X, y):
+        random = check_random_state(self.random_state)
+        loss = self._resolve_loss()
+        device = resolve_device(self.device)
+        order = random.permutation(len(X))
+        n_valid = self._n_held_out(len(X))
+        valid, rows = np.sort(order[:n_valid]), order[n_valid:]
+        if not self._continues():
+            self._set_up(X, y)
+        self.batch_size_ = self._resolve_batch_size(len(rows), loss)
+        with seeded(random.randint(2**31 - 1), device):
+            module = TwoBranches(
+                self._training_network("x", X, rows), self._training_network("y", y, rows)
+            )
+            history = self._train(module, as_module(loss), X, y, rows, valid, device)
+        self.history_ = [*self.history_, *history]
+        self.n_epochs_ = len(self.history_)
+        self.x_state_ = state_of(module.x_network)
+        self.y_state_ = state_of(module.y_network)
+        _NETWORKS.pop(self, None)
+        self._fit_linear(X, y, np.sort(rows), valid, loss)
+
+    def _set_up(self, X, y):
+        self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
+        self.n_components_ = self.n_components or max(
+            1, min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, len(X) // 10)
+        )
+        self.n_components_ = int(self.n_components_)
+        self.x_encoder_ = _resolve_encoder(self.x_encoder, self.x_shape_, "x_encoder")
+        self.y_encoder_ = _resolve_encoder(self.y_encoder, self.y_shape_, "y_encoder")
+        self.history_ = []
+
+    def _train(self, module, objective, X, y, rows, valid, device):
+        held_out = None
+        if len(valid):
+            n_reference = max(len(valid), 20 * self.n_components_)
+            linear = LinearCCA(reg=self.reg)
+            held_out = HeldOut(X, y, np.sort(rows[:n_reference]), valid, linear)
+        history, complete = train(
+            module,
+            objective,
+            Pairs(X, y, rows),
+            held_out=held_out,
+            optimizer=OPTIMIZERS.get(self.optimizer, self.optimizer),
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            lr_schedule=self.lr_schedule,
+            batch_size=self.batch_size_,
+            max_epochs=self.max_epochs,
+            patience=self.patience,
+            device=device,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+        if not complete:
+            warnings.warn(
+                f"training was interrupted after {len(history)} of {self.max_epochs} epochs; the model "
+                + ("is the best so far" if held_out else "is as it was then"),
+                stacklevel=4,
+            )
+        return history
+
+    def _fit_linear(self, X, y, rows, valid, loss):
+        """Order and whiten the components, and measure them on the held-out rows."""
+        zx, zy = self._encode("x", X), self._encode("y", y)
+        self.linear_ = LinearCCA(self.n_components_, reg=self.reg).fit(zx[rows], zy[rows])
+        self.canonical_correlations_ = self.linear_.canonical_correlations_
+        self.validation_correlations_ = None
+        if len(valid):
+            self.validation_correlations_ = variate_correlations(
+                *self.linear_.transform(zx[valid], zy[valid])
+            )
+        self.projection_ = self.projection
+        if self.projection == "auto":
+            self.projection_ = getattr(loss, "projection", "weighted")
+        self.component_weights_ = np.ones(self.n_components_)
+        if self.projection_ == "weighted":
+            measured = self.validation_correlations_
+            measured = self.canonical_correlations_ if measured is None else measured
+            self.component_weights_ = np.clip(measured, 0, None) ** POWER
+
+    def _project_x(self, X):
+        encodings = self._encode("x", X)
+        if self.projection_ == "raw":
+            return encodings.astype(X.dtype, copy=False)
+        return (self.linear_._project_x(encodings) * self.component_weights_).astype(X.dtype)
+
+    def _project_y(self, y):
+        encodings = self._encode("y", y)
+        if self.projection_ == "raw":
+            return encodings.astype(y.dtype, copy=False)
+        return (self.linear_._project_y(encodings) * self.component_weights_).astype(y.dtype)
+
+    def _encode(self, side, view):
+        """Outputs of the network of a side, rebuilt from its weights when it is first needed."""
+        device = resolve_device(self.device, must_exist=False)
+        networks = _NETWORKS.setdefault(self, {})
+        if (side, device) not in networks:
+            with seeded(0, "cpu"):
+                network = self._build(side)
+            state = getattr(self, f"{side}_state_")
+            networks[side, device] = load_state(network, state).to(device)
+        return encode(networks[side, device], view)
+
+    def _training_network(self, side, view, rows):
+        network = self._build(side)
+        if hasattr(self, f"{side}_state_") and self._continues():
+            return load_state(network, getattr(self, f"{side}_state_"))
+        network[0].learn(view, rows, {"x": "X", "y": "y"}[side])
+        return network
+
+    def _build(self, side):
+        shape, encoder = getattr(self, f"{side}_shape_"), getattr(self, f"{side}_encoder_")
+        network = encoder.build(shape, self.n_components_)
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                f"{type(encoder).__name__}.build gave a {type(network).__name__}; it must give a "
+                "torch.nn.Module"
+            )
+        return nn.Sequential(Standardize(shape), network)
+
+    def _continues(self):
+        return self.warm_start and hasattr(self, "linear_")
+
+    def _check_x(self, X, reset=False):
+        X = super()._check_x(X, reset and not self._continues())
+        return self._check_shape(X, "x_shape_", "X", reset)
+
+    def _y_numbers(self, y, reset=False):
+        y = super()._y_numbers(y, reset and not self._continues())
+        return self._check_shape(y, "y_shape_", "y", reset)
+
+    def _check_shape(self, view, fitted, name, reset):
+        if reset and not self._continues():
+            return view
+        if view.shape[1:] != getattr(self, fitted):
+            raise ValueError(
+                f"a sample of {name} has shape {view.shape[1:]}, but DeepCCA was fitted with "
+                f"{getattr(self, fitted)}"
+            )
+        return view
+
+    def _most_components(self, x_shape, y_shape):
+        # Unlike a linear map, a network makes any number of outputs of one column.
+        n_rows = x_shape[0] - self._n_held_out(x_shape[0])
+        return {"the number of training samples - 1": n_rows - 1}
+
+    def _n_held_out(self, n_samples):
+        n_held_out = round(self.validation_fraction * n_samples)
+        return n_held_out if n_held_out >= LEAST_HELD_OUT else 0
+
+    def _resolve_loss(self):
+        if self.loss == "cca":
+            return CCALoss(self.reg)
+        if isinstance(self.loss, str) and self.loss in LOSSES:
+            return LOSSES[self.loss]()
+        if not callable(self.loss):
+            raise ValueError(
+                f"loss={self.loss!r}; it must be one of {sorted(LOSSES)}, or a callable that takes two "
+                "encodings"
+            )
+        return self.loss
+
+    def _resolve_batch_size(self, n_rows, loss):
+        k = self.n_components_
+        if self.batch_size is None:
+            size = max(1000, 20 * k) if isinstance(loss, CCALoss) else 400
+        else:
+            size = self.batch_size
+        size = min(size, n_rows)
+        if isinstance(loss, (CCALoss, EYLoss)) and size < 5 * k:
+            remedy = "take fewer components"
+            remedy += ", or a larger batch_size" if size < n_rows else ", or more samples"
+            warnings.warn(
+                f"batches of {size} rows tell little of the correlations of {k} components, and will "
+                f"be fitted by chance: {remedy} (5 rows for each component at the least)",
+                stacklevel=4,
+            )
+        return size
+
+    def _check_parameters(self):
+        """Refuse what cannot be before the second view becomes numbers, which may take hours."""
+        _check_number(self, "reg", least=0)
+        _check_number(self, "lr", above=0)
+        _check_number(self, "weight_decay", least=0)
+        _check_number(self, "validation_fraction", least=0, below=1)
+        _check_whole_number(self, "max_epochs", 1)
+        _check_whole_number(self, "patience", 1, or_none=True)
+        _check_whole_number(self, "batch_size", 2, or_none=True)
+        _check_option(self, "projection", ("auto", "weighted", "whitened", "raw"))
+        _check_option(self, "lr_schedule", ("cosine", "constant"))
+        if not isinstance(self.optimizer, type):
+            _check_option(self, "optimizer", tuple(OPTIMIZERS))
+        self._resolve_loss()
+        resolve_device(self.device)
+        for name in ("x_encoder", "y_encoder"):
+            if (encoder := getattr(self, name)) is not None and not hasattr(encoder, "build"):
+                raise ValueError(
+                    f"{name}={encoder!r}; it must be an encoder, such as MLP() or a subclass of "
+                    "skdcca.encoders.Encoder, or None"
+                )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _resolve_encoder(encoder, shape, name):
+    if encoder is not None:
+        return clone(encoder)
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name}=None has no network for samples of shape {shape}; give an encoder"
+        )
+    return MLP() if len(shape) == 1 else MelCNN()
+
+
+def _check_number(estimator, name, least=-np.inf, above=-np.inf, below=np.inf):
+    value = getattr(estimator, name)
+    if not isinstance(value, Real) or not (least <= value < below and value > above):
+        bound = f"from {least}" if above == -np.inf else f"above {above}"
+        bound += f" to below {below}" if below < np.inf else ", and finite"
+        raise ValueError(f"{name}={value!r}; it must be a number {bound}")
+
+
+def _check_whole_number(estimator, name, least, or_none=False):
+    value = getattr(estimator, name)
+    if value is None and or_none:
+        return
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        end = ", or None" if or_none else ""
+        raise ValueError(f"{name}={value!r}; it must be a whole number from {least}{end}")
+
+
+def _check_option(estimator, name, options):
+    value = getattr(estimator, name)
+    if value not in options:
+        raise ValueError(f"{name}={value!r}; it must be one of {options}")

@@ -1,0 +1,323 @@
+"""Training of two encoders on a common objective: what `DeepCCA` asks of torch and skorch."""
+
+import copy
+import math
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PassthroughScoring
+from torch import nn
+from torch.utils.data import Dataset
+
+from skdcca.losses import Objective
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+# Numbers of the input that are encoded at a time.
+_BLOCK = 2**22
+
+
+class Standardize(nn.Module):
+    """Centre and scale the channels (axis 1) of a view.
+
+    In float64, as a column of 3000 + 1000 x in float32 would lose its digits to the centring.
+    """
+
+    def __init__(self, shape):
+        super().__init__()
+        by_channel = (shape[0],) + (1,) * (len(shape) - 1)
+        self.register_buffer("mean", torch.zeros(by_channel, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(by_channel, dtype=torch.float64))
+
+    def learn(self, view, rows, name):
+        """Mean and standard deviation of these rows, block by block."""
+        axes = (0, *range(2, view.ndim))
+        sizes = [len(block) for block in _blocks(rows, view[0].size)]
+        means = [view[block].mean(axis=axes, dtype=float) for block in _blocks(rows, view[0].size)]
+        mean = np.average(means, axis=0, weights=sizes)
+        across = mean.reshape(self.mean.shape)
+        squares = [
+            np.square(view[block] - across).mean(axis=axes) for block in _blocks(rows, view[0].size)
+        ]
+        scale = np.sqrt(np.average(squares, axis=0, weights=sizes))
+        # What is left of a constant after rounding is no scale.
+        constant = scale <= 10 * np.finfo(view.dtype).eps * np.abs(mean)
+        if constant.all():
+            raise ValueError(
+                f"{name} is constant: each of its columns has a single value in the {len(rows)} "
+                "training rows, so nothing can be correlated with it"
+            )
+        self.mean.copy_(torch.from_numpy(across))
+        self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale).reshape(across.shape)))
+
+    def forward(self, x):
+        return ((x - self.mean) / self.scale).float()
+
+
+class TwoBranches(nn.Module):
+    """The networks of both views."""
+
+    def __init__(self, x_network, y_network):
+        super().__init__()
+        self.x_network = x_network
+        self.y_network = y_network
+
+    def forward(self, x, y):
+        return self.x_network(x), self.y_network(y)
+
+
+class Pairs(Dataset):
+    """Rows of two views, for `Batches`."""
+
+    def __init__(self, X, y, rows):
+        self.X, self.y, self.rows = X, y, rows
+
+    def __len__(self):
+        return len(self.rows)
+
+
+class Batches:
+    """Batches of a shuffled epoch, each cut from the arrays at once.
+
+    A `DataLoader` collates sample by sample, which costs as much as training a small network. All rows
+    are spread evenly, so no batch has fewer than `batch_size` of them: the covariance of a short one
+    is no estimate, and of one row NaN.
+    """
+
+    def __init__(self, pairs, batch_size):
+        self.pairs = pairs
+        self.n_batches = n_batches(len(pairs), batch_size)
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        shuffled = self.pairs.rows[torch.randperm(len(self.pairs)).numpy()]
+        for rows in np.array_split(shuffled, self.n_batches):
+            x, y = torch.from_numpy(self.pairs.X[rows]), torch.from_numpy(self.pairs.y[rows])
+            yield {"x": x, "y": y}, None
+
+
+def n_batches(n_rows, batch_size):
+    """Number of batches that have at least `batch_size` rows, or the one there is."""
+    return max(1, n_rows // batch_size)
+
+
+class _Net(NeuralNet):
+    """skorch's training loop for a loss over two encodings, without its printing."""
+
+    @property
+    def _default_callbacks(self):
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("finite", _Finite()),
+        ]
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return self.criterion_(*y_pred)
+
+
+class _Finite(Callback):
+    """Stop at once when the loss is no number, not after the last epoch."""
+
+    def on_batch_end(self, net, training=False, loss=None, **kwargs):
+        if training and not math.isfinite(net.history[-1, "batches", -1, "train_loss"]):
+            raise ValueError(
+                f"training diverged in epoch {net.history[-1, 'epoch']}: the loss is {float(loss)}; "
+                f"take a smaller lr ({net.lr} now) or check the loss"
+            )
+
+
+class HeldOut(Callback):
+    """Correlations after each epoch: of a linear model of the encodings, and on rows held out.
+
+    As many training rows as are held out, but 20 for each component, serve the linear model here: all
+    of them would cost a third of an epoch.
+    """
+
+    def __init__(self, X, y, train, valid, linear):
+        self.X, self.y, self.train, self.valid, self.linear = X, y, train, valid, linear
+
+    def on_epoch_end(self, net, **kwargs):
+        module = net.module_
+        linear = self.linear.fit(
+            encode(module.x_network, self.X, self.train),
+            encode(module.y_network, self.y, self.train),
+        )
+        held_out = linear.score(
+            encode(module.x_network, self.X, self.valid),
+            encode(module.y_network, self.y, self.valid),
+        )
+        net.history.record("train_correlation", float(linear.canonical_correlations_.sum()))
+        net.history.record("valid_correlation", held_out)
+
+
+class _Progress(Callback):
+    """Bar over the epochs."""
+
+    def on_train_begin(self, net, **kwargs):
+        from tqdm.auto import tqdm
+
+        self.bar = tqdm(total=net.max_epochs, desc="DeepCCA", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        shown = {"loss": row["train_loss"]}
+        if "valid_correlation" in row:
+            shown |= {"train": row["train_correlation"], "held out": row["valid_correlation"]}
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()})
+        self.bar.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar.close()
+
+
+def train(
+    module,
+    objective,
+    pairs,
+    *,
+    held_out,
+    optimizer,
+    lr,
+    weight_decay,
+    lr_schedule,
+    batch_size,
+    max_epochs,
+    patience,
+    device,
+    callbacks,
+    verbose,
+):
+    """Train the module in place, up to its best epoch on held-out rows if there are any.
+
+    Returns the history, one dict an epoch, and whether training ended of itself.
+    """
+    used = [("held_out", held_out)] if held_out else []
+    used += [(f"user_{i}", callback) for i, callback in enumerate(callbacks or [])]
+    if held_out:
+        # load_best needs the callback even if it is never to stop.
+        stopper = EarlyStopping(
+            "valid_correlation",
+            patience=patience or max_epochs + 1,
+            threshold=0,
+            lower_is_better=False,
+            load_best=True,
+        )
+        used.append(("early_stopping", stopper))
+    if lr_schedule == "cosine":
+        n_steps = max_epochs * n_batches(len(pairs), batch_size)
+        policy = torch.optim.lr_scheduler.LambdaLR
+        schedule = LRScheduler(
+            policy, lr_lambda=_Cosine(n_steps), step_every="batch", event_name=None
+        )
+        used.append(("lr_schedule", schedule))
+    if verbose:
+        used.append(("progress", _Progress()))
+    net = _Net(
+        module,
+        criterion=objective,
+        optimizer=optimizer,
+        optimizer__weight_decay=weight_decay,
+        lr=lr,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        iterator_train=Batches,
+        train_split=None,
+        callbacks=used,
+        device=device,
+        verbose=0,
+    )
+    net.fit(pairs)  # also returns after Ctrl-C
+    rows = [_scalars(row) for row in net.history if "dur" in row]
+    stopped = held_out and stopper.misses_ >= stopper.patience
+    return rows, stopped or len(rows) == max_epochs
+
+
+class _Cosine:
+    """Factor of the learning rate: up over the first tenth of the steps, then down to 0."""
+
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
+
+    def __call__(self, step):
+        rise = min(1.0, (step + 1) / (0.1 * self.n_steps))
+        return rise * (1 + math.cos(math.pi * min(1.0, step / self.n_steps))) / 2
+
+
+def _scalars(row):
+    hidden = ("train_batch_count",)
+    return {
+        name: value
+        for name, value in row.items()
+        if isinstance(value, (int, float, str)) and name not in hidden and "_best" not in name
+    }
+
+
+def encode(network, view, rows=None):
+    """Outputs of a network for these rows, in blocks; float32."""
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    rows = np.arange(len(view)) if rows is None else rows
+    network.eval()
+    with torch.inference_mode():
+        parts = [
+            network(torch.from_numpy(view[block]).to(device)).cpu().numpy()
+            for block in _blocks(rows, view[0].size)
+        ]
+    return np.concatenate(parts)
+
+
+def _blocks(rows, size):
+    """Blocks of rows of samples of this size."""
+    step = max(1, _BLOCK // size)
+    return [rows[i : i + step] for i in range(0, len(rows), step)]
+
+
+def as_module(loss):
+    """A loss of ours, a module (copied, as training may change it) or a plain callable as a module."""
+    if hasattr(loss, "build"):
+        return loss.build()
+    return copy.deepcopy(loss) if isinstance(loss, nn.Module) else Objective(loss)
+
+
+def resolve_device(device, must_exist=True):
+    """Device of this name, or the CPU."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        known = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device={device!r}; {error}") from error
+    if known.type == "cuda" and not torch.cuda.is_available():
+        if must_exist:
+            raise ValueError(
+                f"device={device!r}, but torch finds no GPU here; take 'auto' or 'cpu'"
+            )
+        return "cpu"
+    return device
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch for a while; the caller's generators are left as they were."""
+    gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(gpus):
+        # Not torch.manual_seed, which reaches the generators of every GPU.
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def state_of(network):
+    """Weights of a network as arrays."""
+    return {name: value.numpy(force=True).copy() for name, value in network.state_dict().items()}
+
+
+def load_state(network, state):
+    """Set the weights of a network to these arrays, which are copied."""
+    network.load_state_dict({name: torch.tensor(value) for name, value in state.items()})
+    return network

@@ -1,0 +1,352 @@
+"""Encoders of deep canonical correlation analysis: descriptions of networks, to be built later.
+
+An encoder is a parameter object, like a kernel of a Gaussian process: an estimator without data and
+without weights, whose parameters are keys of a grid (``x_encoder__n_filters``). `DeepCCA` calls its
+``build`` once the shape of a view is known, and gives the network the view centred and scaled.
+
+To bring a network of your own, subclass `Encoder`; the class must be importable where the fitted
+model is loaded.
+"""
+
+import math
+from itertools import pairwise
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+__all__ = ["MLP", "Encoder", "MelCNN"]
+
+_ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+class Encoder(BaseEstimator):
+    """Base of the encoders; subclass it to bring any ``torch.nn.Module``.
+
+    ``__init__`` only stores parameters; ``build(shape, n_outputs)`` makes the network.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from skdcca import DeepCCA
+    >>> from skdcca.encoders import Encoder
+    >>> class Bottleneck(Encoder):
+    ...     def __init__(self, width=8):
+    ...         self.width = width
+    ...     def build(self, shape, n_outputs):
+    ...         down, up = nn.Linear(math.prod(shape), self.width), nn.Linear(self.width, n_outputs)
+    ...         return nn.Sequential(down, nn.Tanh(), up)
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 5))
+    >>> y = X[:, :3] + 0.1 * rng.normal(size=(200, 3))
+    >>> cca = DeepCCA(2, x_encoder=Bottleneck(width=4), max_epochs=5, random_state=0).fit(X, y)
+    >>> cca.transform(X).shape
+    (200, 2)
+    """
+
+    def build(self, shape, n_outputs):
+        """Network for samples of this shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample: ``(n_features,)`` for vectors, ``(n_mels, n_frames)`` for
+            spectrograms.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        network : torch.nn.Module
+            Takes float32 of shape ``(n_samples, *shape)`` and gives ``(n_samples, n_outputs)``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no build(shape, n_outputs)")
+
+
+class MLP(Encoder):
+    """Multi-layer perceptron; a sample of any shape is read as one vector.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int, default=(512, 256)
+        Widths of the hidden layers; ``()`` is a linear map.
+    activation : {"relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
+        Activation of the hidden layers.
+    batch_norm : bool, default=True
+        Normalise every hidden layer before its activation.
+    dropout : float, default=0.1
+        Share of the hidden units that are left out in training. Correlation objectives bear little of
+        it: half of the units left out destroys them.
+    input_noise : float, default=0.0
+        Share of the input's numbers that are masked in training: set to their mean.
+
+    Raises
+    ------
+    ValueError
+        From `build`, for a parameter out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdcca.encoders import MLP
+    >>> network = MLP((64, 32)).build((10,), n_outputs=3)
+    >>> network(torch.zeros(5, 10)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(512, 256),
+        *,
+        activation="relu",
+        batch_norm=True,
+        dropout=0.1,
+        input_noise=0.0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.input_noise = input_noise
+
+    def build(self, shape, n_outputs):
+        """Network for samples of this shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        network : torch.nn.Module
+            Takes ``(n_samples, *shape)`` and gives ``(n_samples, n_outputs)``.
+        """
+        activation = _choice(self.activation, "activation", _ACTIVATIONS)
+        _check_share(self.dropout, "dropout")
+        _check_share(self.input_noise, "input_noise")
+        layers, width = [nn.Flatten()], math.prod(shape)
+        if self.input_noise:
+            layers.append(_Masking(self.input_noise))
+        for next_width in _whole_numbers(self.hidden_layer_sizes, "hidden_layer_sizes"):
+            layers.append(nn.Linear(width, next_width))
+            if self.batch_norm:
+                layers.append(nn.BatchNorm1d(next_width))
+            layers.append(activation())
+            if self.dropout:
+                layers.append(nn.Dropout(self.dropout))
+            width = next_width
+        return nn.Sequential(*layers, nn.Linear(width, n_outputs))
+
+
+class _Masking(nn.Module):
+    """Set a share of the numbers to 0 in training; unlike dropout, the others keep their size."""
+
+    def __init__(self, share):
+        super().__init__()
+        self.share = share
+
+    def forward(self, x):
+        return x * (torch.rand_like(x) >= self.share) if self.training else x
+
+
+class MelCNN(Encoder):
+    """Convolutions over a log-mel spectrogram, and a head that reads their output over time.
+
+    Each layer convolves over bands and frames, pools both by their maximum, normalises the batch and
+    rectifies. What is left of the bands is laid side by side, so that a sequence of vectors over
+    time reaches the head.
+
+    Parameters
+    ----------
+    n_filters : int, default=16
+        Filters of the first layer; each layer has twice as many as the one before.
+    n_layers : int, default=3
+        Number of convolutions.
+    kernel_size : int or pair of int, default=3
+        Bands and frames that a filter sees; odd numbers.
+    pool_size : int or pair of int, default=(2, 4)
+        Bands and frames that are pooled into one after each layer.
+    head : {"mean", "attention", "gru"}, default="gru"
+        What becomes of the sequence: its mean over time; a mean weighted by learned attention; or the
+        last states of a gated recurrent unit read in both directions, to which the order in time
+        counts beyond the reach of the filters.
+    dropout : float, default=0.1
+        Share of the head's outputs that are left out in training.
+
+    Raises
+    ------
+    ValueError
+        From `build`, for a parameter out of range, samples that are not ``(n_mels, n_frames)``, or
+        fewer bands or frames than the layers pool.
+
+    Notes
+    -----
+    The second kind of audio branch of [1]_: convolutions trained end to end with the correlation
+    objective. The head by attention is that of [2]_.
+
+    References
+    ----------
+    .. [1] Y. Yu, S. Tang, F. Raposo and L. Chen, "Deep cross-modal correlation learning for audio and
+       lyrics in music retrieval", 2017, arXiv:1711.08976.
+    .. [2] M. Ilse, J. Tomczak and M. Welling, "Attention-based deep multiple instance learning",
+       ICML 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdcca.encoders import MelCNN
+    >>> network = MelCNN(n_filters=8).build((40, 128), n_outputs=3)
+    >>> network(torch.zeros(5, 40, 128)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_filters=16,
+        *,
+        n_layers=3,
+        kernel_size=3,
+        pool_size=(2, 4),
+        head="gru",
+        dropout=0.1,
+    ):
+        self.n_filters = n_filters
+        self.n_layers = n_layers
+        self.kernel_size = kernel_size
+        self.pool_size = pool_size
+        self.head = head
+        self.dropout = dropout
+
+    def build(self, shape, n_outputs):
+        """Network for spectrograms of this shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            ``(n_mels, n_frames)``.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        network : torch.nn.Module
+            Takes ``(n_samples, n_mels, n_frames)`` and gives ``(n_samples, n_outputs)``.
+        """
+        if len(shape) != 2:
+            raise ValueError(
+                f"MelCNN reads spectrograms of shape (n_mels, n_frames); a sample here has {shape}"
+            )
+        (first,) = _whole_numbers([self.n_filters], "n_filters")
+        (n_layers,) = _whole_numbers([self.n_layers], "n_layers")
+        kernel = _pair(self.kernel_size, "kernel_size")
+        pool = _pair(self.pool_size, "pool_size")
+        head = _choice(self.head, "head", _HEADS)
+        _check_share(self.dropout, "dropout")
+        if not all(size % 2 for size in kernel):
+            raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
+        left = [size // by**n_layers for size, by in zip(shape, pool, strict=True)]
+        if min(left) < 1:
+            raise ValueError(
+                f"a spectrogram of {shape[0]} bands and {shape[1]} frames is too small for "
+                f"{n_layers} layers that pool by {pool}; take fewer layers or a smaller pool_size"
+            )
+        # The pooling floors layer by layer, which comes to the same as flooring once.
+        filters = [1, *(first * 2**i for i in range(n_layers))]
+        layers = []
+        for n_in, n_out in pairwise(filters):
+            # Pooled before it is normalised and rectified: the same up to the sign of a scale, and
+            # the large arrays need not be kept for the gradient.
+            layers += [
+                nn.Conv2d(n_in, n_out, kernel, padding=(kernel[0] // 2, kernel[1] // 2)),
+                nn.MaxPool2d(pool),
+                nn.BatchNorm2d(n_out),
+                nn.ReLU(),
+            ]
+        over_time = head(filters[-1] * left[0])
+        return nn.Sequential(
+            nn.Unflatten(1, (1, shape[0])),
+            *layers,
+            nn.Flatten(1, 2),
+            over_time,
+            nn.Dropout(self.dropout),
+            nn.Linear(over_time.n_features, n_outputs),
+        )
+
+
+class _MeanHead(nn.Module):
+    """Mean over time of ``(n_samples, width, n_steps)``."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.n_features = width
+
+    def forward(self, x):
+        return x.mean(dim=2)
+
+
+class _AttentionHead(nn.Module):
+    """Mean over time, weighted by a learned score of each step."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.n_features = width
+        self.score = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
+
+    def forward(self, x):
+        weight = self.score(x.transpose(1, 2)).softmax(dim=1)
+        return (x @ weight).squeeze(2)
+
+
+class _GRUHead(nn.Module):
+    """Last states of a recurrent unit that reads the steps in both directions."""
+
+    def __init__(self, width):
+        super().__init__()
+        n_units = max(1, width // 2)
+        self.n_features = 2 * n_units
+        self.unit = nn.GRU(width, n_units, batch_first=True, bidirectional=True)
+
+    def forward(self, x):
+        _, (there, back) = self.unit(x.transpose(1, 2))
+        return torch.cat([there, back], dim=1)
+
+
+_HEADS = {"mean": _MeanHead, "attention": _AttentionHead, "gru": _GRUHead}
+
+
+def _choice(value, name, options):
+    if value not in options:
+        raise ValueError(f"{name}={value!r}; it must be one of {sorted(options)}")
+    return options[value]
+
+
+def _whole_numbers(values, name):
+    values = tuple(values)
+    if not all(isinstance(v, Integral) and not isinstance(v, bool) and v >= 1 for v in values):
+        raise ValueError(f"{name}={values!r}; it must hold whole numbers from 1")
+    return values
+
+
+def _pair(value, name):
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"{name}={value!r}; it must be a whole number or a pair of them")
+    return _whole_numbers(pair, name)
+
+
+def _check_share(value, name):
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise ValueError(f"{name}={value!r}; it must be a share from 0 to below 1")
