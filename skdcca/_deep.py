@@ -38,7 +38,7 @@ LOSSES = {
     "vicreg": VICRegLoss,
 }
 # Power of the held-out correlations that the variates are scaled by; see the user guide.
-POWER = 4
+POWER = 2
 # The correlation of fewer rows says nothing: none are held out then.
 LEAST_HELD_OUT = 10
 # Networks of fitted models, as their pickles and their attributes hold arrays only.
@@ -49,9 +49,9 @@ class DeepCCA(BaseCCA):
     """Deep canonical correlation analysis: two networks whose outputs are as correlated as can be.
 
     Trains an encoder of each view on a common objective, then fits a `LinearCCA` on the two encodings,
-    which orders and whitens the components. Views are centred and scaled inside (a vector column by
-    column, an array of more axes channel by channel: spectrograms by band), so that units do not
-    matter.
+    which orders and whitens the components. Views are centred and scaled by their range inside (a vector
+    column by column, an array of more axes channel by channel: spectrograms by band), so that units do
+    not matter.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class DeepCCA(BaseCCA):
         What `transform` gives; `score` is the same for all.
 
         - ``"whitened"``: canonical variates, of variance 1 on the training rows;
-        - ``"weighted"``: canonical variates scaled by the fourth power of their held-out correlations,
-          so that the cosine, on which retrieval rests, heeds those that can be relied on;
+        - ``"weighted"``: canonical variates scaled by their squared held-out correlations, so that the
+          cosine, on which retrieval rests, heeds those that can be relied on;
         - ``"raw"``: the outputs of the encoders as they are, for losses that are themselves
           about cosines;
         - ``"auto"``: "raw" for the loss "infonce", "weighted" for others.
@@ -280,6 +280,7 @@ class DeepCCA(BaseCCA):
             module = TwoBranches(
                 self._training_network("x", X, rows), self._training_network("y", y, rows)
             )
+            self._check_outputs(module, X, y)
             history = self._train(module, as_module(loss), X, y, rows, valid, device)
         self.history_ = [*self.history_, *history]
         self.n_epochs_ = len(self.history_)
@@ -386,6 +387,16 @@ class DeepCCA(BaseCCA):
                 "torch.nn.Module"
             )
         return nn.Sequential(Standardize(shape), network)
+
+    def _check_outputs(self, module, X, y):
+        """Refuse networks that give what is no encoding, before they are trained."""
+        for side, view in (("x", X), ("y", y)):
+            found = encode(getattr(module, f"{side}_network"), view, np.arange(2)).shape
+            if found != (2, self.n_components_):
+                raise ValueError(
+                    f"the network that {getattr(self, f'{side}_encoder_')} builds gives shape {found} "
+                    f"for 2 samples; it must be (2, n_outputs) with n_outputs={self.n_components_}"
+                )
 
     def _continues(self):
         return self.warm_start and hasattr(self, "linear_")

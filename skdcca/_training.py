@@ -19,7 +19,7 @@ _BLOCK = 2**22
 
 
 class Standardize(nn.Module):
-    """Centre and scale the channels (axis 1) of a view.
+    """Centre and scale the channels (axis 1) of a view, for the units not to matter.
 
     In float64, as a column of 3000 + 1000 x in float32 would lose its digits to the centring.
     """
@@ -31,25 +31,35 @@ class Standardize(nn.Module):
         self.register_buffer("scale", torch.ones(by_channel, dtype=torch.float64))
 
     def learn(self, view, rows, name):
-        """Mean and standard deviation of these rows, block by block."""
+        """Mean and scale of these rows, block by block.
+
+        A channel is scaled by its range, not its standard deviation, which would blow up what is
+        nearly always the same (the pixels at the edge of a picture, a rare word) into a wide
+        noise; then the view to a mean variance of 1.
+        """
         axes = (0, *range(2, view.ndim))
-        sizes = [len(block) for block in _blocks(rows, view[0].size)]
-        means = [view[block].mean(axis=axes, dtype=float) for block in _blocks(rows, view[0].size)]
-        mean = np.average(means, axis=0, weights=sizes)
-        across = mean.reshape(self.mean.shape)
-        squares = [
-            np.square(view[block] - across).mean(axis=axes) for block in _blocks(rows, view[0].size)
-        ]
-        scale = np.sqrt(np.average(squares, axis=0, weights=sizes))
-        # What is left of a constant after rounding is no scale.
-        constant = scale <= 10 * np.finfo(view.dtype).eps * np.abs(mean)
-        if constant.all():
+        blocks = _blocks(rows, view[0].size)
+        share = np.array([len(block) for block in blocks]) / len(rows)
+        mean = share @ [view[block].mean(axis=axes, dtype=float) for block in blocks]
+        lowest = np.min([view[block].min(axis=axes) for block in blocks], axis=0)
+        highest = np.max([view[block].max(axis=axes) for block in blocks], axis=0)
+        scale = np.subtract(highest, lowest, dtype=float)
+        if not scale.any():
             raise ValueError(
                 f"{name} is constant: each of its columns has a single value in the {len(rows)} "
                 "training rows, so nothing can be correlated with it"
             )
-        self.mean.copy_(torch.from_numpy(across))
-        self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale).reshape(across.shape)))
+        scale[scale == 0] = np.inf  # a constant channel is 0
+        self._set(mean, scale)
+        variance = share @ [self._standardized(view[block]).var() for block in blocks]
+        self._set(mean, scale * np.sqrt(variance))
+
+    def _set(self, mean, scale):
+        self.mean.copy_(torch.from_numpy(mean.reshape(self.mean.shape)))
+        self.scale.copy_(torch.from_numpy(scale.reshape(self.scale.shape)))
+
+    def _standardized(self, block):
+        return self(torch.from_numpy(block)).double().numpy()
 
     def forward(self, x):
         return ((x - self.mean) / self.scale).float()
@@ -125,7 +135,7 @@ class _Finite(Callback):
     def on_batch_end(self, net, training=False, loss=None, **kwargs):
         if training and not math.isfinite(net.history[-1, "batches", -1, "train_loss"]):
             raise ValueError(
-                f"training diverged in epoch {net.history[-1, 'epoch']}: the loss is {float(loss)}; "
+                f"training diverged in epoch {net.history[-1, 'epoch']}: the loss is {loss.item()}; "
                 f"take a smaller lr ({net.lr} now) or check the loss"
             )
 

@@ -1,0 +1,373 @@
+"""Losses against SciPy, statsmodels and the formulas of the papers, written plainly."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import hadamard, subspace_angles
+from sklearn.base import clone
+from sklearn.utils import estimator_checks
+from statsmodels.multivariate.cancorr import CanCorr
+
+from skdcca import DeepCCA, LinearCCA
+from skdcca.losses import BarlowTwinsLoss, CCALoss, EYLoss, InfoNCELoss, VICRegLoss
+
+COMPARING = [EYLoss(), EYLoss(reg=0.1), BarlowTwinsLoss(), VICRegLoss()]
+CONTRASTIVE = [InfoNCELoss(), InfoNCELoss(learn_temperature=False)]
+LOSSES = [CCALoss(reg=0), CCALoss(), CCALoss(reg=1.0), *COMPARING, *CONTRASTIVE]
+each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+NO_FIT_CHECKS = (
+    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
+    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types"
+).split()
+
+
+def two_views(n=40, p=4, q=4, seed=0):
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, 2))
+    X = shared @ rng.normal(size=(2, p)) + rng.normal(size=(n, p))
+    y = shared @ rng.normal(size=(2, q)) + rng.normal(size=(n, q))
+    return X, y
+
+
+def value(loss, zx, zy):
+    return loss(torch.as_tensor(zx), torch.as_tensor(zy)).item()
+
+
+def scipy_correlations(X, y):
+    return np.cos(subspace_angles(X - X.mean(axis=0), y - y.mean(axis=0)))[::-1]
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "q"), [(300, 6, 4), (300, 4, 6), (50, 20, 25), (1000, 1, 3), (7, 3, 3)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cca_is_minus_the_sum_of_scipy_and_statsmodels(n, p, q, dtype):
+    X, y = (view.astype(dtype) + dtype(100) for view in two_views(n, p, q))
+    ours = value(CCALoss(reg=0), X, y)
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    assert ours == pytest.approx(-scipy_correlations(X, y).sum(), abs=1e-6)
+    assert ours == pytest.approx(-CanCorr(y, X).cancorr[: min(p, q)].sum(), abs=1e-6)
+
+
+def test_cca_of_nearly_dependent_float32_outputs():
+    X, y = two_views(500)
+    X[:, 3] = X[:, 0] + 0.01 * X[:, 3]  # in float32 its covariance would be rounding
+    X, y = X.astype(np.float32), y.astype(np.float32)
+    expected = -scipy_correlations(X.astype(np.float64), y.astype(np.float64)).sum()
+    assert value(CCALoss(reg=0), X, y) == pytest.approx(expected, abs=1e-5)
+
+
+def inverse_root(covariance, reg):
+    ridge = reg * np.diag(covariance).mean()
+    values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
+    return vectors / np.sqrt(values) @ vectors.T
+
+
+@pytest.mark.parametrize("reg", [1e-3, 0.1, 2.0])
+def test_ridge_cca_is_the_textbook_formula(reg):
+    X, y = two_views(300, 6, 4)
+    y[:, 0] *= 5  # the ridge depends on the mean variance
+    C = np.cov(X.T, y.T)
+    white = inverse_root(C[:6, :6], reg) @ C[:6, 6:] @ inverse_root(C[6:, 6:], reg)
+    expected = -np.linalg.svd(white, compute_uv=False).sum()
+    assert value(CCALoss(reg), X, y) == pytest.approx(expected, abs=1e-9)
+
+
+def test_cca_knows_no_mixing_and_no_shift():
+    X, y = two_views(300, 4, 3)
+    rng = np.random.default_rng(1)
+    A, B = rng.normal(size=(4, 4)), rng.normal(size=(3, 3))
+    mixed = value(CCALoss(reg=0), X @ A + 10, y @ B - 3)
+    assert mixed == pytest.approx(value(CCALoss(reg=0), X, y), abs=1e-6)
+
+
+@pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-6, 1.0), (1.0, 1e6), (1e3, 1e-3)])
+def test_the_ridge_of_cca_means_the_same_at_every_scale(x_scale, y_scale):
+    X, y = two_views(300)
+    scaled = value(CCALoss(reg=0.1), x_scale * X, y_scale * y)
+    assert scaled == pytest.approx(value(CCALoss(reg=0.1), X, y), abs=1e-9)
+
+
+def test_a_dead_unit_changes_nothing_for_the_others():
+    X, y = (torch.as_tensor(view).requires_grad_() for view in two_views())
+    alive = CCALoss(reg=0)(X, y[:, :3])
+    (expected,) = torch.autograd.grad(alive, X)
+    dead = CCALoss(reg=0)(X, y * torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    (ours,) = torch.autograd.grad(dead, X)
+    assert dead.item() == pytest.approx(alive.item(), abs=1e-6)
+    torch.testing.assert_close(ours, expected, atol=1e-6, rtol=0)
+
+
+X, Y = two_views()
+DEAD = [1.0, 0.0, 0.0, 2.0]
+WHITE = hadamard(32).astype(np.float64)[:, 1:]  # its covariance is the identity to the last digit
+HARD = {
+    "one dead unit": (X, Y * [1, 0, 1, 1]),
+    "two dead units": (X, Y * DEAD + 3),
+    "two dead units in both": (X * DEAD + 0.1, Y * DEAD),
+    "a dead view": (X, 0 * Y + 0.1),  # 0.1 is not the mean of many 0.1, but for rounding
+    "all zero": (0 * X, 0 * Y),
+    "white": (WHITE[:, :4], WHITE[:, 2:6]),
+    "white and identical": (WHITE[:, :4], WHITE[:, :4]),
+    "tiny": (1e-6 * X, 1e-6 * Y),
+    "huge": (1e6 * X, 1e6 * Y),
+    "tiny and huge": (1e-6 * X, 1e6 * Y),
+    "duplicated": (X[:, [0, 0, 1, 1]], Y[:, [0, 1, 2, 2]]),
+    "identical": (X, X),
+    "fewer rows than outputs": (X[:3], Y[:3]),
+    "two rows": (X[:2], Y[:2]),
+}
+
+
+@each_loss
+@pytest.mark.parametrize("case", HARD)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_and_gradients_are_finite(loss, case, dtype):
+    module = loss.build()
+    for function in (loss, module):
+        zx, zy = (torch.tensor(z, dtype=dtype, requires_grad=True) for z in HARD[case])
+        result = function(zx, zy)
+        result.backward()
+        assert result.shape == ()
+        assert -4 - 1e-9 <= result.item() < np.inf
+        assert zx.grad.isfinite().all()
+        assert zy.grad.isfinite().all()
+    assert all(p.grad.isfinite() for p in module.parameters())
+
+
+@pytest.mark.parametrize("case", ["two dead units", "white"])
+def test_the_textbook_form_has_no_gradient_there(case):
+    # Without this the test above would show nothing: these cases must break what we do not do.
+    zx, zy = (torch.tensor(z, requires_grad=True) for z in HARD[case])
+    roots = []
+    for z in (zx, zy):
+        values, vectors = torch.linalg.eigh(torch.cov(z.T) + 1e-3 * torch.eye(4))
+        roots.append(vectors / values.sqrt() @ vectors.T)
+    cross = (zx - zx.mean(dim=0)).T @ (zy - zy.mean(dim=0)) / (len(zx) - 1)
+    result = -torch.linalg.svdvals(roots[0] @ cross @ roots[1]).sum()
+    result.backward()
+    assert result.isfinite()
+    assert not zy.grad.isfinite().all()
+
+
+@each_loss
+@pytest.mark.parametrize("left", [WHITE[:8, [0, 1, 3]], two_views(8, 3, 3)[0] * [0.3, 1, 3]])
+def test_gradients_are_the_differences(loss, left):
+    # White columns, and columns on both sides of VICReg's hinge.
+    right = two_views(8, 3, 3, seed=1)[1]
+    views = [torch.tensor(z, requires_grad=True) for z in (left, right)]
+    assert torch.autograd.gradcheck(loss, views)
+    assert torch.autograd.gradcheck(loss.build().double(), views)
+
+
+def test_ey_is_minus_the_sum_of_squares_at_the_scaled_variates():
+    X, y = two_views(300, 6, 4)
+    rho = CanCorr(y, X).cancorr
+    np.testing.assert_allclose(rho, scipy_correlations(X, y), atol=1e-10)
+    zx, zy = (z * np.sqrt(rho / 2) for z in LinearCCA().fit(X, y).transform(X, y))
+    assert value(EYLoss(), zx, zy) == pytest.approx(-(rho**2).sum(), abs=1e-10)
+    assert value(EYLoss(), zx[:, :2], zy[:, :2]) == pytest.approx(-(rho[:2] ** 2).sum(), abs=1e-10)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    assert value(EYLoss(), zx @ turn, zy @ turn) == pytest.approx(-(rho**2).sum(), abs=1e-10)
+
+
+def test_no_other_linear_map_is_below_the_minimum_of_ey():
+    X, y = two_views(300, 6, 4)
+    rho = scipy_correlations(X, y)[:2]
+    fitted, rng = LinearCCA(2).fit(X, y), np.random.default_rng(0)
+    for away in np.repeat([1e-4, 1e-2, 0.1, 1.0], 50):
+        # Close to the minimum as well as far from it, where any loss would be larger.
+        maps = [
+            w * np.sqrt(rho / 2) + away * rng.normal(size=w.shape)
+            for w in (fitted.x_weights_, fitted.y_weights_)
+        ]
+        assert value(EYLoss(), X @ maps[0], y @ maps[1]) > -(rho**2).sum() - 1e-12
+
+
+def test_the_ridge_of_ey_is_added_to_the_covariance_of_both_views():
+    X, y = two_views(300, 3, 3)
+    covariance = np.cov(X.T, y.T)
+    total = covariance[:3, :3] + covariance[3:, 3:] + 2 * 0.3 * np.eye(3)
+    expected = -4 * np.trace(covariance[:3, 3:]) + np.trace(total @ total)
+    assert value(EYLoss(reg=0.3), X, y) == pytest.approx(expected, rel=1e-12)
+
+
+def trained_linear_encoders(loss, X, y):
+    """Outputs of two linear maps trained on all rows."""
+    X, y = torch.as_tensor(X), torch.as_tensor(y)
+    rng = np.random.default_rng(0)
+    maps = [
+        torch.tensor(0.3 * rng.normal(size=(v.shape[1], 2)), requires_grad=True) for v in (X, y)
+    ]
+    optimizer = torch.optim.LBFGS(
+        maps, max_iter=200, tolerance_change=1e-14, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        optimizer.zero_grad()
+        result = loss(X @ maps[0], y @ maps[1])
+        result.backward()
+        return result
+
+    optimizer.step(closure)
+    return (X @ maps[0]).detach().numpy(), (y @ maps[1]).detach().numpy()
+
+
+@pytest.mark.parametrize("loss", [CCALoss(reg=0), EYLoss()], ids=repr)
+def test_linear_encoders_find_the_linear_solution(loss):
+    X, y = two_views(300, 6, 4)
+    rho = scipy_correlations(X, y)[:2]
+    learned = trained_linear_encoders(loss, X, y)
+    minimum = -rho.sum() if isinstance(loss, CCALoss) else -(rho**2).sum()
+    assert value(loss, *learned) == pytest.approx(minimum, abs=1e-6)
+    for ours, variates in zip(learned, LinearCCA(2).fit(X, y).transform(X, y), strict=True):
+        assert subspace_angles(ours - ours.mean(axis=0), variates).max() < 1e-3
+
+
+def test_barlow_twins_is_the_formula():
+    R = np.corrcoef(X.T, Y.T)[:4, 4:]
+    expected = 0.0
+    for i in range(4):
+        for j in range(4):
+            expected += (1 - R[i, j]) ** 2 if i == j else 0.02 * R[i, j] ** 2
+    ours = value(BarlowTwinsLoss(redundancy=0.02), 3 * X + 1, Y)
+    assert ours == pytest.approx(expected, rel=1e-12)
+
+
+def vicreg(zx, zy, invariance, variance, covariance):
+    n, k = zx.shape
+    # The mean over all numbers, as torch's mse_loss in the authors' program.
+    loss = (
+        invariance * sum((zx[r, i] - zy[r, i]) ** 2 for r in range(n) for i in range(k)) / (n * k)
+    )
+    for z in (zx, zy):
+        C = np.cov(z.T)
+        for i in range(k):
+            loss += variance * max(0.0, 1 - np.sqrt(C[i, i] + 1e-4)) / k
+            loss += covariance * sum(C[i, j] ** 2 for j in range(k) if j != i) / k
+    return loss
+
+
+@pytest.mark.parametrize("weights", [(25.0, 25.0, 1.0), (1, 0, 0), (0, 1, 0), (0, 0, 1)])
+def test_vicreg_is_the_formula(weights):
+    zx, zy = X * [0.1, 0.5, 1, 2] + 1, Y * 0.3
+    expected = vicreg(zx, zy, *weights)
+    assert expected > 0.01
+    assert value(VICRegLoss(*weights), zx, zy) == pytest.approx(expected, rel=1e-12)
+
+
+def info_nce(zx, zy, scale):
+    n, losses = len(zx), []
+    cosine = [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in zy] for a in zx]
+    for i in range(n):
+        there = sum(np.exp(scale * cosine[i][j]) for j in range(n))
+        back = sum(np.exp(scale * cosine[j][i]) for j in range(n))
+        losses += [np.log(total) - scale * cosine[i][i] for total in (there, back)]
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+def test_info_nce_is_the_formula(temperature):
+    loss = InfoNCELoss(temperature)
+    expected = info_nce(X + 0.5, Y, 1 / temperature)
+    assert value(loss, X + 0.5, Y) == pytest.approx(expected, rel=1e-9)
+    # The parameter is float32.
+    assert value(loss.build(), X + 0.5, Y) == pytest.approx(expected, rel=1e-5)
+
+
+def test_info_nce_learns_its_temperature():
+    module = InfoNCELoss(0.5).build()
+    (log_scale,) = module.parameters()
+    assert log_scale.item() == pytest.approx(np.log(2))
+    views = torch.as_tensor(X), torch.as_tensor(X)  # perfect partners: sharper is better
+    optimizer = torch.optim.SGD([log_scale], lr=0.1)
+    before = module(*views)
+    before.backward()
+    assert log_scale.grad < 0
+    optimizer.step()
+    assert log_scale > np.log(2)
+    assert module(*views) < before
+
+
+@pytest.mark.parametrize("log_scale", [4.7, 50.0])
+def test_the_learned_scale_is_at_most_100(log_scale):
+    module = InfoNCELoss().build()
+    torch.nn.init.constant_(module.log_scale, log_scale)
+    assert value(module, X, Y) == pytest.approx(info_nce(X, Y, 100), rel=1e-5)
+
+
+def test_only_info_nce_that_learns_has_parameters():
+    assert [len(list(loss.build().parameters())) for loss in LOSSES] == [0] * 7 + [1, 0]
+
+
+@each_loss
+@pytest.mark.parametrize(
+    ("zx", "zy", "message"),
+    [
+        (X, Y[:-1], r"shapes \(40, 4\) and \(39, 4\)"),
+        (X[:, 0], Y[:, 0], r"shapes \(40,\) and \(40,\)"),
+        (X, Y[:, :, None], r"shapes \(40, 4\) and \(40, 4, 1\)"),
+    ],
+)
+def test_bad_shapes_are_named(loss, zx, zy, message):
+    for function in (loss, loss.build()):
+        with pytest.raises(ValueError, match=message):
+            value(function, zx, zy)
+
+
+@pytest.mark.parametrize("loss", [*COMPARING, *CONTRASTIVE], ids=repr)
+def test_other_widths_are_refused_where_outputs_are_compared(loss):
+    with pytest.raises(ValueError, match="4 and 3 components"):
+        value(loss, X, Y[:, :3])
+
+
+@pytest.mark.parametrize("loss", [CCALoss(), *COMPARING], ids=repr)
+def test_one_row_has_no_covariance(loss):
+    with pytest.raises(ValueError, match="a batch of 1 rows has no covariance"):
+        value(loss, X[:1], Y[:1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (CCALoss(reg=-1), "reg=-1; it must be a finite number from 0"),
+        (CCALoss(reg=np.nan), "reg=nan"),
+        (EYLoss(reg=np.inf), "reg=inf"),
+        (EYLoss(reg="auto"), "reg='auto'"),
+        (BarlowTwinsLoss(redundancy=-0.1), "redundancy=-0.1"),
+        (VICRegLoss(invariance=-1), "invariance=-1"),
+        (VICRegLoss(variance=None), "variance=None"),
+        (VICRegLoss(covariance=[1]), r"covariance=\[1\]"),
+        (InfoNCELoss(temperature=0), "temperature=0; it must be a finite number above 0"),
+        (InfoNCELoss(temperature=-0.07), "temperature=-0.07"),
+    ],
+)
+def test_bad_parameters_are_named(loss, message):
+    with pytest.raises(ValueError, match=message):
+        value(loss, X, Y)
+    with pytest.raises(ValueError, match=message):
+        value(loss.build(), X, Y)
+
+
+@each_loss
+@pytest.mark.parametrize("check", NO_FIT_CHECKS)
+def test_scikit_learn_contract(loss, check):
+    getattr(estimator_checks, f"check_{check}")(type(loss).__name__, loss)
+
+
+@each_loss
+def test_copies_are_the_same_loss(loss):
+    for copy in (clone(loss), pickle.loads(pickle.dumps(loss)), eval(repr(loss))):
+        assert copy is not loss
+        assert copy.get_params() == loss.get_params()
+        assert value(copy, X, Y) == value(loss, X, Y)
+
+
+def test_parameters_are_keys_of_a_grid():
+    cca = DeepCCA(loss=InfoNCELoss()).set_params(loss__temperature=0.5)
+    assert cca.get_params()["loss__temperature"] == 0.5
+    assert value(cca.loss, X, Y) == value(InfoNCELoss(0.5), X, Y)
+    with pytest.raises(ValueError, match="temp"):
+        InfoNCELoss().set_params(temp=1)
