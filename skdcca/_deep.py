@@ -63,9 +63,10 @@ class DeepCCA(BaseCCA):
         spectrograms, that is for samples of two axes.
     y_encoder : Encoder, default=None
         Network of the second view; None as for `x_encoder`.
-    loss : {"cca", "ey", "barlow_twins", "vicreg", "infonce"} or callable, default="cca"
+    loss : {"ey", "cca", "infonce", "barlow_twins", "vicreg"} or callable, default="ey"
         Objective: a name, a loss of `skdcca.losses` with parameters of its own, or any callable or
-        ``torch.nn.Module`` that takes two encodings and gives a scalar tensor.
+        ``torch.nn.Module`` that takes two encodings and gives a scalar tensor. "ey" and "cca" have the
+        same optimum, the first reaches it in small batches; "infonce" serves retrieval alone.
     projection : {"auto", "weighted", "whitened", "raw"}, default="auto"
         What `transform` gives; `score` is the same for all.
 
@@ -204,7 +205,7 @@ class DeepCCA(BaseCCA):
         *,
         x_encoder=None,
         y_encoder=None,
-        loss="cca",
+        loss="ey",
         projection="auto",
         reg=1e-3,
         optimizer="adamw",
@@ -300,11 +301,7 @@ class DeepCCA(BaseCCA):
         self.history_ = []
 
     def _train(self, module, objective, X, y, rows, valid, device):
-        held_out = None
-        if len(valid):
-            n_reference = max(len(valid), 20 * self.n_components_)
-            linear = LinearCCA(reg=self.reg)
-            held_out = HeldOut(X, y, np.sort(rows[:n_reference]), valid, linear)
+        held_out = HeldOut(X, y, valid, LinearCCA(reg=self.reg)) if len(valid) else None
         history, complete = train(
             module,
             objective,

@@ -122,43 +122,49 @@ class _Net(NeuralNet):
         return [
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("finite", _Finite()),
         ]
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        return self.criterion_(*y_pred)
+        # Found at once, not after the last epoch.
+        if not all(torch.isfinite(encodings).all() for encodings in y_pred):
+            raise self._diverged("the encodings are not finite")
+        loss = self.criterion_(*y_pred)
+        if not torch.isfinite(loss):
+            raise self._diverged(f"the loss is {loss.item()}")
+        return loss
 
-
-class _Finite(Callback):
-    """Stop at once when the loss is no number, not after the last epoch."""
-
-    def on_batch_end(self, net, training=False, loss=None, **kwargs):
-        if training and not math.isfinite(net.history[-1, "batches", -1, "train_loss"]):
-            raise ValueError(
-                f"training diverged in epoch {net.history[-1, 'epoch']}: the loss is {loss.item()}; "
-                f"take a smaller lr ({net.lr} now) or check the loss"
-            )
+    def _diverged(self, found):
+        return ValueError(
+            f"training diverged in epoch {self.history[-1, 'epoch']}: {found}; take a smaller lr "
+            f"({self.lr} now) or check the loss"
+        )
 
 
 class HeldOut(Callback):
     """Correlations after each epoch: of a linear model of the encodings, and on rows held out.
 
-    As many training rows as are held out, but 20 for each component, serve the linear model here: all
-    of them would cost a third of an epoch.
+    The linear model is fitted on the encodings of the last batches, 20 rows for each component, which
+    are at hand: to encode the training rows again would cost a third of an epoch.
     """
 
-    def __init__(self, X, y, train, valid, linear):
-        self.X, self.y, self.train, self.valid, self.linear = X, y, train, valid, linear
+    def __init__(self, X, y, rows, linear):
+        self.X, self.y, self.rows, self.linear = X, y, rows, linear
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.last = []
+
+    def on_batch_end(self, net, training=False, y_pred=None, **kwargs):
+        self.last.append([encodings.detach() for encodings in y_pred])
+        enough = 20 * y_pred[0].shape[1]
+        while sum(len(zx) for zx, _ in self.last[1:]) >= enough:
+            del self.last[0]
 
     def on_epoch_end(self, net, **kwargs):
-        module = net.module_
-        linear = self.linear.fit(
-            encode(module.x_network, self.X, self.train),
-            encode(module.y_network, self.y, self.train),
-        )
+        zx, zy = (torch.cat(parts).cpu().numpy() for parts in zip(*self.last, strict=True))
+        linear = self.linear.fit(zx, zy)
         held_out = linear.score(
-            encode(module.x_network, self.X, self.valid),
-            encode(module.y_network, self.y, self.valid),
+            encode(net.module_.x_network, self.X, self.rows),
+            encode(net.module_.y_network, self.y, self.rows),
         )
         net.history.record("train_correlation", float(linear.canonical_correlations_.sum()))
         net.history.record("valid_correlation", held_out)
@@ -276,7 +282,13 @@ def encode(network, view, rows=None):
             network(torch.from_numpy(view[block]).to(device)).cpu().numpy()
             for block in _blocks(rows, view[0].size)
         ]
-    return np.concatenate(parts)
+    encodings = np.concatenate(parts)
+    if not np.isfinite(encodings).all():
+        raise ValueError(
+            "the network gives numbers that are not finite: its training diverged (take a smaller lr), "
+            "or the view is far outside what it was fitted with"
+        )
+    return encodings
 
 
 def _blocks(rows, size):

@@ -78,7 +78,7 @@ class MLP(Encoder):
 
     Parameters
     ----------
-    hidden_layer_sizes : sequence of int, default=(512, 256)
+    hidden_layer_sizes : tuple of int, default=(512, 512)
         Widths of the hidden layers; ``()`` is a linear map.
     activation : {"relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
         Activation of the hidden layers.
@@ -106,7 +106,7 @@ class MLP(Encoder):
 
     def __init__(
         self,
-        hidden_layer_sizes=(512, 256),
+        hidden_layer_sizes=(512, 512),
         *,
         activation="relu",
         batch_norm=True,
@@ -140,7 +140,13 @@ class MLP(Encoder):
         layers, width = [nn.Flatten()], math.prod(shape)
         if self.input_noise:
             layers.append(_Masking(self.input_noise))
-        for next_width in _whole_numbers(self.hidden_layer_sizes, "hidden_layer_sizes"):
+        sizes = self.hidden_layer_sizes
+        if not isinstance(sizes, (tuple, list)) or not all(map(_is_whole, sizes)):
+            raise ValueError(
+                f"hidden_layer_sizes={sizes!r}; it must be a tuple of whole numbers from 1, such as "
+                "(512,) or ()"
+            )
+        for next_width in sizes:
             layers.append(nn.Linear(width, next_width))
             if self.batch_norm:
                 layers.append(nn.BatchNorm1d(next_width))
@@ -249,26 +255,29 @@ class MelCNN(Encoder):
             raise ValueError(
                 f"MelCNN reads spectrograms of shape (n_mels, n_frames); a sample here has {shape}"
             )
-        (first,) = _whole_numbers([self.n_filters], "n_filters")
-        (n_layers,) = _whole_numbers([self.n_layers], "n_layers")
+        for name in ("n_filters", "n_layers"):
+            if not _is_whole(getattr(self, name)):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}; it must be a whole number from 1"
+                )
         kernel = _pair(self.kernel_size, "kernel_size")
         pool = _pair(self.pool_size, "pool_size")
         head = _choice(self.head, "head", _HEADS)
         _check_share(self.dropout, "dropout")
         if not all(size % 2 for size in kernel):
             raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
-        left = [size // by**n_layers for size, by in zip(shape, pool, strict=True)]
+        left = [size // by**self.n_layers for size, by in zip(shape, pool, strict=True)]
         if min(left) < 1:
             raise ValueError(
                 f"a spectrogram of {shape[0]} bands and {shape[1]} frames is too small for "
-                f"{n_layers} layers that pool by {pool}; take fewer layers or a smaller pool_size"
+                f"{self.n_layers} layers that pool by {pool}; take fewer layers or a smaller pool_size"
             )
         # The pooling floors layer by layer, which comes to the same as flooring once.
-        filters = [1, *(first * 2**i for i in range(n_layers))]
+        filters = [1, *(self.n_filters * 2**i for i in range(self.n_layers))]
         layers = []
         for n_in, n_out in pairwise(filters):
-            # Pooled before it is normalised and rectified: the same up to the sign of a scale, and
-            # the large arrays need not be kept for the gradient.
+            # Pooled before it is normalised and rectified, so that the large arrays need not be kept
+            # for the gradient.
             layers += [
                 nn.Conv2d(n_in, n_out, kernel, padding=(kernel[0] // 2, kernel[1] // 2)),
                 nn.MaxPool2d(pool),
@@ -328,23 +337,20 @@ _HEADS = {"mean": _MeanHead, "attention": _AttentionHead, "gru": _GRUHead}
 
 
 def _choice(value, name, options):
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name}={value!r}; it must be one of {sorted(options)}")
     return options[value]
 
 
-def _whole_numbers(values, name):
-    values = tuple(values)
-    if not all(isinstance(v, Integral) and not isinstance(v, bool) and v >= 1 for v in values):
-        raise ValueError(f"{name}={values!r}; it must hold whole numbers from 1")
-    return values
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def _pair(value, name):
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2:
-        raise ValueError(f"{name}={value!r}; it must be a whole number or a pair of them")
-    return _whole_numbers(pair, name)
+    if len(pair) != 2 or not all(map(_is_whole, pair)):
+        raise ValueError(f"{name}={value!r}; it must be a whole number from 1, or a pair of them")
+    return pair
 
 
 def _check_share(value, name):

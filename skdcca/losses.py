@@ -20,9 +20,11 @@ from torch.nn import functional
 
 __all__ = ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"]
 
-# Variance below which an output is constant: it is added to every variance before a division, so
-# that a dead output has a finite gradient, and is far below that of any output that lives.
-_DEAD = 1e-24
+# Added to every variance before a division: it bounds the gradient of a dead output, and is far below
+# the variance of any that lives.
+_DEAD = 1e-18
+# Least temperature: below, a batch is decided by its one hardest row.
+_COLDEST = 0.01
 
 
 class _Loss(BaseEstimator):
@@ -74,7 +76,8 @@ class CCALoss(_Loss):
     The objective of Andrew et al. [1]_. Both covariances are whitened by their Cholesky factors and the
     singular values of the whitened cross-covariance are summed. The usual form, by the inverse square
     root of an eigendecomposition, has the same value, but its gradient divides by the differences of
-    eigenvalues: it is NaN for two dead outputs, and for outputs that are white already.
+    eigenvalues: it is NaN where two of them tie, as for dead outputs, or for outputs that are white
+    already.
 
     The loss is invariant to an invertible linear map of either view (up to the ridge).
 
@@ -248,8 +251,9 @@ class VICRegLoss(_Loss):
 
     Notes
     -----
-    The loss of [1]_, with its default weights; the variance and covariance terms are summed over both
-    views, the hinge being ``max(0, 1 - sqrt(variance + 1e-4))``.
+    The loss of [1]_, with its default weights. The hinge is ``max(0, 1 - sqrt(variance + 1e-4))``; it
+    and the covariances are summed over both views. The squared differences are averaged over all numbers,
+    as the authors' program has it (the formula of the paper divides by the rows only).
 
     References
     ----------
@@ -304,9 +308,9 @@ class InfoNCELoss(_Loss):
     Parameters
     ----------
     temperature : float, default=0.07
-        What the cosines are divided by; where training starts if it is learned.
+        What the cosines are divided by, at least 0.01; where training starts if it is learned.
     learn_temperature : bool, default=True
-        Learn the temperature with the encoders, as CLIP does; it stays above 0.01. In a direct call
+        Learn the temperature with the encoders, as CLIP [2]_ does; it stays above 0.01. In a direct call
         ``InfoNCELoss()(zx, zy)``, where nothing is learned, it is `temperature`.
 
     Notes
@@ -349,7 +353,7 @@ class InfoNCELoss(_Loss):
         loss : torch.Tensor of shape ()
             At least 0, of the encodings' type; chance is ``log(n_samples)``.
         """
-        _check_number(self.temperature, "temperature", above=0)
+        _check_number(self.temperature, "temperature", least=_COLDEST)
         return _info_nce(zx, zy, 1 / self.temperature)
 
     def build(self):
@@ -360,7 +364,7 @@ class InfoNCELoss(_Loss):
         module : torch.nn.Module
             ``module(zx, zy)`` is the scalar loss.
         """
-        _check_number(self.temperature, "temperature", above=0)
+        _check_number(self.temperature, "temperature", least=_COLDEST)
         return _InfoNCE(self.temperature) if self.learn_temperature else Objective(self)
 
 
@@ -372,7 +376,9 @@ class _InfoNCE(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, zx, zy):
-        return _info_nce(zx, zy, self.log_scale.clamp(max=math.log(100)).exp())
+        with torch.no_grad():  # not in the graph, where the gradient past the bound would be 0
+            self.log_scale.clamp_(max=-math.log(_COLDEST))
+        return _info_nce(zx, zy, self.log_scale.exp())
 
 
 def _info_nce(zx, zy, scale):
@@ -404,8 +410,6 @@ def _check_pair(zx, zy, same_width):
         )
 
 
-def _check_number(value, name, least=-math.inf, above=-math.inf):
-    in_range = isinstance(value, Real) and math.isfinite(value) and value >= least and value > above
-    if not in_range:
-        bound = f"from {least}" if above == -math.inf else f"above {above}"
-        raise ValueError(f"{name}={value!r}; it must be a finite number {bound}")
+def _check_number(value, name, least):
+    if not isinstance(value, Real) or not least <= value < math.inf:
+        raise ValueError(f"{name}={value!r}; it must be a finite number from {least}")

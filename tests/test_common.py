@@ -10,7 +10,15 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdcca
-from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
+from skdcca import (
+    DeepCCA,
+    Doc2VecLyrics,
+    LinearCCA,
+    LyricsForm,
+    MelSpectrogram,
+    TemporalSummary,
+)
+from skdcca.encoders import MLP
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
 WAVEFORMS = [TONE, 0.5 * TONE**2, (TONE, 22050), TONE[:4096]]
@@ -24,7 +32,21 @@ RAW = [
 raw = pytest.mark.parametrize(("estimator", "X"), RAW, ids=lambda v: type(v).__name__)
 
 
-@parametrize_with_checks([LinearCCA(), LinearCCA(1, reg=0.1)])
+@parametrize_with_checks(
+    [
+        LinearCCA(),
+        LinearCCA(1, reg=0.1),
+        DeepCCA(),
+        DeepCCA(
+            1,
+            x_encoder=MLP((8,), activation="gelu", batch_norm=False, input_noise=0.1),
+            y_encoder=MLP(()),
+            loss="infonce",
+            max_epochs=2,
+        ),
+        DeepCCA(1, x_encoder=MLP((8,)), loss="cca", projection="whitened", max_epochs=2),
+    ]
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

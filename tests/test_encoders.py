@@ -31,7 +31,7 @@ ENCODERS = [
     MLP(),
     MLP((), dropout=0.0),
     MLP([6], activation="tanh", batch_norm=False, input_noise=0.2),
-    *(MelCNN(4, n_layers=2, head=head) for head in HEADS),
+    *(MelCNN(4, head=head) for head in HEADS),
     Bottleneck(width=5),
 ]
 each_encoder = pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
@@ -88,24 +88,24 @@ def test_a_users_encoder_is_trained():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
     cca = DeepCCA(2, x_encoder=Bottleneck(5), max_epochs=1, random_state=0).fit(X, X[:, :3])
-    assert cca.x_state_["1.weight"].shape == (5, 4)
+    assert (5, 4) in [weights.shape for weights in cca.x_state_.values()]
     with pytest.raises(NotImplementedError, match="Encoder has no build"):
         Encoder().build((3,), 2)
 
 
 @each_encoder
-@pytest.mark.parametrize("shape", [(16, 64), (17, 131)])
-@pytest.mark.parametrize("n_outputs", [1, 7])
-def test_shapes_of_the_outputs(encoder, shape, n_outputs):
-    network = encoder.build(shape, n_outputs)
-    assert network(torch.randn(5, *shape)).shape == (5, n_outputs)
-    assert network.eval()(torch.randn(1, *shape)).shape == (1, n_outputs)
+@pytest.mark.parametrize("shape", [(8, 64), (17, 131)])  # one band and frame are left of the first
+def test_shapes_of_the_outputs(encoder, shape):
+    for n_outputs in (1, 7):
+        output = encoder.build(shape, n_outputs)(torch.randn(5, *shape))
+        assert output.shape == (5, n_outputs)
+        assert output.isfinite().all()
 
 
 @each_encoder
 def test_every_weight_is_trained(encoder):
-    x_network, y_network = (encoder.build((16, 64), 3) for _ in range(2))
-    views = torch.randn(2, 50, 16, 64)
+    x_network, y_network = (encoder.build((8, 256), 3) for _ in range(2))
+    views = torch.randn(2, 50, 8, 256)
     CCALoss()(x_network(views[0]), y_network(views[1])).backward()
     for network in (x_network, y_network):
         for name, parameter in network.named_parameters():
@@ -119,24 +119,20 @@ def layers(network, kind):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "hidden"),
+    ("parameters", "hidden"),
     [
-        (MLP((6, 5)), [nn.BatchNorm1d, nn.ReLU, nn.Dropout]),
-        (MLP((6, 5), dropout=0), [nn.BatchNorm1d, nn.ReLU]),
-        (MLP([6, 5], batch_norm=False, activation="tanh"), [nn.Tanh, nn.Dropout]),
-        (MLP((6, 5), dropout=0, batch_norm=False, activation="leaky_relu"), [nn.LeakyReLU]),
-        (MLP((6, 5), dropout=0, batch_norm=False, activation="gelu"), [nn.GELU]),
-        (MLP((6, 5), dropout=0, batch_norm=False, activation="silu"), [nn.SiLU]),
-        (MLP((6, 5), dropout=0, batch_norm=False, activation="sigmoid"), [nn.Sigmoid]),
+        ({}, [nn.BatchNorm1d, nn.ReLU, nn.Dropout]),
+        ({"dropout": 0, "activation": "leaky_relu"}, [nn.BatchNorm1d, nn.LeakyReLU]),
+        ({"batch_norm": False, "activation": "tanh"}, [nn.Tanh, nn.Dropout]),
+        ({"batch_norm": False, "dropout": 0, "activation": "gelu"}, [nn.GELU]),
+        ({"batch_norm": False, "dropout": 0, "activation": "silu"}, [nn.SiLU]),
+        ({"batch_norm": False, "dropout": 0, "activation": "sigmoid"}, [nn.Sigmoid]),
     ],
-    ids=repr,
 )
-def test_layers_of_the_mlp(encoder, hidden):
-    network = built(encoder, (2, 4))
-    expected = [nn.Flatten, *2 * [nn.Linear, *hidden], nn.Linear]
-    assert [type(layer) for layer in network] == expected
+def test_layers_of_the_mlp(parameters, hidden):
+    network = built(MLP((6, 5), **parameters), (2, 4))
+    assert [type(layer) for layer in network] == [nn.Flatten, *2 * [nn.Linear, *hidden], nn.Linear]
     assert [tuple(m.weight.shape) for m in layers(network, nn.Linear)] == [(6, 8), (5, 6), (3, 5)]
-    assert [m.num_features for m in layers(network, nn.BatchNorm1d)] in ([], [6, 5])
     assert all(layer.p == 0.1 for layer in layers(network, nn.Dropout))
 
 
@@ -144,8 +140,7 @@ def test_no_hidden_layer_is_a_linear_map():
     a, b = torch.randn(2, 20, 6)
 
     def excess(network):
-        both = network(a + b) + network(torch.zeros_like(a)) - network(a) - network(b)
-        return both.abs().max()
+        return (network(a + b) + network(0 * a) - network(a) - network(b)).abs().max()
 
     assert excess(MLP(()).build((6,), 4)) < 1e-5  # also in training: nothing is left out
     assert excess(built(MLP((8,)), (6,), 4)) > 0.01
@@ -213,22 +208,6 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
         expected = sum(weights[t] * x[:, t] for t in range(len(weights)))
         np.testing.assert_allclose(ours.detach(), expected, atol=1e-5)
         assert abs(expected - x.mean(axis=1)).max() > 1e-3
-
-
-def test_attention_over_what_never_changes_is_the_mean():
-    shape = {"n_layers": 2, "kernel_size": (3, 1), "pool_size": (2, 1)}
-    attention, mean = (built(MelCNN(4, head=head, **shape)) for head in ("attention", "mean"))
-    mean.load_state_dict({k: v for k, v in attention.state_dict().items() if "score" not in k})
-    still, moving = torch.randn(5, 16, 1).expand(5, 16, 64), torch.randn(5, 16, 64)
-    torch.testing.assert_close(attention(still), mean(still))
-    assert (attention(moving) - mean(moving)).abs().max() > 1e-4
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_one_band_and_one_frame_left(head):
-    network = MelCNN(4, head=head).build((8, 64), 3)
-    assert network[:-3](torch.randn(5, 8, 64)).shape == (5, 16, 1)
-    assert network(torch.randn(5, 8, 64)).isfinite().all()
 
 
 @pytest.mark.parametrize(

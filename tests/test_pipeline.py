@@ -18,8 +18,16 @@ from sklearn.model_selection import (
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
+from skdcca import (
+    DeepCCA,
+    Doc2VecLyrics,
+    LinearCCA,
+    LyricsForm,
+    MelSpectrogram,
+    TemporalSummary,
+)
 from skdcca.datasets import make_songs
+from skdcca.encoders import MLP, MelCNN
 from skdcca.metrics import (
     chance,
     embed,
@@ -290,3 +298,76 @@ def test_too_many_components_are_named(songs):
         ValueError, match=r"n_components=50 is too large: at most 20 here .the features of y"
     ):
         make_model().set_params(cca__n_components=50).fit(songs.audio, songs.lyrics)
+
+
+def make_joint_model(**parameters):
+    """From raw songs to one space, the convolutions trained by the correlation objective."""
+    settings = {"x_encoder": MelCNN(8), "y_encoder": MLP((64,)), "lr": 3e-3, "batch_size": 100}
+    settings |= {"max_epochs": 20, "random_state": 0}
+    settings["y_transformer"] = Doc2VecLyrics(20, epochs=40, random_state=0)
+    return Pipeline(
+        [
+            ("mel", MelSpectrogram(sample_rate=11025, n_mels=32, duration=3.0)),
+            ("cca", DeepCCA(4, **settings | parameters)),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def many_songs():
+    return make_songs(600, strength=0.95, duration=3.0, sample_rate=11025, random_state=1)
+
+
+@pytest.mark.parametrize("head", ["gru", "attention"])
+def test_joint_training_finds_the_planted_mood_and_changes_its_filters(many_songs, head):
+    audio, lyrics = many_songs.audio, many_songs.lyrics
+    train, test = slice(0, 450), slice(450, 600)
+    model = make_joint_model(x_encoder=MelCNN(8, head=head)).fit(audio[train], lyrics[train])
+    level = chance(150)
+    for metrics in retrieval_metrics(*embed(model, audio[test], lyrics[test])).values():
+        assert metrics["mrr"] > 2 * level["mrr"]
+        assert metrics["median_rank"] < 0.6 * level["median_rank"]
+    assert model.score(audio[test], lyrics[test]) > 1.5
+    # One epoch with a rate of nearly 0 shows the filters as they were drawn.
+    drawn = make_joint_model(x_encoder=MelCNN(8, head=head), lr=1e-12, max_epochs=1)
+    drawn.fit(audio[train], lyrics[train])
+    filters = [one["cca"].x_state_["1.1.weight"] for one in (drawn, model)]
+    assert filters[0].shape == (8, 1, 3, 3)
+    assert np.linalg.norm(filters[1] - filters[0]) > 0.03 * np.linalg.norm(filters[0])
+
+
+def test_search_over_convolutions(songs):
+    grid = {
+        "cca__x_encoder__n_filters": [2, 4],
+        "cca__x_encoder__head": ["mean", "gru"],
+        "mel__n_mels": [16, 32],
+    }
+    model = make_joint_model(max_epochs=2, batch_size=20, y_transformer=LyricsForm())
+    search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=GroupKFold(2))
+    search.fit(songs.audio, songs.lyrics, groups=songs.groups)
+    assert len(set(search.cv_results_["mean_test_score"])) > 4
+    best = search.best_params_["cca__x_encoder__n_filters"]
+    assert search.best_estimator_["cca"].x_state_["1.1.weight"].shape[0] == best
+
+
+def test_one_grid_swaps_linear_and_deep_models_on_raw_songs(songs):
+    lyrics = Doc2VecLyrics(20, epochs=15, random_state=0)
+    small = {"x_encoder": MLP((16,)), "y_encoder": MLP((16,)), "max_epochs": 3, "random_state": 0}
+    grid = [
+        {"cca": [LinearCCA(4, y_transformer=lyrics)], "cca__reg": [0.1, 1.0]},
+        {
+            "cca": [DeepCCA(4, y_transformer=lyrics, **small)],
+            "cca__loss": ["ey", "infonce"],
+            "cca__x_encoder__dropout": [0.0, 0.2],
+        },
+    ]
+    search = GridSearchCV(make_model(), grid, scoring=mrr_scorer, cv=GroupKFold(2), n_jobs=2)
+    search.fit(songs.audio, songs.lyrics, groups=songs.groups)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(scores) == 6
+    assert np.isfinite(scores).all()
+    assert len(set(scores)) == 6
+    kinds = {type(params["cca"]) for params in search.cv_results_["params"]}
+    assert kinds == {LinearCCA, DeepCCA}
+    zx, zy = embed(search, songs.audio[:5], songs.lyrics[:5])
+    assert zx.shape == zy.shape == (5, 4)

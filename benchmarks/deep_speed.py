@@ -1,0 +1,124 @@
+"""What `DeepCCA.fit` costs over a bare torch loop with the same networks, loss, batches and threads.
+
+Two tasks: 10,000 pairs of vectors through towers of 392-1024-1024-50, and 500 spectrograms of 96
+bands and 646 frames through a `MelCNN`. Fits and loops alternate in one run, after one of each to warm
+up; a fit is timed whole, with what it does before the first epoch and after the last.
+
+    python benchmarks/deep_speed.py [--repeats 5] [--quick]
+"""
+
+import argparse
+import time
+from statistics import median
+
+import numpy as np
+import torch
+
+from skdcca import DeepCCA
+from skdcca.encoders import MLP, MelCNN
+from skdcca.losses import CCALoss
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="smaller tasks; under 60 s")
+    options = parser.parse_args()
+    repeats, epochs = (3, 5) if options.quick else (options.repeats, options.epochs)
+    print(f"{torch.get_num_threads()} threads")
+    print("| task | bare loop, s an epoch | DeepCCA.fit | ratio | with 10 % held out | ratio |")
+    print("|---|---|---|---|---|---|")
+    ratios = []
+    for name, views, encoders, batch_size in tasks(options.quick):
+        found = compare(views, encoders, batch_size, repeats, epochs)
+        bare, fit, validated = (median(times) / epochs for times in found)
+        pairs = np.array(found)
+        ratio = np.median(pairs[1] / pairs[0])
+        with_held_out = np.median(pairs[2] / pairs[0])
+        ratios.append(ratio)
+        print(
+            f"| {name} | {bare:.2f} | {fit:.2f} | {ratio:.2f} | {validated:.2f} | "
+            f"{with_held_out:.2f} |",
+            flush=True,
+        )
+    print(f"ratio={max(ratios):.3f}")
+
+
+def tasks(quick):
+    """Name, views, encoders, batch size."""
+    rng = np.random.default_rng(0)
+    n = 4000 if quick else 10_000
+    shared = rng.normal(size=(n, 60)).astype(np.float32)
+    views = [
+        shared @ rng.normal(size=(60, 392)).astype(np.float32)
+        + rng.normal(size=(n, 392)).astype(np.float32)
+        for _ in range(2)
+    ]
+    tower = MLP((1024, 1024))
+    yield f"vectors ({n:,}; 392-1024-1024-50)", views, (tower, tower), 1000
+    n, frames = (100, 323) if quick else (500, 646)
+    spectrograms = rng.normal(size=(n, 96, frames)).astype(np.float32)
+    text = rng.normal(size=(n, 100)).astype(np.float32)
+    yield f"spectrograms ({n}; MelCNN)", (spectrograms, text), (MelCNN(), MLP((128,))), 100
+
+
+def compare(views, encoders, batch_size, repeats, epochs):
+    """Seconds of the bare loop, of a fit, and of one with held-out rows, `repeats` times each."""
+    found = [[], [], []]
+    for repeat in range(-1, repeats):
+        times = [
+            bare_loop(views, encoders, batch_size, epochs),
+            fit(views, encoders, batch_size, epochs, validation_fraction=0),
+            fit(views, encoders, batch_size, epochs, validation_fraction=0.1),
+        ]
+        if repeat >= 0:
+            for list_, seconds in zip(found, times, strict=True):
+                list_.append(seconds)
+    return found
+
+
+def fit(views, encoders, batch_size, epochs, validation_fraction):
+    model = DeepCCA(
+        n_outputs(views),
+        x_encoder=encoders[0],
+        y_encoder=encoders[1],
+        loss="cca",
+        batch_size=batch_size,
+        max_epochs=epochs,
+        patience=None,
+        validation_fraction=validation_fraction,
+        random_state=0,
+    )
+    began = time.perf_counter()
+    model.fit(*views)
+    return time.perf_counter() - began
+
+
+def n_outputs(views):
+    return 50 if views[0].ndim == 2 else 10
+
+
+def bare_loop(views, encoders, batch_size, epochs):
+    """What one would write by hand: tensors standardised once, shuffled, sliced."""
+    began = time.perf_counter()
+    torch.manual_seed(0)
+    views = [torch.from_numpy((view - view.mean()) / view.std()) for view in views]
+    networks = [
+        encoder.build(tuple(view.shape[1:]), n_outputs(views))
+        for view, encoder in zip(views, encoders, strict=True)
+    ]
+    loss = CCALoss()
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(views[0])).split(batch_size):
+            optimizer.zero_grad()
+            encodings = (net(view[rows]) for net, view in zip(networks, views, strict=True))
+            loss(*encodings).backward()
+            optimizer.step()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
