@@ -20,6 +20,7 @@ from skdcca._training import (
     TwoBranches,
     as_module,
     encode,
+    fit_linear,
     load_state,
     resolve_device,
     seeded,
@@ -329,7 +330,8 @@ class DeepCCA(BaseCCA):
     def _fit_linear(self, X, y, rows, valid, loss):
         """Order and whiten the components, and measure them on the held-out rows."""
         zx, zy = self._encode("x", X), self._encode("y", y)
-        self.linear_ = LinearCCA(self.n_components_, reg=self.reg).fit(zx[rows], zy[rows])
+        linear = LinearCCA(self.n_components_, reg=self.reg)
+        self.linear_ = fit_linear(linear, zx[rows], zy[rows])
         self.canonical_correlations_ = self.linear_.canonical_correlations_
         self.validation_correlations_ = None
         if len(valid):
@@ -440,7 +442,7 @@ class DeepCCA(BaseCCA):
     def _resolve_batch_size(self, n_rows, loss):
         k = self.n_components_
         if self.batch_size is None:
-            size = max(1000, 20 * k) if isinstance(loss, CCALoss) else 400
+            size = max(1000, 20 * k) if isinstance(loss, CCALoss) else 256
         else:
             size = self.batch_size
         size = min(size, n_rows)

@@ -161,7 +161,7 @@ class HeldOut(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         zx, zy = (torch.cat(parts).cpu().numpy() for parts in zip(*self.last, strict=True))
-        linear = self.linear.fit(zx, zy)
+        linear = fit_linear(self.linear, zx, zy)
         held_out = linear.score(
             encode(net.module_.x_network, self.X, self.rows),
             encode(net.module_.y_network, self.y, self.rows),
@@ -289,6 +289,17 @@ def encode(network, view, rows=None):
             "or the view is far outside what it was fitted with"
         )
     return encodings
+
+
+def fit_linear(linear, zx, zy):
+    """Fit a linear model on encodings, with an error of our own where all of them are the same."""
+    for name, encodings in (("X", zx), ("y", zy)):
+        if not np.ptp(encodings, axis=0).any():
+            raise ValueError(
+                f"the network of {name} gives the same numbers for every sample: all its outputs are "
+                "dead; take a smaller lr or another network"
+            )
+    return linear.fit(zx, zy)
 
 
 def _blocks(rows, size):

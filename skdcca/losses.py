@@ -252,8 +252,8 @@ class VICRegLoss(_Loss):
     Notes
     -----
     The loss of [1]_, with its default weights. The hinge is ``max(0, 1 - sqrt(variance + 1e-4))``; it
-    and the covariances are summed over both views. The squared differences are averaged over all numbers,
-    as the authors' program has it (the formula of the paper divides by the rows only).
+    and the covariances are summed over both views. The squared differences are averaged over all
+    numbers, as the authors' program has it (the formula of the paper divides by the rows only).
 
     References
     ----------

@@ -514,6 +514,33 @@ def test_build_must_give_a_module():
         small(x_encoder=Wrong()).fit(*two_views())
 
 
+class Partly(Encoder):
+    """A linear network of which only some outputs live."""
+
+    def __init__(self, n_alive):
+        self.n_alive = n_alive
+
+    def build(self, shape, n_outputs):
+        mask = nn.Linear(n_outputs, n_outputs, bias=False)
+        nn.init.zeros_(mask.weight)
+        mask.weight.data[range(self.n_alive), range(self.n_alive)] = 1.0
+        return nn.Sequential(nn.Linear(shape[0], n_outputs), mask.requires_grad_(False))
+
+
+@pytest.mark.parametrize("loss", LOSS_NAMES)
+def test_dead_outputs_are_told_and_keep_their_columns(loss):
+    X, y = two_views()
+    with pytest.warns(UserWarning, match="the last 2 components have correlation 0"):
+        fitted = small(3, loss=loss, x_encoder=Partly(1)).fit(X, y)
+    assert fitted.canonical_correlations_[0] > 0.1
+    np.testing.assert_array_equal(fitted.canonical_correlations_[1:], 0)
+    assert np.isfinite(fitted.transform(X)).all()
+    assert fitted.transform(X).shape == (300, 3)
+    for fraction in (0, 0.1):
+        with pytest.raises(ValueError, match="network of X gives the same numbers"):
+            small(3, loss=loss, x_encoder=Partly(0), validation_fraction=fraction).fit(X, y)
+
+
 def test_wrong_number_of_outputs_is_told():
     class Wide(Encoder):
         def build(self, shape, n_outputs):
