@@ -1,10 +1,11 @@
 # Every target makes its own virtual environment: nothing needs to be installed by hand.
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test lint format bench peers docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo $(ARGS)
@@ -20,16 +21,20 @@ format: $(VENV)/lint.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Needs SKDCCA_DATA; see docs/benchmarks.md.
+# SCRIPT=two_halves and so on; most need SKDCCA_DATA. See docs/benchmarks.md.
+SCRIPT ?= lieder
 bench: $(VENV)/demo.done
-	$(BIN)/python benchmarks/lieder.py $(ARGS)
+	$(BIN)/python benchmarks/$(SCRIPT).py $(ARGS)
+
+# What the benchmarks compare with, in an environment of its own.
+peers: $(PEERS)/peers.done
 
 # The guide's examples are run, so that they stay true.
 docs: $(VENV)/test.done
 	$(BIN)/python -m pytest --doctest-glob='*.md' README.md docs $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist demo-output .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist demo-output .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +49,9 @@ $(VENV)/test.done: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/lint.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[lint]'
+	touch $@
+
+$(PEERS)/peers.done: constraints.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'cca-zoo[deep]==4.0.1' torch
 	touch $@

@@ -164,8 +164,8 @@ class DeepCCA(BaseCCA):
     Warns
     -----
     UserWarning
-        If a batch has fewer than 5 rows for each component and the loss is a correlation; if an output
-        of a network has died; if training was interrupted (the model is then the best so far).
+        If a batch has fewer rows for each component than 5 with the loss "cca", or 1 with "ey"; if an
+        output of a network has died; if training was interrupted (the model is then the best so far).
 
     See Also
     --------
@@ -446,12 +446,14 @@ class DeepCCA(BaseCCA):
         else:
             size = self.batch_size
         size = min(size, n_rows)
-        if isinstance(loss, (CCALoss, EYLoss)) and size < 5 * k:
+        # The correlations of a batch are biased, the gradient of the Eckart-Young loss hardly.
+        least = {CCALoss: 5, EYLoss: 1}.get(type(loss), 0)
+        if size < least * k:
             remedy = "take fewer components"
             remedy += ", or a larger batch_size" if size < n_rows else ", or more samples"
             warnings.warn(
-                f"batches of {size} rows tell little of the correlations of {k} components, and will "
-                f"be fitted by chance: {remedy} (5 rows for each component at the least)",
+                f"batches of {size} rows tell little of the correlations of {k} components, which will "
+                f"be fitted by chance: {remedy} ({least} rows for each component at the least)",
                 stacklevel=4,
             )
         return size
