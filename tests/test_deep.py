@@ -212,8 +212,8 @@ def test_small_batches_are_warned_of():
         small(5, batch_size=20, loss="cca").fit(X, y)
     with pytest.warns(UserWarning, match="more samples"):
         small(5, loss="cca").fit(X[:20], y[:20])
-    with pytest.warns(UserWarning, match=r"batches of 20 rows .* of 30 components"):
-        small(30, batch_size=20, loss="ey").fit(X, y)
+    with pytest.warns(UserWarning, match=r"batches of 10 rows .* of 12 components"):
+        small(12, batch_size=10, loss="ey").fit(X, y)
     small(5, batch_size=20, loss="ey").fit(X, y)
     small(5, batch_size=4, loss="infonce").fit(X, y)  # no covariance, no warning
 
