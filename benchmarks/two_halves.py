@@ -40,8 +40,8 @@ ROWS = {
     "linear": [{"reg": 1e-2}, {"reg": 1e-3}, {"reg": 1e-1}],
     "default": [{}],
     "ey": [
-        {**DEEP, "batch_size": 250},
         {**DEEP, "batch_size": 125},
+        {**DEEP, "batch_size": 250},
         {**DEEP, "batch_size": 250, "activation": "gelu"},
     ],
     "cca": [
