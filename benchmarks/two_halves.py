@@ -45,9 +45,9 @@ ROWS = {
         {**DEEP, "batch_size": 250, "activation": "gelu"},
     ],
     "cca": [
+        {**DEEP, "batch_size": 3200, "lr": 4e-3},
         {**DEEP, "batch_size": 2000, "lr": 2e-3},
         {**DEEP, "batch_size": 1000},
-        {**DEEP, "batch_size": 3200, "lr": 4e-3},
     ],
     "infonce": [
         {**DEEP, "batch_size": 1000, "lr": 2e-3},
