@@ -45,9 +45,11 @@ ROWS = {
         {**DEEP, "batch_size": 250, "activation": "gelu"},
     ],
     "cca": [
-        {**DEEP, "batch_size": 3200, "lr": 4e-3},
-        {**DEEP, "batch_size": 2000, "lr": 2e-3},
+        {**DEEP, "batch_size": 1000, "lr_schedule": "constant"},
+        {**DEEP, "batch_size": 1000, "lr_schedule": "constant", "reg": 1e-6},
         {**DEEP, "batch_size": 1000},
+        {**DEEP, "batch_size": 2000, "lr": 2e-3},
+        {**DEEP, "batch_size": 3200, "lr": 4e-3},
     ],
     "infonce": [
         {**DEEP, "batch_size": 1000, "lr": 2e-3},
@@ -205,7 +207,8 @@ def deep(train, test, parameters, options):
         network = ("hidden_layer_sizes", "dropout", "activation")
         network = {k: parameters.pop(k) for k in network if k in parameters}
         parameters |= {"x_encoder": MLP(**network), "y_encoder": MLP(**network)}
-        parameters["loss"] = LOSSES[options.row](**of_loss)
+        # By name, the loss "cca" has the ridge of the model.
+        parameters["loss"] = LOSSES[options.row](**of_loss) if of_loss else options.row
     model = DeepCCA(N_COMPONENTS, random_state=options.seed, **parameters).fit(*train)
     whitened = model.linear_.transform(model._encode("x", test[0]), model._encode("y", test[1]))
     return whitened, model.transform(*test)
