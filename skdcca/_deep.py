@@ -107,8 +107,8 @@ class DeepCCA(BaseCCA):
         Further callbacks of skorch for training; they see ``train_correlation`` and
         ``valid_correlation`` in the history.
     warm_start : bool, default=False
-        Let `fit` go on from the weights of the last call, with the same `y_transformer_` and scaling,
-        but a new optimizer and schedule.
+        Let `fit` go on from the weights of the last call, with the same encoders, `y_transformer_` and
+        scaling, but a new optimizer and schedule.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is numbers.
     random_state : int, RandomState instance or None, default=None
@@ -417,6 +417,14 @@ class DeepCCA(BaseCCA):
                 f"{getattr(self, fitted)}"
             )
         return view
+
+    def _check_n_components(self, x_shape, y_shape=None):
+        super()._check_n_components(x_shape, y_shape)
+        if self._continues() and self.n_components not in (None, self.n_components_):
+            raise ValueError(
+                f"n_components={self.n_components} with warm_start=True, but the networks to go on "
+                f"with have {self.n_components_} outputs"
+            )
 
     def _most_components(self, x_shape, y_shape):
         # Unlike a linear map, a network makes any number of outputs of one column.

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,6 +17,7 @@ from skdcca.losses import Objective
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 # Numbers of the input that are encoded at a time.
 _BLOCK = 2**22
+_ONE_AT_A_TIME = threading.RLock()
 
 
 class Standardize(nn.Module):
@@ -334,9 +336,12 @@ def resolve_device(device, must_exist=True):
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch for a while; the caller's generators are left as they were."""
+    """Seed torch for a while; the caller's generators are left as they were.
+
+    One thread at a time: torch has one generator, which fits in other threads would draw from too.
+    """
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(gpus):
+    with _ONE_AT_A_TIME, torch.random.fork_rng(gpus):
         # Not torch.manual_seed, which reaches the generators of every GPU.
         torch.default_generator.manual_seed(seed)
         for gpu in gpus:

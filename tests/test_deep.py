@@ -336,6 +336,8 @@ def test_warm_start_goes_on():
     assert cold.n_epochs_ == 5
     with pytest.raises(ValueError, match="features"):
         fitted.set_params(warm_start=True).fit(X[:, :3], y)
+    with pytest.raises(ValueError, match=r"n_components=3 with warm_start=True.* 2 outputs"):
+        fitted.set_params(n_components=3).fit(X, y)
 
 
 def test_warm_start_keeps_the_fitted_transformer_of_y():
@@ -588,6 +590,19 @@ def test_two_processes_are_bitwise_equal():
     }
     assert len(hashes) == 1
     assert len(hashes.pop().strip()) == 64
+
+
+def test_fits_in_two_threads_are_those_in_one():
+    X, y = two_views()
+    model = small(x_encoder=MLP((16,), dropout=0.3), max_epochs=10)
+    state = torch.get_rng_state()
+    fits = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(clone(model).fit)(X, y) for _ in range(4)
+    )
+    expected = model.fit(X, y).transform(X)
+    for fitted in fits:
+        np.testing.assert_array_equal(fitted.transform(X), expected)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_the_callers_generators_and_threads_are_left_alone():
