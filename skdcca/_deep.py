@@ -52,7 +52,7 @@ class DeepCCA(BaseCCA):
     Trains an encoder of each view on a common objective, then fits a `LinearCCA` on the two encodings,
     which orders and whitens the components. Views are centred and scaled by their range inside (a vector
     column by column, an array of more axes channel by channel: spectrograms by band), so that units do
-    not matter.
+    not matter; values more than a range from the mean, as none was in training, are held there.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class DeepCCA(BaseCCA):
     lr : float, default=1e-3
         Largest learning rate.
     weight_decay : float, default=1e-2
-        Weight decay of the optimizer.
+        Weight decay of the optimizer, if it has one.
     lr_schedule : {"cosine", "constant"}, default="cosine"
         "cosine" rises over the first tenth of all batches and falls to 0 over `max_epochs`.
     batch_size : int, default=None

@@ -1,6 +1,7 @@
 """Training of two encoders on a common objective: what `DeepCCA` asks of torch and skorch."""
 
 import copy
+import inspect
 import math
 import threading
 from contextlib import contextmanager
@@ -21,7 +22,12 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 class Standardize(nn.Module):
-    """Centre and scale the channels (axis 1) of a view, for the units not to matter.
+    """Centre the channels (axis 1) of a view and scale them by their range, for units not to matter.
+
+    Not by the standard deviation, which would blow up what is nearly always the same (the pixels at the
+    edge of a picture, a rare word) into a wide noise. What lies more than a range from the mean, as
+    nothing did that was learned from, is held there: of a channel that hardly varied then, an
+    ordinary value would be thousands of ranges away.
 
     In float64, as a column of 3000 + 1000 x in float32 would lose its digits to the centring.
     """
@@ -30,41 +36,31 @@ class Standardize(nn.Module):
         super().__init__()
         by_channel = (shape[0],) + (1,) * (len(shape) - 1)
         self.register_buffer("mean", torch.zeros(by_channel, dtype=torch.float64))
-        self.register_buffer("scale", torch.ones(by_channel, dtype=torch.float64))
+        self.register_buffer("range", torch.ones(by_channel, dtype=torch.float64))
+        self.register_buffer("deviation", torch.ones((), dtype=torch.float64))
 
     def learn(self, view, rows, name):
-        """Mean and scale of these rows, block by block.
-
-        A channel is scaled by its range, not its standard deviation, which would blow up what is
-        nearly always the same (the pixels at the edge of a picture, a rare word) into a wide
-        noise; then the view to a mean variance of 1.
-        """
+        """Mean and range of each channel, and the deviation of all that are left, block by block."""
         axes = (0, *range(2, view.ndim))
         blocks = _blocks(rows, view[0].size)
         share = np.array([len(block) for block in blocks]) / len(rows)
         mean = share @ [view[block].mean(axis=axes, dtype=float) for block in blocks]
         lowest = np.min([view[block].min(axis=axes) for block in blocks], axis=0)
         highest = np.max([view[block].max(axis=axes) for block in blocks], axis=0)
-        scale = np.subtract(highest, lowest, dtype=float)
-        if not scale.any():
+        width = np.subtract(highest, lowest, dtype=float)
+        if not width.any():
             raise ValueError(
                 f"{name} is constant: each of its columns has a single value in the {len(rows)} "
                 "training rows, so nothing can be correlated with it"
             )
-        scale[scale == 0] = np.inf  # a constant channel is 0
-        self._set(mean, scale)
-        variance = share @ [self._standardized(view[block]).var() for block in blocks]
-        self._set(mean, scale * np.sqrt(variance))
-
-    def _set(self, mean, scale):
+        width[width == 0] = np.inf  # a constant channel is 0
         self.mean.copy_(torch.from_numpy(mean.reshape(self.mean.shape)))
-        self.scale.copy_(torch.from_numpy(scale.reshape(self.scale.shape)))
-
-    def _standardized(self, block):
-        return self(torch.from_numpy(block)).double().numpy()
+        self.range.copy_(torch.from_numpy(width.reshape(self.range.shape)))
+        squares = [self(torch.from_numpy(view[block])).double().square().mean() for block in blocks]
+        self.deviation.fill_(math.sqrt(share @ squares))
 
     def forward(self, x):
-        return ((x - self.mean) / self.scale).float()
+        return (((x - self.mean) / self.range).clamp(-1, 1) / self.deviation).float()
 
 
 class TwoBranches(nn.Module):
@@ -131,6 +127,9 @@ class _Net(NeuralNet):
         if not all(torch.isfinite(encodings).all() for encodings in y_pred):
             raise self._diverged("the encodings are not finite")
         loss = self.criterion_(*y_pred)
+        if not isinstance(loss, torch.Tensor) or loss.ndim:
+            given = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
+            raise ValueError(f"the loss gives {given}; it must give a tensor of shape ()")
         if not torch.isfinite(loss):
             raise self._diverged(f"the loss is {loss.item()}")
         return loss
@@ -234,11 +233,13 @@ def train(
         used.append(("lr_schedule", schedule))
     if verbose:
         used.append(("progress", _Progress()))
+    settings = {}
+    if "weight_decay" in inspect.signature(optimizer).parameters:
+        settings["optimizer__weight_decay"] = weight_decay
     net = _Net(
         module,
         criterion=objective,
         optimizer=optimizer,
-        optimizer__weight_decay=weight_decay,
         lr=lr,
         max_epochs=max_epochs,
         batch_size=batch_size,
@@ -247,6 +248,7 @@ def train(
         callbacks=used,
         device=device,
         verbose=0,
+        **settings,
     )
     net.fit(pairs)  # also returns after Ctrl-C
     rows = [_scalars(row) for row in net.history if "dur" in row]

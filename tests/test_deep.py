@@ -138,6 +138,19 @@ def test_units_and_offsets_do_not_matter():
     np.testing.assert_allclose(small().fit(rescaled, y).transform(rescaled), one, atol=1e-3)
 
 
+def test_a_column_that_hardly_varied_does_not_run_away():
+    X, y = two_views(n=600)
+    spoiled = np.column_stack([X, np.zeros(600)])
+    spoiled[0, -1] = 1e-6  # all that training shows of it
+    fitted = small(max_epochs=20, lr=0.01).fit(spoiled[:400], y[:400])
+    expected = fitted.score(spoiled[400:], y[400:])
+    spoiled[400:420, -1] = 1.0
+    assert fitted.score(spoiled[400:], y[400:]) > expected - 0.3
+    # Near the range of the training rows nothing is held back.
+    nearby = X.mean(axis=0) + 0.9 * np.ptp(X, axis=0) * np.array([[1.0], [0.95]])
+    assert np.ptp(small().fit(X, y).transform(nearby), axis=0).min() > 1e-3
+
+
 # Projections
 
 
@@ -311,6 +324,15 @@ def test_optimizers(optimizer):
     assert fitted.history_[-1]["train_loss"] < fitted.history_[0]["train_loss"]
 
 
+def test_an_optimizer_without_weight_decay():
+    X, y = two_views()
+    encoder = MLP((), dropout=0)
+    fitted = small(
+        x_encoder=encoder, y_encoder=encoder, loss="cca", optimizer=torch.optim.LBFGS, lr=0.1
+    ).fit(X, y)
+    assert fitted.score(X, y) > LinearCCA(2).fit(X, y).score(X, y) - 0.1
+
+
 def test_weight_decay_shrinks_the_weights():
     X, y = two_views()
     norms = [
@@ -413,6 +435,15 @@ def test_losses_of_ones_own():
     np.testing.assert_array_equal(by_name.fit(X, y).transform(X), by_object.fit(X, y).transform(X))
     as_function = small(loss=lambda zx, zy: CCALoss(0.1)(zx, zy), reg=0.1).fit(X, y)
     np.testing.assert_array_equal(as_function.transform(X), by_name.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("loss", "given"),
+    [(lambda zx, zy: zx * zy, r"shape \(270, 2\)"), (lambda zx, zy: 1.0, "float")],
+)
+def test_a_loss_must_give_a_scalar_tensor(loss, given):
+    with pytest.raises(ValueError, match=f"the loss gives {given}"):
+        small(loss=loss).fit(*two_views())
 
 
 # Shapes
