@@ -293,10 +293,8 @@ class DeepCCA(BaseCCA):
 
     def _set_up(self, X, y):
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        self.n_components_ = self.n_components or max(
-            1, min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, len(X) // 10)
-        )
-        self.n_components_ = int(self.n_components_)
+        most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, len(X) // 10)
+        self.n_components_ = int(self.n_components or max(1, most))
         self.x_encoder_ = _resolve_encoder(self.x_encoder, self.x_shape_, "x_encoder")
         self.y_encoder_ = _resolve_encoder(self.y_encoder, self.y_shape_, "y_encoder")
         self.history_ = []
