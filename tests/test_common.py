@@ -32,6 +32,14 @@ RAW = [
 raw = pytest.mark.parametrize(("estimator", "X"), RAW, ids=lambda v: type(v).__name__)
 
 
+def expected_failures(estimator):
+    if isinstance(estimator, DeepCCA):
+        # The check asks for 1e-7; the rest is checked to 1e-6 in test_deep.py.
+        reason = "in float32 a row's encoding differs by 3e-7 with the rows it is multiplied beside"
+        return {"check_methods_subset_invariance": reason}
+    return {}
+
+
 @parametrize_with_checks(
     [
         LinearCCA(),
@@ -45,7 +53,8 @@ raw = pytest.mark.parametrize(("estimator", "X"), RAW, ids=lambda v: type(v).__n
             max_epochs=2,
         ),
         DeepCCA(1, x_encoder=MLP((8,)), loss="cca", projection="whitened", max_epochs=2),
-    ]
+    ],
+    expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)

@@ -63,7 +63,9 @@ def test_a_planted_nonlinear_factor_is_found_where_linear_finds_none(loss):
     X[:, 1] = X[:, 1] ** 2
     train, test = slice(0, 2000), slice(2000, None)
     linear = LinearCCA(1).fit(X[train], y[train]).score(X[test], y[test])
-    deep = DeepCCA(1, loss=loss, max_epochs=30, random_state=0).fit(X[train], y[train])
+    encoder = MLP((64, 64), dropout=0)
+    deep = small(1, loss=loss, x_encoder=encoder, y_encoder=encoder, lr=0.01, max_epochs=40)
+    deep.fit(X[train], y[train])
     assert deep.score(X[test], y[test]) > linear + 0.3
     # What was held out inside tells what to expect outside.
     assert abs(deep.validation_correlations_.sum() - deep.score(X[test], y[test])) < 0.1

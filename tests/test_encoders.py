@@ -133,7 +133,7 @@ def test_layers_of_the_mlp(parameters, hidden):
     network = built(MLP((6, 5), **parameters), (2, 4))
     assert [type(layer) for layer in network] == [nn.Flatten, *2 * [nn.Linear, *hidden], nn.Linear]
     assert [tuple(m.weight.shape) for m in layers(network, nn.Linear)] == [(6, 8), (5, 6), (3, 5)]
-    assert all(layer.p == 0.1 for layer in layers(network, nn.Dropout))
+    assert all(layer.p == 0.2 for layer in layers(network, nn.Dropout))
 
 
 def test_no_hidden_layer_is_a_linear_map():
