@@ -91,7 +91,7 @@ class DeepCCA(BaseCCA):
     batch_size : int, default=None
         Least number of rows in a batch: all rows of an epoch are spread evenly over
         ``n // batch_size`` batches, so that none is short. None: 20 rows for each component and at
-        least 1000 with "cca", whose correlations are made up in a small batch; 400 with other losses;
+        least 1000 with "cca", whose correlations are made up in a small batch; 256 with other losses;
         all rows if there are fewer.
     max_epochs : int, default=100
         Passes over the training rows, at most.
@@ -272,11 +272,13 @@ class DeepCCA(BaseCCA):
         random = check_random_state(self.random_state)
         loss = self._resolve_loss()
         device = resolve_device(self.device)
-        order = random.permutation(len(X))
-        n_valid = self._n_held_out(len(X))
-        valid, rows = np.sort(order[:n_valid]), order[n_valid:]
         if not self._continues():
             self._set_up(X, y)
+            self._split_seed = random.randint(2**31 - 1)
+        # The same rows of the same data are held out when training goes on.
+        order = check_random_state(self._split_seed).permutation(len(X))
+        n_valid = self._n_held_out(len(X))
+        valid, rows = np.sort(order[:n_valid]), order[n_valid:]
         self.batch_size_ = self._resolve_batch_size(len(rows), loss)
         with seeded(random.randint(2**31 - 1), device):
             module = TwoBranches(
@@ -319,8 +321,9 @@ class DeepCCA(BaseCCA):
         )
         if not complete:
             warnings.warn(
-                f"training was interrupted after {len(history)} of {self.max_epochs} epochs; the model "
-                + ("is the best so far" if held_out else "is as it was then"),
+                f"training was interrupted, by Ctrl-C or a callback, after {len(history)} of "
+                f"{self.max_epochs} epochs; the model is "
+                + ("the best so far" if held_out and history else "as it was then"),
                 stacklevel=4,
             )
         return history
@@ -338,7 +341,7 @@ class DeepCCA(BaseCCA):
             )
         self.projection_ = self.projection
         if self.projection == "auto":
-            self.projection_ = getattr(loss, "projection", "weighted")
+            self.projection_ = "raw" if isinstance(loss, InfoNCELoss) else "weighted"
         self.component_weights_ = np.ones(self.n_components_)
         if self.projection_ == "weighted":
             measured = self.validation_correlations_

@@ -16,8 +16,8 @@ from torch.utils.data import Dataset
 from skdcca.losses import Objective
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-# Numbers of the input that are encoded at a time.
-_BLOCK = 2**22
+# Numbers of the input, and rows, that are encoded at a time: hidden layers may be far wider than it.
+_BLOCK, _ROWS = 2**22, 4096
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -308,7 +308,7 @@ def fit_linear(linear, zx, zy):
 
 def _blocks(rows, size):
     """Blocks of rows of samples of this size."""
-    step = max(1, _BLOCK // size)
+    step = max(1, min(_ROWS, _BLOCK // size))
     return [rows[i : i + step] for i in range(0, len(rows), step)]
 
 

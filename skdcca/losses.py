@@ -28,13 +28,7 @@ _COLDEST = 0.01
 
 
 class _Loss(BaseEstimator):
-    """Base of the losses: a subclass has parameters and ``__call__(zx, zy)``.
-
-    `projection` is the embedding that serves retrieval best after training with the loss; see
-    `DeepCCA`.
-    """
-
-    projection = "weighted"
+    """Base of the losses: a subclass has parameters and ``__call__(zx, zy)``."""
 
     def build(self):
         """Module for training, with the parameters of the loss that are learned, if any.
@@ -333,8 +327,6 @@ class InfoNCELoss(_Loss):
     >>> print(f"{InfoNCELoss()(z, z):.3f} {InfoNCELoss()(z, z.roll(1, dims=0)):.3f}")
     0.000 14.286
     """
-
-    projection = "raw"
 
     def __init__(self, temperature=0.07, learn_temperature=True):
         self.temperature = temperature
