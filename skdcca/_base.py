@@ -54,6 +54,16 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit_checked(X, y)
+        except BaseException:
+            # What was fitted before is not lost.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit_checked(self, X, y):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: it is the "

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import nn, optim
 
 from skdcca._base import BaseCCA
 from skdcca._linear import LinearCCA
@@ -19,6 +19,7 @@ from skdcca._training import (
     Standardize,
     TwoBranches,
     as_module,
+    check_callbacks,
     encode,
     fit_linear,
     load_state,
@@ -58,7 +59,7 @@ class DeepCCA(BaseCCA):
     ----------
     n_components : int, default=None
         Number of pairs of variates, and of outputs of each encoder. None: the smaller of the numbers of
-        values in a sample of X and of y, at most 50, and at most a tenth of the samples.
+        values in a sample of X and of y, at most 50, and at most a tenth of the training rows.
     x_encoder : Encoder, default=None
         Network of the first view; see `skdcca.encoders`. None: ``MLP()`` for vectors, ``MelCNN()`` for
         spectrograms, that is for samples of two axes.
@@ -80,8 +81,8 @@ class DeepCCA(BaseCCA):
     reg : float, default=1e-3
         Ridge of the loss "cca" and of the `LinearCCA` on the encodings, relative to the mean variance of
         the outputs.
-    optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
-        Optimizer, by name or as a class of ``torch.optim``.
+    optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
+        Optimizer, by name, as a class of ``torch.optim``, or as a ``functools.partial`` of one.
     lr : float, default=1e-3
         Largest learning rate.
     weight_decay : float, default=1e-2
@@ -103,7 +104,7 @@ class DeepCCA(BaseCCA):
         Stop when the held-out correlation has not risen for this many epochs. None: never.
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one.
-    callbacks : list, default=None
+    callbacks : list of skorch.callbacks.Callback or (str, Callback), default=None
         Further callbacks of skorch for training; they see ``train_correlation`` and
         ``valid_correlation`` in the history.
     warm_start : bool, default=False
@@ -128,12 +129,14 @@ class DeepCCA(BaseCCA):
         Number of epochs of training, all calls together with `warm_start`.
     history_ : list of dict
         Of each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds), and with held-out rows
-        ``train_correlation`` and ``valid_correlation``, sums over the components; and what `callbacks`
-        recorded.
+        ``train_correlation`` and ``valid_correlation``, sums over the components; and the numbers and
+        texts that `callbacks` recorded. ``train_correlation`` is that of the last batches as they were
+        trained on, with dropout.
     projection_ : str
         "weighted", "whitened" or "raw".
     component_weights_ : ndarray of shape (n_components_,)
-        What `projection_` multiplies the variates by.
+        What `projection_` multiplies the variates by; 0 for "weighted" components without a positive
+        held-out correlation, so that views that share nothing are all zeros.
     linear_ : LinearCCA
         The linear model on the encodings.
     x_encoder_, y_encoder_ : Encoder
@@ -286,16 +289,17 @@ class DeepCCA(BaseCCA):
             )
             self._check_outputs(module, X, y)
             history = self._train(module, as_module(loss), X, y, rows, valid, device)
-        self.history_ = [*self.history_, *history]
+        done = len(self.history_)
+        self.history_ = self.history_ + [row | {"epoch": done + row["epoch"]} for row in history]
         self.n_epochs_ = len(self.history_)
         self.x_state_ = state_of(module.x_network)
         self.y_state_ = state_of(module.y_network)
-        _NETWORKS.pop(self, None)
         self._fit_linear(X, y, np.sort(rows), valid, loss)
 
     def _set_up(self, X, y):
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, len(X) // 10)
+        n_rows = len(X) - self._n_held_out(len(X))
+        most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, n_rows // 10)
         self.n_components_ = int(self.n_components or max(1, most))
         self.x_encoder_ = _resolve_encoder(self.x_encoder, self.x_shape_, "x_encoder")
         self.y_encoder_ = _resolve_encoder(self.y_encoder, self.y_shape_, "y_encoder")
@@ -364,12 +368,13 @@ class DeepCCA(BaseCCA):
         """Outputs of the network of a side, rebuilt from its weights when it is first needed."""
         device = resolve_device(self.device, must_exist=False)
         networks = _NETWORKS.setdefault(self, {})
-        if (side, device) not in networks:
+        state = getattr(self, f"{side}_state_")
+        built_from, network = networks.get((side, device), (None, None))
+        if built_from is not state:
             with seeded(0, "cpu"):
-                network = self._build(side)
-            state = getattr(self, f"{side}_state_")
-            networks[side, device] = load_state(network, state).to(device)
-        return encode(networks[side, device], view)
+                network = load_state(self._build(side), state).to(device)
+            networks[side, device] = state, network
+        return encode(network, view)
 
     def _training_network(self, side, view, rows):
         network = self._build(side)
@@ -403,11 +408,24 @@ class DeepCCA(BaseCCA):
 
     def _check_x(self, X, reset=False):
         X = super()._check_x(X, reset and not self._continues())
+        if reset:
+            self._check_encoder("x", X.shape[1:])
         return self._check_shape(X, "x_shape_", "X", reset)
 
     def _y_numbers(self, y, reset=False):
         y = super()._y_numbers(y, reset and not self._continues())
+        if reset:
+            self._check_encoder("y", y.shape[1:])
         return self._check_shape(y, "y_shape_", "y", reset)
+
+    def _check_encoder(self, side, shape):
+        """Refuse a view without a network, or another network than the one to go on with."""
+        name = f"{side}_encoder"
+        encoder = _resolve_encoder(getattr(self, name), shape, name)
+        if self._continues() and repr(encoder) != repr(fitted := getattr(self, f"{name}_")):
+            raise ValueError(
+                f"{name}={encoder!r} with warm_start=True, but the network to go on with is {fitted!r}"
+            )
 
     def _check_shape(self, view, fitted, name, reset):
         if reset and not self._continues():
@@ -420,6 +438,12 @@ class DeepCCA(BaseCCA):
         return view
 
     def _check_n_components(self, x_shape, y_shape=None):
+        n_held_out = self._n_held_out(x_shape[0])
+        if x_shape[0] - n_held_out < 2:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} holds out {n_held_out} of "
+                f"{x_shape[0]} samples; at least 2 must be left to train on"
+            )
         super()._check_n_components(x_shape, y_shape)
         if self._continues() and self.n_components not in (None, self.n_components_):
             raise ValueError(
@@ -441,10 +465,10 @@ class DeepCCA(BaseCCA):
             return CCALoss(self.reg)
         if isinstance(self.loss, str) and self.loss in LOSSES:
             return LOSSES[self.loss]()
-        if not callable(self.loss):
+        if not callable(self.loss) or isinstance(self.loss, type):
             raise ValueError(
                 f"loss={self.loss!r}; it must be one of {sorted(LOSSES)}, or a callable that takes two "
-                "encodings"
+                "encodings (an object, not a class)"
             )
         return self.loss
 
@@ -478,12 +502,15 @@ class DeepCCA(BaseCCA):
         _check_whole_number(self, "batch_size", 2, or_none=True)
         _check_option(self, "projection", ("auto", "weighted", "whitened", "raw"))
         _check_option(self, "lr_schedule", ("cosine", "constant"))
-        if not isinstance(self.optimizer, type):
+        if not callable(self.optimizer) or _is_class_but_no(optim.Optimizer, self.optimizer):
             _check_option(self, "optimizer", tuple(OPTIMIZERS))
-        self._resolve_loss()
+        check_random_state(self.random_state)
+        as_module(self._resolve_loss())
         resolve_device(self.device)
+        check_callbacks(self.callbacks)
         for name in ("x_encoder", "y_encoder"):
-            if (encoder := getattr(self, name)) is not None and not hasattr(encoder, "build"):
+            encoder = getattr(self, name)
+            if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
                 raise ValueError(
                     f"{name}={encoder!r}; it must be an encoder, such as MLP() or a subclass of "
                     "skdcca.encoders.Encoder, or None"
@@ -503,6 +530,10 @@ def _resolve_encoder(encoder, shape, name):
             f"{name}=None has no network for samples of shape {shape}; give an encoder"
         )
     return MLP() if len(shape) == 1 else MelCNN()
+
+
+def _is_class_but_no(base, value):
+    return isinstance(value, type) and not issubclass(value, base)
 
 
 def _check_number(estimator, name, least=-np.inf, above=-np.inf, below=np.inf):

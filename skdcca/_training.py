@@ -213,7 +213,10 @@ def train(
     Returns the history, one dict an epoch, and whether training ended of itself.
     """
     used = [("held_out", held_out)] if held_out else []
-    used += [(f"user_{i}", callback) for i, callback in enumerate(callbacks or [])]
+    used += [
+        callback if isinstance(callback, tuple) else (f"user_{i}", callback)
+        for i, callback in enumerate(callbacks or [])
+    ]
     if held_out:
         # load_best needs the callback even if it is never to stop.
         stopper = EarlyStopping(
@@ -234,7 +237,8 @@ def train(
     if verbose:
         used.append(("progress", _Progress()))
     settings = {}
-    if "weight_decay" in inspect.signature(optimizer).parameters:
+    given = getattr(optimizer, "keywords", {})  # of a functools.partial
+    if "weight_decay" in inspect.signature(optimizer).parameters and "weight_decay" not in given:
         settings["optimizer__weight_decay"] = weight_decay
     net = _Net(
         module,
@@ -268,12 +272,25 @@ class _Cosine:
 
 
 def _scalars(row):
-    hidden = ("train_batch_count",)
-    return {
-        name: value
+    """What a history says in numbers and texts, less what skorch keeps for itself."""
+    hidden = ("train_batch_count", "train_loss_best")
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value
         for name, value in row.items()
-        if isinstance(value, (int, float, str)) and name not in hidden and "_best" not in name
+        if name not in hidden
     }
+    return {name: v for name, v in plain.items() if isinstance(v, (int, float, str))}
+
+
+def check_callbacks(callbacks):
+    """Refuse what skorch cannot call."""
+    for given in callbacks or []:
+        callback = given[-1] if isinstance(given, tuple) and len(given) == 2 else given
+        if not hasattr(callback, "on_train_begin"):
+            raise ValueError(
+                f"callbacks holds {given!r}; it must be a list of callbacks of skorch, or of pairs of a "
+                "name and a callback"
+            )
 
 
 def encode(network, view, rows=None):
@@ -327,11 +344,13 @@ def resolve_device(device, must_exist=True):
         known = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device={device!r}; {error}") from error
-    if known.type == "cuda" and not torch.cuda.is_available():
+    try:
+        torch.zeros(1, device=known).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         if must_exist:
             raise ValueError(
-                f"device={device!r}, but torch finds no GPU here; take 'auto' or 'cpu'"
-            )
+                f"device={device!r}, but torch finds no such device here; take 'auto' or 'cpu'"
+            ) from error
         return "cpu"
     return device
 
