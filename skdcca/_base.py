@@ -34,10 +34,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
       type.
 
     What a user calls is written here once. `_any_shape` says whether views of more than two axes are
-    taken.
+    taken, `_accept_sparse` whether a sparse X.
     """
 
     _any_shape = False
+    _accept_sparse = False
 
     def fit(self, X, y):
         """Learn the space that both views share.
@@ -54,28 +55,33 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
+        return self._fit_or_restore(X, y)
+
+    def _fit_or_restore(self, X, y, **params):
         before = dict(vars(self))
         try:
-            return self._fit_checked(X, y)
+            return self._fit_checked(X, y, **params)
         except BaseException:
             # What was fitted before is not lost.
             vars(self).clear()
             vars(self).update(before)
             raise
 
-    def _fit_checked(self, X, y):
+    def _fit_checked(self, X, y, reset=True, **params):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: it is the "
                 "second view"
             )
         self._check_parameters()
-        X = self._check_x(X, reset=True)
+        X = self._check_x(X, reset=reset)
         self._check_same_length(X, y)
-        self._check_n_components(X.shape)
-        y = self._y_numbers(y, reset=True)
-        self._check_n_components(X.shape, y.shape)
-        self._fit(X, y)
+        if reset:
+            self._check_n_components(X.shape)
+        y = self._y_numbers(y, reset=reset)
+        if reset:
+            self._check_n_components(X.shape, y.shape)
+        self._fit(X, y, **params)
         return self
 
     def transform(self, X, y=None):
@@ -152,6 +158,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             X,
             reset=reset,
             dtype=FLOATS,
+            accept_sparse=self._accept_sparse,
             allow_nd=self._any_shape,
             ensure_min_samples=2 if reset else 1,
         )
@@ -247,5 +254,6 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.one_d_labels = True
         tags.target_tags.two_d_labels = True
         tags.target_tags.multi_output = True
+        tags.input_tags.sparse = bool(self._accept_sparse)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -1,12 +1,22 @@
 """Linear canonical correlation analysis."""
 
+import copy
 import warnings
+from functools import partial
 from numbers import Real
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
+from scipy.sparse import csr_array, diags_array, issparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import _check_sample_weight
 
 from skdcca._base import BaseCCA
+from skdcca._moments import PairMoments
+
+# Of a correlation matrix; past it a Gram matrix costs more than five of sixteen digits.
+_WORST_CONDITION = 1e5
 
 
 class LinearCCA(BaseCCA):
@@ -28,7 +38,7 @@ class LinearCCA(BaseCCA):
         finds perfect and meaningless correlations, and a ridge from 0.1 to 10 is in place.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is
-        numbers. Sparse output (tf-idf) is refused; follow it by a `TruncatedSVD`.
+        numbers. Its output must be dense; follow tf-idf by a `TruncatedSVD`. X may be sparse.
 
     Attributes
     ----------
@@ -67,9 +77,13 @@ class LinearCCA(BaseCCA):
 
     Notes
     -----
-    Each standardised view is whitened by its singular value decomposition, which shows its rank, and
-    the singular values of the whitened cross-covariance are the correlations [1]_; the ridge is that
-    of [2]_. The sign of a component is the one that makes its largest loading on X positive.
+    The singular values of the whitened cross-covariance are the correlations [1]_; the ridge is that of
+    [2]_. A view with more rows than columns is whitened by the Cholesky factor of its correlation
+    matrix, which is gathered in blocks, so that memory does not grow with the rows. Where that matrix is
+    too close to singular to be exact, and for more columns than rows, it is the singular value
+    decomposition of the standardised view, which shows its rank; for a sparse view, the
+    eigenvectors of its correlation matrix, or of the products of its rows. The sign of a
+    component is the one that makes its largest loading on X positive.
 
     References
     ----------
@@ -94,34 +108,117 @@ class LinearCCA(BaseCCA):
     0.8
     """
 
+    _accept_sparse = "csr"
+
     def __init__(self, n_components=None, *, reg=0.0, y_transformer=None):
         self.n_components = n_components
         self.reg = reg
         self.y_transformer = y_transformer
 
+    def fit(self, X, y, sample_weight=None):
+        """Learn the space that both views share.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The first view.
+        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or what `y_transformer` takes
+            The second view, row by row of the same samples.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row; one of 2 is the same as the row twice. They must sum to more than 1.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit_or_restore(X, y, sample_weight=_check_weight(sample_weight, X))
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Take more rows in, as if all rows seen so far were fitted at once.
+
+        Only the moments of the rows are kept, so a stream may be longer than memory. Each call costs a
+        solution, cubic in the number of columns: take batches with more rows than columns. The first
+        call fits `y_transformer`; after `fit`, it starts afresh.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of the first view; two or more in the first call, and more than `n_components`.
+        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
+            The second view.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        weight, seen = _check_weight(sample_weight, X), getattr(self, "_moments", None)
+        moments = PairMoments() if seen is None else copy.deepcopy(seen)
+        return self._fit_or_restore(X, y, reset=seen is None, sample_weight=weight, moments=moments)
+
     def _check_parameters(self):
         _check_reg(self.reg)
 
-    def _fit(self, X, y):
-        reg_x, reg_y = _check_reg(self.reg)
-        x_view, y_view = _StandardizedView(X, "X"), _StandardizedView(y, "y")
-        x_whitener, x_shrink = x_view.whiten(reg_x)
-        y_whitener, y_shrink = y_view.whiten(reg_y)
-        cross = x_shrink[:, None] * (x_view.left.T @ y_view.left) * y_shrink
-        x_turn, correlations, y_turn = linalg.svd(cross, full_matrices=False, check_finite=False)
+    def _fit(self, X, y, sample_weight=None, moments=None):
+        if sample_weight is not None:
+            seen = sample_weight > 0
+            X, y, sample_weight = X[seen], y[seen], sample_weight[seen]
+        if moments is not None:
+            self._moments = _add(moments, X, y, sample_weight)
+            self._solve_moments(self._moments)
+            return
+        vars(self).pop("_moments", None)
+        # Of more columns than rows the Gram matrix is the larger, and singular.
+        tall = X.shape[0] > max(X.shape[1], y.shape[1])
+        if tall and self._solve_moments(_add(PairMoments(), X, y, sample_weight), issparse(X)):
+            return
+        self._solve_views(
+            (_DualView if issparse(X) else _SingularView)(X, "X", sample_weight),
+            _SingularView(y, "y", sample_weight),
+        )
 
+    def _solve_moments(self, moments, must=True):
+        """Solve by Gram matrices; False if they are too close to singular to be relied on."""
+        reg_x, reg_y = _check_reg(self.reg)
+        x_covariance, y_covariance, cross = moments.covariances()
+        views = []
+        for side, (covariance, reg) in enumerate([(x_covariance, reg_x), (y_covariance, reg_y)]):
+            view = _GramView(moments, side, covariance, reg)
+            if not view.factor():
+                if not must:
+                    return False
+                view.decompose()
+            views.append(view)
+        x_view, y_view = views
+        cross = cross[np.ix_(x_view.kept, y_view.kept)]
+        cross /= x_view.deviation[:, None] * y_view.deviation
+        self._set(x_view, y_view, y_view.whiten(x_view.whiten(cross).T).T)
+        return True
+
+    def _solve_views(self, x_view, y_view):
+        """Solve by the singular value decompositions of the views."""
+        for view, reg in zip((x_view, y_view), _check_reg(self.reg), strict=True):
+            view.regularize(reg)
+        cross = x_view.shrink[:, None] * (x_view.left.T @ y_view.left) * y_view.shrink
+        self._set(x_view, y_view, cross)
+
+    def _set(self, x_view, y_view, cross):
+        x_turn, correlations, y_turn = linalg.svd(cross, full_matrices=False, check_finite=False)
         k = len(correlations) if self.n_components is None else self.n_components
         if k > len(correlations):
             warnings.warn(
                 f"n_components={k}, but the data have only {len(correlations)} pairs of canonical "
                 "variates (the rank of a view is lower than its number of columns): the last "
                 f"{k - len(correlations)} components have correlation 0 and weights of 0",
-                stacklevel=3,
+                stacklevel=5,
             )
         self.n_components_ = int(k)
         self.canonical_correlations_ = np.clip(_pad(correlations, k), 0.0, 1.0)
-        x_weights = _pad(x_whitener @ x_turn, k)
-        y_weights = _pad(y_whitener @ y_turn.T, k)
+        x_weights = _pad(x_view.weights(x_turn[:, :k]), k)
+        y_weights = _pad(y_view.weights(y_turn[:k].T), k)
         x_loadings = x_view.loadings(x_weights)
         largest = np.argmax(np.abs(x_loadings), axis=0)
         sign = np.where(x_loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
@@ -134,32 +231,92 @@ class LinearCCA(BaseCCA):
         self.y_loadings_ = y_view.loadings(y_weights) * sign
 
     def _project_x(self, X):
+        if issparse(X):
+            return (X @ self.x_weights_ - self.x_mean_ @ self.x_weights_).astype(X.dtype)
         return ((X - self.x_mean_) @ self.x_weights_).astype(X.dtype, copy=False)
 
     def _project_y(self, y):
         return ((y - self.y_mean_) @ self.y_weights_).astype(y.dtype, copy=False)
 
 
-class _StandardizedView:
+def _add(moments, X, y, sample_weight):
+    return (moments.add_sparse if issparse(X) else moments.add)(X, y, sample_weight)
+
+
+class _GramView:
+    """A view by its correlation matrix, factored."""
+
+    def __init__(self, moments, side, covariance, reg):
+        mean, unit, self.reg = moments.means[side], moments.units[side], reg
+        deviation = np.sqrt(np.diagonal(covariance))
+        constant = deviation <= 2 * np.finfo(np.float64).eps * np.abs(mean)
+        _refuse_constant(constant, "Xy"[side])
+        self.mean, self.scale = mean * unit, np.where(constant, 1.0, deviation * unit)
+        self.kept = np.flatnonzero(~constant)
+        self.deviation = deviation[self.kept]
+        kept = covariance[np.ix_(self.kept, self.kept)]
+        self.correlation = kept / self.deviation[:, None] / self.deviation
+        offset = np.abs(mean[self.kept]) / self.deviation
+        self.noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
+
+    def factor(self):
+        """Cholesky factor, the fastest; False where the matrix is too close to singular for it."""
+        size = np.abs(self.correlation).sum(axis=0).max()
+        self.root, failed = lapack.dpotrf(self.correlation, lower=1)
+        if failed:
+            return False
+        reciprocal, _ = lapack.dpocon(self.root, size, uplo="L")
+        # Also the least variance must be more than the rounding of the numbers.
+        if reciprocal < 1 / _WORST_CONDITION or reciprocal * size < self.noise @ self.noise:
+            return False
+        if self.reg:
+            ridge = self.reg * np.eye(len(self.root))
+            self.root = linalg.cholesky(self.correlation + ridge, lower=True)
+        self.whiten = partial(linalg.solve_triangular, self.root, lower=True)
+        self._unwhiten = partial(linalg.solve_triangular, self.root, lower=True, trans=1)
+        return True
+
+    def decompose(self):
+        """Eigenvectors, which show the rank."""
+        variance, right = linalg.eigh(self.correlation)
+        limit = 10 * len(variance) * np.finfo(np.float64).eps * variance[-1]
+        real = variance > np.maximum(limit, np.square(right.T * self.noise).sum(axis=1))
+        whitener = right[:, real] / np.sqrt(variance[real] + self.reg)
+        self.whiten, self._unwhiten = whitener.T.__matmul__, whitener.__matmul__
+
+    def weights(self, turn):
+        weights = np.zeros((len(self.mean), turn.shape[1]))
+        weights[self.kept] = self._unwhiten(turn)
+        return weights
+
+    def loadings(self, weights):
+        covariance = np.zeros_like(weights)
+        covariance[self.kept] = self.correlation @ weights[self.kept]
+        deviation = np.sqrt(np.einsum("ij,ij->j", weights, covariance))
+        return _divided(covariance, deviation)
+
+
+class _SingularView:
     """A centred, standardised view and its thin singular value decomposition, rank revealed."""
 
-    def __init__(self, view, name):
+    def __init__(self, view, name, sample_weight=None):
         rounding = np.finfo(view.dtype).eps
         view = view.astype(np.float64)  # a copy: the steps below work in place
-        n = len(view)
-        self.mean = view.mean(axis=0)
+        n = len(view) if sample_weight is None else sample_weight.sum()
+        self.mean = np.average(view, axis=0, weights=sample_weight)
         view -= self.mean
         # A second pass takes away the rounding error of the first mean.
-        correction = view.mean(axis=0)
+        correction = np.average(view, axis=0, weights=sample_weight)
         self.mean += correction
         view -= correction
         # Squares of the plain numbers could overflow, or vanish.
         peak = np.abs(view).max(axis=0)
         constant = peak <= 2 * np.finfo(np.float64).eps * np.abs(self.mean)
-        if constant.all():
-            raise ValueError(f"every column of {name} is constant: there is nothing to correlate")
+        _refuse_constant(constant, name)
         view[:, constant] = 0.0
         view /= np.where(constant, 1.0, peak)
+        if sample_weight is not None:
+            view *= np.sqrt(sample_weight)[:, None]
         deviation = np.sqrt(np.einsum("ij,ij->j", view, view) / (n - 1))
         self.scale = np.where(constant, 1.0, peak * deviation)
         view /= np.where(constant, 1.0, deviation)
@@ -175,17 +332,83 @@ class _StandardizedView:
         self.left, self.right, self.deviation = self.left[:, real], right[real].T, deviation[real]
         self.right[constant] = 0.0  # but for rounding it is
 
-    def whiten(self, reg):
-        """Whitening matrix ``right / sqrt(variance + reg)``, and what it leaves of each deviation."""
-        regularized = np.sqrt(self.deviation**2 + reg)
-        return self.right / regularized, self.deviation / regularized
+    def regularize(self, reg):
+        """Set the deviation of each direction with the ridge, and what that leaves of the real one."""
+        self.regularized = np.sqrt(self.deviation**2 + reg)
+        self.shrink = self.deviation / self.regularized
+
+    def weights(self, turn):
+        return (self.right / self.regularized) @ turn
 
     def loadings(self, weights):
         """Correlation of the columns with the variates of these weights."""
         turned = self.deviation[:, None] * (self.right.T @ weights)
-        covariance = (self.right * self.deviation) @ turned
-        deviation = np.linalg.norm(turned, axis=0)
-        return np.clip(covariance / np.where(deviation > 0, deviation, 1.0), -1.0, 1.0)
+        return _divided((self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0))
+
+
+class _DualView(_SingularView):
+    """A sparse view of few rows: decomposed by their products, centred without being densified."""
+
+    def __init__(self, view, name, sample_weight=None):
+        rounding = np.finfo(view.dtype).eps
+        view = view.astype(np.float64)
+        weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
+        self.degrees = weight.sum() - 1
+        self.mean, variance = mean_variance_axis(view, axis=0, weights=weight)
+        variance *= weight.sum() / self.degrees
+        constant = np.sqrt(variance) <= 2 * np.finfo(np.float64).eps * np.abs(self.mean)
+        _refuse_constant(constant, name)
+        self.scale = np.where(constant, 1.0, np.sqrt(variance))
+        self.root_weight = np.sqrt(weight)[:, None]
+        # What of a constant column is not 0 is taken away by its mean.
+        self.columns = csr_array(view @ diags_array(np.where(constant, 0.0, 1 / self.scale)))
+        self.center = np.where(constant, 0.0, self.mean / self.scale)
+        products = (self.columns @ self.columns.T).toarray()
+        along = self.columns @ self.center
+        products -= along[:, None] + along - self.center @ self.center
+        products *= self.root_weight * self.root_weight.T / self.degrees
+        variance, self.left = linalg.eigh(products, overwrite_a=True)
+        limit = 10 * max(view.shape) * np.finfo(np.float64).eps * variance[-1]
+        real = variance > max(limit, rounding**2 * np.square(1 + np.abs(self.center)).mean())
+        self.left, self.deviation = self.left[:, real], np.sqrt(variance[real])
+
+    def weights(self, turn):
+        scale = self.deviation * np.sqrt(self.degrees) * self.regularized
+        return self._transposed(self.left / scale @ turn)
+
+    def loadings(self, weights):
+        variates = self.root_weight * (self.columns @ weights - self.center @ weights)
+        variates /= np.sqrt(self.degrees)
+        covariance = self._transposed(variates) / np.sqrt(self.degrees)
+        return _divided(covariance, np.linalg.norm(variates, axis=0))
+
+    def _transposed(self, rows):
+        """Product of the transposed, centred, weighted view with a matrix."""
+        rows = self.root_weight * rows
+        return self.columns.T @ rows - np.outer(self.center, rows.sum(axis=0))
+
+
+def _divided(covariance, deviation):
+    """Correlations of standardised columns and variates; 0 with a variate that is constant."""
+    return np.clip(covariance / np.where(deviation > 0, deviation, 1.0), -1.0, 1.0)
+
+
+def _refuse_constant(constant, name):
+    if constant.all():
+        raise ValueError(f"every column of {name} is constant: there is nothing to correlate")
+
+
+def _check_weight(sample_weight, X):
+    """Weights as an array, or None."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if weight.sum() <= 1 or np.count_nonzero(weight) < 2:
+        raise ValueError(
+            f"sample_weight has the sum {weight.sum():.3g} in {np.count_nonzero(weight)} rows: weights "
+            "count rows, so two rows must have one, and their sum be more than 1"
+        )
+    return weight
 
 
 def _check_reg(reg):
