@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_deep": ["DeepCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
+        "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
     },
 )
