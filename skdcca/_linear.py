@@ -155,7 +155,8 @@ class LinearCCA(BaseCCA):
         self : object
             The fitted estimator.
         """
-        weight, seen = _check_weight(sample_weight, X), getattr(self, "_moments", None)
+        seen = getattr(self, "_moments", None)
+        weight = _check_weight(sample_weight, X, alone=seen is None)
         moments = PairMoments() if seen is None else copy.deepcopy(seen)
         return self._fit_or_restore(X, y, reset=seen is None, sample_weight=weight, moments=moments)
 
@@ -398,12 +399,12 @@ def _refuse_constant(constant, name):
         raise ValueError(f"every column of {name} is constant: there is nothing to correlate")
 
 
-def _check_weight(sample_weight, X):
-    """Weights as an array, or None."""
+def _check_weight(sample_weight, X, alone=True):
+    """Weights as an array, or None; of all rows, or of some that add to others."""
     if sample_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if weight.sum() <= 1 or np.count_nonzero(weight) < 2:
+    if alone and (weight.sum() <= 1 or np.count_nonzero(weight) < 2):
         raise ValueError(
             f"sample_weight has the sum {weight.sum():.3g} in {np.count_nonzero(weight)} rows: weights "
             "count rows, so two rows must have one, and their sum be more than 1"

@@ -27,7 +27,7 @@ class PairMoments:
         self.rounding = 0.0  # of the coarser type
 
     def add(self, X, y, sample_weight=None):
-        """Take rows in: X and y of shape (n_samples, p) and (n_samples, q), dense."""
+        """Take rows in: X and y of shape (n_samples, p) and (n_samples, q), dense; weights above 0."""
         self._begin(X, y, X[0])
         step = max(1, _BLOCK // len(self.origin))
         for i in range(0, len(X), step):
@@ -86,8 +86,6 @@ class PairMoments:
             weight, mean = float(len(block)), block.mean(axis=0)
         else:
             weight = sample_weight.sum()
-            if not weight:
-                return
             mean = sample_weight @ block / weight
         block -= mean
         if sample_weight is not None:

@@ -157,6 +157,16 @@ def test_weights_count_rows(p, reg):
         assert_same_model(streamed, repeated)
 
 
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+def test_later_batches_may_weigh_little(convert):
+    X, y = two_views(n=100)
+    weight = np.r_[np.ones(98), 0.25, 0.5]
+    streamed = LinearCCA(2).partial_fit(convert(X[:98]), y[:98])
+    for i in (98, 99):
+        streamed.partial_fit(convert(X[[i]]), y[[i]], weight[[i]])
+    assert_same_model(streamed, LinearCCA(2).fit(X, y, weight), atol=1e-9)
+
+
 @pytest.mark.parametrize("weight", [np.full(400, 1e-3), np.eye(400)[0] * 5, -np.ones(400), [1, 2]])
 def test_bad_weights_are_refused(weight):
     with pytest.raises(ValueError, match=r"sample_weight|Negative values"):
