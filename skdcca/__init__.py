@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "_audio": ["MelSpectrogram", "TemporalSummary"],
         "_deep": ["DeepCCA"],
+        "_kernel": ["KernelCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],

@@ -1,0 +1,476 @@
+"""Kernel canonical correlation analysis: exact, by landmarks, or by random Fourier features."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import linalg
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.utils import check_random_state, gen_batches
+
+from skdcca._base import BaseCCA
+from skdcca._linear import _check_reg, _pad
+from skdcca._moments import PairMoments
+
+_KERNELS = ("linear", "rbf", "poly", "cosine", "precomputed")
+# Rows of a block, and its numbers: of 32 MB.
+_ROWS, _NUMBERS = 4096, 2**22
+
+
+class KernelCCA(BaseCCA):
+    """Kernel canonical correlation analysis, exact or approximated, with a ridge.
+
+    Linear CCA of the images of both views in the feature spaces of their kernels, so that relations
+    that are not linear are found. The views are *not* standardised: put a `StandardScaler` before
+    (and in `y_transformer`) where columns have different units.
+
+    Parameters
+    ----------
+    n_components : int, default=None
+        Number of pairs of variates. None: as many as the data have, the smaller of the ranks of both
+        centred kernels, which for most kernels is the number of rows less 1.
+    kernel : {"linear", "rbf", "poly", "cosine", "precomputed"} or callable, default="rbf"
+        Kernel of the first view. A callable takes two arrays, of shape (n, n_features) and
+        (m, n_features), and gives their kernel of shape (n, m), as the functions of
+        `sklearn.metrics.pairwise` and Gaussian process kernels do. "precomputed": X is the kernel,
+        (n_samples, n_samples) in `fit` and (n_rows, n_samples) in `transform`.
+    gamma : float or "scale", default="scale"
+        Coefficient of "rbf" and "poly"; "scale" is ``1 / (n_features * X.var())``.
+    degree : int, default=3
+        Degree of "poly".
+    coef0 : float, default=1
+        Constant of "poly", from 0.
+    y_kernel, y_gamma, y_degree, y_coef0 : default=None
+        The same of the second view. None: as for the first; so if X is precomputed y is as well,
+        unless `y_kernel` is given.
+    reg : float or pair of float, default=0.1
+        Ridge: `reg` times the total variance of the view in its feature space is added to its variance
+        in every direction. A direction that holds the share `reg` of that variance is thus shrunk by
+        half, at every sample size and in every unit. A pair sets ``(reg_x, reg_y)``. With 0 and a
+        kernel of full rank all correlations are 1, and meaningless.
+    approximation : {None, "nystroem", "rff"}, default=None
+        None is exact, cubic in the number of rows. "nystroem" takes the kernel with `n_landmarks`
+        training rows as features, "rff" `n_landmarks` random Fourier features, for "rbf" only. Both
+        take time linear in the number of rows, and memory that does not grow with it.
+    n_landmarks : int, default=300
+        Number of landmarks, or of random features; all rows if there are fewer. Only for an
+        approximation.
+    random_state : int, RandomState instance or None, default=None
+        Generator of the landmarks or random features.
+    y_transformer : estimator, default=None
+        Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is numbers.
+
+    Attributes
+    ----------
+    canonical_correlations_ : ndarray of shape (n_components_,)
+        Canonical correlations of the training rows, descending. With a ridge they are the maxima of
+        the regularised objective, which are smaller than the correlations of the training variates.
+    x_coefs_ : ndarray of shape (n_rows, n_components_)
+        Dual coefficients: ``kernel(X, x_rows_) @ x_coefs_ + x_intercept_`` are the variates. The rows
+        are all training rows, or the landmarks; for "rff" they are the random features.
+    y_coefs_ : ndarray of shape (n_rows, n_components_)
+        Dual coefficients of the second view.
+    x_intercept_, y_intercept_ : ndarray of shape (n_components_,)
+        What centres the variates.
+    x_rows_, y_rows_ : ndarray of shape (n_rows, n_features) or None
+        The training rows with which the kernel of new ones is taken: with ``approximation=None`` a
+        fitted model keeps its training data. None for "rff" and "precomputed".
+    x_gamma_, y_gamma_ : float or None
+        Coefficient of the kernels; None of those that have none.
+    n_components_ : int
+        Number of components.
+    n_features_in_ : int
+        Number of columns of X.
+    n_features_y_ : int
+        Number of columns of y, after `y_transformer`.
+    y_transformer_ : estimator or None
+        The fitted transformer of the second view.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if X has names that are all strings.
+
+    Warns
+    -----
+    UserWarning
+        If `n_components` is more than the data have (few distinct rows, or a linear kernel of few
+        columns): the components past the rank have correlation 0 and coefficients of 0.
+
+    Notes
+    -----
+    Each centred kernel is decomposed into its eigenvectors, of which those that are not rounding are
+    kept, and one singular value decomposition of the whitened cross product gives the correlations
+    [1]_, [2]_: problems of n rows, never the eigenproblem of 2n. With the eigenvalues
+    of ``Kc / (n - 1)``, which are the variances in feature space, the ridge is ``reg * trace(Kc) / (n -
+    1)``. So ``KernelCCA(kernel="linear", reg=reg)`` on standardised columns is ``LinearCCA(reg=reg *
+    p)`` of a view of p columns, whose mean variance is 1 and whose total variance is p.
+
+    An approximation maps blocks of rows to features, of the eigenvectors of the landmarks' kernel [3]_
+    or cosines of random projections [4]_, and solves the same problem by their covariances. Both
+    views have the same rows as landmarks; with all rows "nystroem" is exact.
+
+    Everything is computed in float64; variates have the type of the rows. The sign of a component is
+    the one that makes its largest coefficient of X positive.
+
+    References
+    ----------
+    .. [1] D. R. Hardoon, S. Szedmak and J. Shawe-Taylor, "Canonical correlation analysis: an overview
+       with application to learning methods", Neural Computation 16 (2004).
+    .. [2] F. R. Bach and M. I. Jordan, "Kernel independent component analysis", Journal of Machine
+       Learning Research 3 (2002).
+    .. [3] C. K. I. Williams and M. Seeger, "Using the Nystroem method to speed up kernel machines",
+       Advances in Neural Information Processing Systems 13 (2001).
+    .. [4] A. Rahimi and B. Recht, "Random features for large-scale kernel machines", Advances in Neural
+       Information Processing Systems 20 (2007).
+
+    Examples
+    --------
+    Views whose columns are not correlated, but related through a circle and a square:
+
+    >>> import numpy as np
+    >>> from skdcca import KernelCCA
+    >>> rng = np.random.default_rng(0)
+    >>> angle = rng.uniform(0, 2 * np.pi, size=400)
+    >>> X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(400, 2))
+    >>> y = np.cos(2 * angle) + 0.1 * rng.normal(size=400)
+    >>> cca = KernelCCA(n_components=1, reg=0.01).fit(X[:300], y[:300])
+    >>> print(round(cca.score(X[300:], y[300:]), 1))
+    1.0
+    >>> from skdcca import LinearCCA
+    >>> print(round(abs(LinearCCA(1).fit(X[:300], y[:300]).score(X[300:], y[300:])), 1))
+    0.0
+    """
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        kernel="rbf",
+        gamma="scale",
+        degree=3,
+        coef0=1,
+        y_kernel=None,
+        y_gamma=None,
+        y_degree=None,
+        y_coef0=None,
+        reg=0.1,
+        approximation=None,
+        n_landmarks=300,
+        random_state=None,
+        y_transformer=None,
+    ):
+        self.n_components = n_components
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+        self.y_kernel = y_kernel
+        self.y_gamma = y_gamma
+        self.y_degree = y_degree
+        self.y_coef0 = y_coef0
+        self.reg = reg
+        self.approximation = approximation
+        self.n_landmarks = n_landmarks
+        self.random_state = random_state
+        self.y_transformer = y_transformer
+
+    def _of_y(self, name):
+        """Parameter of the second view."""
+        own = getattr(self, f"y_{name}")
+        return getattr(self, name) if own is None else own
+
+    def _check_parameters(self):
+        _check_reg(self.reg)
+        _check_kernel_parameters("", self.kernel, self.gamma, self.degree, self.coef0)
+        of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
+        _check_kernel_parameters("y_", *of_y)
+        if not (self.approximation is None or self.approximation in ("nystroem", "rff")):
+            raise ValueError(
+                f"approximation={self.approximation!r}; it must be None, 'nystroem' or 'rff'"
+            )
+        if not _whole(self.n_landmarks):
+            raise ValueError(f"n_landmarks={self.n_landmarks!r}; it must be a whole number from 1")
+        for name, kernel in [("kernel", self.kernel), ("y_kernel", of_y[0])]:
+            precomputed = isinstance(kernel, str) and kernel == "precomputed"
+            if self.approximation == "nystroem" and precomputed:
+                raise ValueError(
+                    f"{name}='precomputed' holds no rows to choose landmarks from; set "
+                    "approximation=None, or give the rows and their kernel"
+                )
+            if self.approximation == "rff" and not (isinstance(kernel, str) and kernel == "rbf"):
+                raise ValueError(
+                    f"{name}={kernel!r} has no random Fourier features; set it to 'rbf', or "
+                    "approximation='nystroem'"
+                )
+
+    def _most_components(self, x_shape, y_shape):
+        limits = {"the number of samples - 1": x_shape[0] - 1}
+        return limits if self.approximation is None else limits | {"n_landmarks": self.n_landmarks}
+
+    def _fit(self, X, y):
+        x_map = _KernelMap(X, "X", self.kernel, self.gamma, self.degree, self.coef0)
+        of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
+        y_map = _KernelMap(y, "y", *of_y)
+        self.x_gamma_, self.y_gamma_ = x_map.gamma, y_map.gamma
+        if self.approximation is None:
+            views, cross = self._decompose_kernels(X, y, x_map, y_map)
+        else:
+            rng = check_random_state(self.random_state)
+            if self.approximation == "rff":
+                x_map = _FourierMap(x_map, self.n_landmarks, rng)
+                y_map = _FourierMap(y_map, self.n_landmarks, rng)
+            else:
+                chosen = np.sort(rng.permutation(len(X))[: self.n_landmarks])
+                x_map.choose(X[chosen])
+                y_map.choose(y[chosen])
+            views, cross = self._decompose_features(X, y, x_map, y_map)
+        self._set(*views, cross)
+        self._x_map, self._y_map = x_map, y_map
+        self.x_rows_, self.y_rows_ = x_map.rows, y_map.rows
+
+    def _decompose_kernels(self, X, y, x_map, y_map):
+        """Both views, and their cross product, by the eigenvectors of the centred kernels."""
+        views = [
+            _DualView(view, kernel_map, reg)
+            for view, kernel_map, reg in zip(
+                (X, y), (x_map, y_map), _check_reg(self.reg), strict=True
+            )
+        ]
+        x_view, y_view = views
+        cross = x_view.left.T @ y_view.left
+        cross *= x_view.shrink[:, None]
+        cross *= y_view.shrink
+        return views, cross
+
+    def _decompose_features(self, X, y, x_map, y_map):
+        """Both views, and their cross product, by the moments of features, block by block."""
+        moments = PairMoments()
+        for rows in gen_batches(len(X), _ROWS):
+            moments.add(x_map.features(X[rows]), y_map.features(y[rows]))
+        x_unit, y_unit = moments.units
+        x_covariance, y_covariance, cross = moments.covariances()
+        reg_x, reg_y = _check_reg(self.reg)
+        x_mean, y_mean = (
+            mean * unit for mean, unit in zip(moments.means, moments.units, strict=True)
+        )
+        x_view = _FeatureView(x_covariance * np.outer(x_unit, x_unit), x_mean, x_map, reg_x)
+        y_view = _FeatureView(y_covariance * np.outer(y_unit, y_unit), y_mean, y_map, reg_y)
+        cross = x_view.whitener.T @ (cross * np.outer(x_unit, y_unit)) @ y_view.whitener
+        return (x_view, y_view), cross
+
+    def _set(self, x_view, y_view, cross):
+        x_turn, correlations, y_turn = linalg.svd(
+            cross, full_matrices=False, overwrite_a=True, check_finite=False
+        )
+        k = len(correlations) if self.n_components is None else self.n_components
+        if k > len(correlations):
+            warnings.warn(
+                f"n_components={k}, but the data have only {len(correlations)} pairs of canonical "
+                "variates (the rank of a centred kernel): the last "
+                f"{k - len(correlations)} components have correlation 0 and coefficients of 0",
+                stacklevel=6,
+            )
+        self.n_components_ = int(k)
+        self.canonical_correlations_ = np.clip(_pad(correlations, k), 0.0, 1.0)
+        x_coefs, x_intercept = x_view.coefficients(x_turn[:, :k])
+        y_coefs, y_intercept = y_view.coefficients(y_turn[:k].T)
+        largest = np.argmax(np.abs(x_coefs), axis=0)
+        sign = np.where(x_coefs[largest, np.arange(x_coefs.shape[1])] < 0, -1.0, 1.0)
+        self.x_coefs_, self.x_intercept_ = _pad(x_coefs * sign, k), _pad(x_intercept * sign, k)
+        self.y_coefs_, self.y_intercept_ = _pad(y_coefs * sign, k), _pad(y_intercept * sign, k)
+
+    def _project_x(self, X):
+        return _project(X, self._x_map, self.x_coefs_, self.x_intercept_)
+
+    def _project_y(self, y):
+        return _project(y, self._y_map, self.y_coefs_, self.y_intercept_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        return tags
+
+
+class _KernelMap:
+    """A kernel with its parameters, and the rows with which it is taken."""
+
+    def __init__(self, view, name, kernel, gamma, degree, coef0):
+        self.name, self.kernel = name, kernel
+        self.parameters = {"degree": degree, "coef0": coef0}
+        self.gamma = None
+        if isinstance(kernel, str) and kernel in ("rbf", "poly"):
+            self.gamma = _scale(view) if isinstance(gamma, str) else float(gamma)
+        self.offset, self.rows, self.basis = 0.0, None, None
+        if isinstance(kernel, str) and kernel == "precomputed":
+            _check_precomputed(view, name)
+        # Of centred kernels these do not depend on the origin, and a large offset costs digits.
+        if isinstance(kernel, str) and kernel in ("linear", "rbf"):
+            self.offset = view.mean(axis=0, dtype=np.float64)
+
+    def keep(self, rows):
+        """Take the kernel with these rows from now on."""
+        if not (isinstance(self.kernel, str) and self.kernel == "precomputed"):
+            self.rows = rows.copy()
+
+    def choose(self, rows):
+        """Keep these rows as landmarks; the eigenvectors of their kernel make features of it."""
+        self.keep(rows)
+        kernel = self(rows)
+        limit = 10 * len(kernel) * np.finfo(np.float64).eps * np.abs(kernel).max()
+        variance, vectors = linalg.eigh(kernel.T, overwrite_a=True)
+        real = _real(variance, limit, self.name)
+        self.basis = vectors[:, real] / np.sqrt(variance[real])
+
+    def features(self, rows):
+        return self(rows) @ self.basis
+
+    def __call__(self, rows):
+        """Kernel of these rows with those kept, in float64."""
+        rows = rows.astype(np.float64)
+        if isinstance(self.kernel, str) and self.kernel == "precomputed":
+            return rows
+        rows -= self.offset
+        kept = self.rows.astype(np.float64) - self.offset
+        if callable(self.kernel):
+            kernel = np.array(self.kernel(rows, kept), dtype=np.float64)
+            if kernel.shape != (len(rows), len(kept)) or not np.isfinite(kernel).all():
+                raise ValueError(
+                    f"the callable kernel of {self.name} gave an array of shape {kernel.shape} for "
+                    f"{len(rows)} and {len(kept)} rows; it must give finite numbers of shape "
+                    f"({len(rows)}, {len(kept)})"
+                )
+            return kernel
+        return pairwise_kernels(
+            rows, kept, metric=self.kernel, filter_params=True, gamma=self.gamma, **self.parameters
+        )
+
+
+class _FourierMap:
+    """Random Fourier features of a Gaussian kernel: their products are the kernel, on average."""
+
+    rows = basis = None
+
+    def __init__(self, kernel_map, n_features, rng):
+        self.name, self.offset = kernel_map.name, kernel_map.offset
+        size = (len(self.offset), n_features)
+        self.frequencies = np.sqrt(2 * kernel_map.gamma) * rng.standard_normal(size)
+        self.phases = rng.uniform(0, 2 * np.pi, n_features)
+
+    def __call__(self, rows):
+        features = (rows - self.offset) @ self.frequencies
+        features += self.phases
+        np.cos(features, out=features)
+        features *= np.sqrt(2 / len(self.phases))
+        return features
+
+    features = __call__
+
+
+class _DualView:
+    """A view by the eigenvectors of its centred kernel, rank revealed."""
+
+    def __init__(self, view, kernel_map, reg):
+        kernel_map.keep(view)
+        kernel = kernel_map(view)
+        self.means = kernel.mean(axis=0)
+        precomputed = kernel_map.rows is None
+        rounding = np.finfo(view.dtype if precomputed else np.float64).eps
+        # An eigenvalue is known to the rounding of the numbers of the kernel, times their number.
+        limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
+        kernel -= self.means
+        kernel -= kernel.mean(axis=1)[:, None]
+        total = np.trace(kernel)
+        # The transpose, which is the same, lies in memory as LAPACK takes it.
+        eigenvalues, vectors = linalg.eigh(
+            kernel.T, overwrite_a=True, check_finite=False, driver="evd"
+        )
+        real = _real(eigenvalues, limit, kernel_map.name)
+        self.left, self.eigenvalues = vectors[:, real], eigenvalues[real]
+        variance = self.eigenvalues / (len(kernel) - 1)
+        self.regularized = variance + reg * total / (len(kernel) - 1)
+        self.shrink = np.sqrt(variance / self.regularized)
+
+    def coefficients(self, turn):
+        coefs = self.left @ (turn / np.sqrt(self.eigenvalues * self.regularized)[:, None])
+        # Centred coefficients centre the rows of every kernel, so that its columns are left.
+        coefs -= coefs.mean(axis=0)
+        return coefs, -self.means @ coefs
+
+
+class _FeatureView:
+    """A view by the eigenvectors of the covariance of its features, rank revealed."""
+
+    def __init__(self, covariance, mean, feature_map, reg):
+        self.mean, self.basis = mean, feature_map.basis
+        total = np.trace(covariance)
+        limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
+        variance, vectors = linalg.eigh(covariance)
+        real = _real(variance, limit, feature_map.name)
+        self.whitener = vectors[:, real] / np.sqrt(variance[real] + reg * total)
+
+    def coefficients(self, turn):
+        weights = self.whitener @ turn
+        coefs = weights if self.basis is None else self.basis @ weights
+        return coefs, -self.mean @ weights
+
+
+def _project(view, view_map, coefs, intercept):
+    """Variates, of a block of rows at a time, so that memory does not grow with them."""
+    variates = np.empty((len(view), coefs.shape[1]), dtype=view.dtype)
+    for rows in gen_batches(len(view), max(1, min(_ROWS, _NUMBERS // len(coefs)))):
+        variates[rows] = view_map(view[rows]) @ coefs + intercept
+    return variates
+
+
+def _scale(view):
+    """The coefficient that "scale" stands for; 1 for a constant view, which is refused later."""
+    variance = view.var(dtype=np.float64)
+    return 1.0 / (view.shape[1] * variance) if variance > 0 else 1.0
+
+
+def _whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+
+def _check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
+    if not (callable(kernel) or (isinstance(kernel, str) and kernel in _KERNELS)):
+        raise ValueError(f"{prefix}kernel={kernel!r}; it must be one of {_KERNELS} or a callable")
+    positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
+    if not (positive or (isinstance(gamma, str) and gamma == "scale")):
+        raise ValueError(f"{prefix}gamma={gamma!r}; it must be 'scale' or a finite number above 0")
+    if not _whole(degree):
+        raise ValueError(f"{prefix}degree={degree!r}; it must be a whole number from 1")
+    if not isinstance(coef0, Real) or isinstance(coef0, bool) or not 0 <= coef0 < np.inf:
+        raise ValueError(
+            f"{prefix}coef0={coef0!r}; it must be a finite number from 0, or the kernel is not "
+            "positive semi-definite"
+        )
+
+
+def _check_precomputed(view, name):
+    """Refuse what is no kernel of the training rows."""
+    argument = {"X": "kernel", "y": "y_kernel"}[name]
+    if view.shape[0] != view.shape[1]:
+        raise ValueError(
+            f"{name} has shape {view.shape}, but {argument} is 'precomputed': give the square kernel "
+            f"of the training rows, or set {argument} to 'rbf', say"
+        )
+    apart = np.abs(view - view.T).max()
+    if apart > np.sqrt(np.finfo(view.dtype).eps) * np.abs(view).max():
+        raise ValueError(
+            f"{name} is not symmetric (by up to {apart:.2g}), but {argument} is 'precomputed': give "
+            f"the kernel of the training rows, or set {argument} to 'rbf', say"
+        )
+
+
+def _real(eigenvalues, limit, name):
+    """Slice of the ascending eigenvalues that are more than rounding; there must be one."""
+    if eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
+        raise ValueError(
+            f"the kernel of {name} is not positive semi-definite (it has the eigenvalue "
+            f"{eigenvalues[0]:.2g}, the largest being {eigenvalues[-1]:.2g}): give similarities, not "
+            "distances"
+        )
+    if eigenvalues[-1] <= limit:
+        raise ValueError(
+            f"all rows of {name} are the same to the kernel: there is nothing to correlate"
+        )
+    return slice(np.searchsorted(eigenvalues, limit, side="right"), None)
