@@ -31,7 +31,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     - ``_fit(X, y)``: learn from two validated arrays; set `n_components_`;
     - ``_project_x(X)`` and ``_project_y(y)``: variates of validated arrays, float64 or the input's
-      type.
+      type;
+    - ``_predict_y(X)``: the second view as numbers.
 
     What a user calls is written here once. `_any_shape` says whether views of more than two axes are
     taken, `_accept_sparse` whether a sparse X.
@@ -125,6 +126,34 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zy = self._project_y(self._y_numbers(y))
         return _wrap_data_with_container("transform", zy, y, self)
 
+    def predict(self, X):
+        """The second view, as far as the variates of the first tell it.
+
+        The regression of the training y on the variates of X. With every component that is the
+        regression of y on X (on its image by a kernel, on its encodings by a network), by least squares
+        or, with `reg`, a ridge; with fewer, one of reduced rank [1]_.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The first view.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
+            The second view, 1-D if it was so in `fit`; with a `y_transformer`, the numbers that it makes
+            (the vectors of lyrics, not their words).
+
+        References
+        ----------
+        .. [1] A. J. Izenman, "Reduced-rank regression for the multivariate linear model", Journal of
+           Multivariate Analysis 5 (1975).
+        """
+        check_is_fitted(self)
+        X = self._check_x(X)
+        y = self._predict_y(X).astype(X.dtype, copy=False)
+        return y[:, 0] if self._y_is_vector else y
+
     def score(self, X, y, sample_weight=None):
         """Sum of the canonical correlations of the given rows.
 
@@ -190,9 +219,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"{type(self.y_transformer_).__name__} made {len(y)} rows of {n_samples}; "
                 "y_transformer must give a row for each sample"
             )
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        vector = y.ndim == 1
+        y = y.reshape(-1, 1) if vector else y
         if reset:
-            self.n_features_y_, self._y_names = y.shape[1], names
+            self.n_features_y_, self._y_names, self._y_is_vector = y.shape[1], names, vector
         self._check_y_features(y, names)
         return y
 

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from torch import nn, optim
 
@@ -337,6 +337,7 @@ class DeepCCA(BaseCCA):
         zx, zy = self._encode("x", X), self._encode("y", y)
         linear = LinearCCA(self.n_components_, reg=self.reg)
         self.linear_ = fit_linear(linear, zx[rows], zy[rows])
+        self._learn_y(self.linear_._project_x(zx), y, rows)
         self.canonical_correlations_ = self.linear_.canonical_correlations_
         self.validation_correlations_ = None
         if len(valid):
@@ -363,6 +364,19 @@ class DeepCCA(BaseCCA):
         if self.projection_ == "raw":
             return encodings.astype(y.dtype, copy=False)
         return (self.linear_._project_y(encodings) * self.component_weights_).astype(y.dtype)
+
+    def _learn_y(self, variates, y, rows):
+        """Regression of the numbers of y on the variates, which are white (with the ridge)."""
+        self._y_mean = y[rows].mean(axis=0, dtype=np.float64)
+        products = 0.0
+        for block in gen_batches(len(rows), 256):
+            some = rows[block]
+            products += variates[some].T @ (y[some] - self._y_mean).reshape(len(some), -1)
+        self._y_of_variates = products / (len(rows) - 1)
+
+    def _predict_y(self, X):
+        variates = self.linear_._project_x(self._encode("x", X))
+        return (variates @ self._y_of_variates).reshape(-1, *self.y_shape_) + self._y_mean
 
     def _encode(self, side, view):
         """Outputs of the network of a side, rebuilt from its weights when it is first needed."""

@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import check_random_state, gen_batches
 
 from skdcca._base import BaseCCA
-from skdcca._linear import _check_reg, _pad
+from skdcca._linear import check_reg, leading_svd, pad
 from skdcca._moments import PairMoments
 
 _KERNELS = ("linear", "rbf", "poly", "cosine", "precomputed")
@@ -178,7 +178,7 @@ class KernelCCA(BaseCCA):
         return getattr(self, name) if own is None else own
 
     def _check_parameters(self):
-        _check_reg(self.reg)
+        check_reg(self.reg)
         _check_kernel_parameters("", self.kernel, self.gamma, self.degree, self.coef0)
         of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
         _check_kernel_parameters("y_", *of_y)
@@ -189,13 +189,12 @@ class KernelCCA(BaseCCA):
         if not _whole(self.n_landmarks):
             raise ValueError(f"n_landmarks={self.n_landmarks!r}; it must be a whole number from 1")
         for name, kernel in [("kernel", self.kernel), ("y_kernel", of_y[0])]:
-            precomputed = isinstance(kernel, str) and kernel == "precomputed"
-            if self.approximation == "nystroem" and precomputed:
+            if self.approximation == "nystroem" and _is(kernel, "precomputed"):
                 raise ValueError(
                     f"{name}='precomputed' holds no rows to choose landmarks from; set "
                     "approximation=None, or give the rows and their kernel"
                 )
-            if self.approximation == "rff" and not (isinstance(kernel, str) and kernel == "rbf"):
+            if self.approximation == "rff" and not _is(kernel, "rbf"):
                 raise ValueError(
                     f"{name}={kernel!r} has no random Fourier features; set it to 'rbf', or "
                     "approximation='nystroem'"
@@ -210,8 +209,10 @@ class KernelCCA(BaseCCA):
         of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
         y_map = _KernelMap(y, "y", *of_y)
         self.x_gamma_, self.y_gamma_ = x_map.gamma, y_map.gamma
+        self._y_mean = y.mean(axis=0, dtype=np.float64)
         if self.approximation is None:
             views, cross = self._decompose_kernels(X, y, x_map, y_map)
+            y_covariance = views[0].covariance(y - self._y_mean)
         else:
             rng = check_random_state(self.random_state)
             if self.approximation == "rff":
@@ -221,8 +222,8 @@ class KernelCCA(BaseCCA):
                 chosen = np.sort(rng.permutation(len(X))[: self.n_landmarks])
                 x_map.choose(X[chosen])
                 y_map.choose(y[chosen])
-            views, cross = self._decompose_features(X, y, x_map, y_map)
-        self._set(*views, cross)
+            views, cross, y_covariance = self._decompose_features(X, y, x_map, y_map)
+        self._set(*views, cross, y_covariance)
         self._x_map, self._y_map = x_map, y_map
         self.x_rows_, self.y_rows_ = x_map.rows, y_map.rows
 
@@ -231,7 +232,7 @@ class KernelCCA(BaseCCA):
         views = [
             _DualView(view, kernel_map, reg)
             for view, kernel_map, reg in zip(
-                (X, y), (x_map, y_map), _check_reg(self.reg), strict=True
+                (X, y), (x_map, y_map), check_reg(self.reg), strict=True
             )
         ]
         x_view, y_view = views
@@ -242,24 +243,24 @@ class KernelCCA(BaseCCA):
 
     def _decompose_features(self, X, y, x_map, y_map):
         """Both views, and their cross product, by the moments of features, block by block."""
-        moments = PairMoments()
+        moments, products = PairMoments(), 0.0
         for rows in gen_batches(len(X), _ROWS):
-            moments.add(x_map.features(X[rows]), y_map.features(y[rows]))
+            features = x_map.features(X[rows])
+            moments.add(features, y_map.features(y[rows]))
+            products += features.T @ (y[rows] - self._y_mean)
         x_unit, y_unit = moments.units
         x_covariance, y_covariance, cross = moments.covariances()
-        reg_x, reg_y = _check_reg(self.reg)
+        reg_x, reg_y = check_reg(self.reg)
         x_mean, y_mean = (
             mean * unit for mean, unit in zip(moments.means, moments.units, strict=True)
         )
         x_view = _FeatureView(x_covariance * np.outer(x_unit, x_unit), x_mean, x_map, reg_x)
         y_view = _FeatureView(y_covariance * np.outer(y_unit, y_unit), y_mean, y_map, reg_y)
         cross = x_view.whitener.T @ (cross * np.outer(x_unit, y_unit)) @ y_view.whitener
-        return (x_view, y_view), cross
+        return (x_view, y_view), cross, x_view.whitener.T @ products / (len(X) - 1)
 
-    def _set(self, x_view, y_view, cross):
-        x_turn, correlations, y_turn = linalg.svd(
-            cross, full_matrices=False, overwrite_a=True, check_finite=False
-        )
+    def _set(self, x_view, y_view, cross, y_covariance):
+        x_turn, correlations, y_turn = leading_svd(cross, self.n_components)
         k = len(correlations) if self.n_components is None else self.n_components
         if k > len(correlations):
             warnings.warn(
@@ -269,13 +270,14 @@ class KernelCCA(BaseCCA):
                 stacklevel=6,
             )
         self.n_components_ = int(k)
-        self.canonical_correlations_ = np.clip(_pad(correlations, k), 0.0, 1.0)
-        x_coefs, x_intercept = x_view.coefficients(x_turn[:, :k])
-        y_coefs, y_intercept = y_view.coefficients(y_turn[:k].T)
+        self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
+        x_coefs, x_intercept = x_view.coefficients(x_turn)
+        y_coefs, y_intercept = y_view.coefficients(y_turn)
         largest = np.argmax(np.abs(x_coefs), axis=0)
         sign = np.where(x_coefs[largest, np.arange(x_coefs.shape[1])] < 0, -1.0, 1.0)
-        self.x_coefs_, self.x_intercept_ = _pad(x_coefs * sign, k), _pad(x_intercept * sign, k)
-        self.y_coefs_, self.y_intercept_ = _pad(y_coefs * sign, k), _pad(y_intercept * sign, k)
+        self.x_coefs_, self.x_intercept_ = pad(x_coefs * sign, k), pad(x_intercept * sign, k)
+        self.y_coefs_, self.y_intercept_ = pad(y_coefs * sign, k), pad(y_intercept * sign, k)
+        self._y_of_variates = pad(y_covariance.T @ x_turn * sign, k)
 
     def _project_x(self, X):
         return _project(X, self._x_map, self.x_coefs_, self.x_intercept_)
@@ -283,9 +285,14 @@ class KernelCCA(BaseCCA):
     def _project_y(self, y):
         return _project(y, self._y_map, self.y_coefs_, self.y_intercept_)
 
+    def _predict_y(self, X):
+        if _is(self._y_map.kernel, "precomputed"):
+            raise ValueError("y_kernel='precomputed' holds no numbers of y that could be predicted")
+        return self._project_x(X) @ self._y_of_variates.T + self._y_mean
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        tags.input_tags.pairwise = _is(self.kernel, "precomputed")
         return tags
 
 
@@ -296,18 +303,18 @@ class _KernelMap:
         self.name, self.kernel = name, kernel
         self.parameters = {"degree": degree, "coef0": coef0}
         self.gamma = None
-        if isinstance(kernel, str) and kernel in ("rbf", "poly"):
+        if _is(kernel, "rbf", "poly"):
             self.gamma = _scale(view) if isinstance(gamma, str) else float(gamma)
         self.offset, self.rows, self.basis = 0.0, None, None
-        if isinstance(kernel, str) and kernel == "precomputed":
+        if _is(kernel, "precomputed"):
             _check_precomputed(view, name)
         # Of centred kernels these do not depend on the origin, and a large offset costs digits.
-        if isinstance(kernel, str) and kernel in ("linear", "rbf"):
+        if _is(kernel, "linear", "rbf"):
             self.offset = view.mean(axis=0, dtype=np.float64)
 
     def keep(self, rows):
         """Take the kernel with these rows from now on."""
-        if not (isinstance(self.kernel, str) and self.kernel == "precomputed"):
+        if not _is(self.kernel, "precomputed"):
             self.rows = rows.copy()
 
     def choose(self, rows):
@@ -325,7 +332,7 @@ class _KernelMap:
     def __call__(self, rows):
         """Kernel of these rows with those kept, in float64."""
         rows = rows.astype(np.float64)
-        if isinstance(self.kernel, str) and self.kernel == "precomputed":
+        if _is(self.kernel, "precomputed"):
             return rows
         rows -= self.offset
         kept = self.rows.astype(np.float64) - self.offset
@@ -346,7 +353,7 @@ class _KernelMap:
 class _FourierMap:
     """Random Fourier features of a Gaussian kernel: their products are the kernel, on average."""
 
-    rows = basis = None
+    kernel, rows, basis = "rbf", None, None
 
     def __init__(self, kernel_map, n_features, rng):
         self.name, self.offset = kernel_map.name, kernel_map.offset
@@ -388,6 +395,10 @@ class _DualView:
         self.regularized = variance + reg * total / (len(kernel) - 1)
         self.shrink = np.sqrt(variance / self.regularized)
 
+    def covariance(self, view):
+        """Covariance of the whitened directions with another view, which is centred."""
+        return self.shrink[:, None] * (self.left.T @ view) / np.sqrt(len(view) - 1)
+
     def coefficients(self, turn):
         coefs = self.left @ (turn / np.sqrt(self.eigenvalues * self.regularized)[:, None])
         # Centred coefficients centre the rows of every kernel, so that its columns are left.
@@ -426,12 +437,16 @@ def _scale(view):
     return 1.0 / (view.shape[1] * variance) if variance > 0 else 1.0
 
 
+def _is(kernel, *names):
+    return isinstance(kernel, str) and kernel in names
+
+
 def _whole(value):
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def _check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
-    if not (callable(kernel) or (isinstance(kernel, str) and kernel in _KERNELS)):
+    if not (callable(kernel) or _is(kernel, *_KERNELS)):
         raise ValueError(f"{prefix}kernel={kernel!r}; it must be one of {_KERNELS} or a callable")
     positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
     if not (positive or (isinstance(gamma, str) and gamma == "scale")):

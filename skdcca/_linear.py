@@ -17,6 +17,9 @@ from skdcca._moments import PairMoments
 
 # Of a correlation matrix; past it a Gram matrix costs more than five of sixteen digits.
 _WORST_CONDITION = 1e5
+# Share of the components below which the others are left out of the decomposition, and the least square
+# of a correlation of which nine or more digits are right.
+_FEW, _LEAST_SQUARE = 0.25, 1e-6
 
 
 class LinearCCA(BaseCCA):
@@ -161,7 +164,7 @@ class LinearCCA(BaseCCA):
         return self._fit_or_restore(X, y, reset=seen is None, sample_weight=weight, moments=moments)
 
     def _check_parameters(self):
-        _check_reg(self.reg)
+        check_reg(self.reg)
 
     def _fit(self, X, y, sample_weight=None, moments=None):
         if sample_weight is not None:
@@ -183,7 +186,7 @@ class LinearCCA(BaseCCA):
 
     def _solve_moments(self, moments, must=True):
         """Solve by Gram matrices; False if they are too close to singular to be relied on."""
-        reg_x, reg_y = _check_reg(self.reg)
+        reg_x, reg_y = check_reg(self.reg)
         x_covariance, y_covariance, cross = moments.covariances()
         views = []
         for side, (covariance, reg) in enumerate([(x_covariance, reg_x), (y_covariance, reg_y)]):
@@ -201,13 +204,13 @@ class LinearCCA(BaseCCA):
 
     def _solve_views(self, x_view, y_view):
         """Solve by the singular value decompositions of the views."""
-        for view, reg in zip((x_view, y_view), _check_reg(self.reg), strict=True):
+        for view, reg in zip((x_view, y_view), check_reg(self.reg), strict=True):
             view.regularize(reg)
         cross = x_view.shrink[:, None] * (x_view.left.T @ y_view.left) * y_view.shrink
         self._set(x_view, y_view, cross)
 
     def _set(self, x_view, y_view, cross):
-        x_turn, correlations, y_turn = linalg.svd(cross, full_matrices=False, check_finite=False)
+        x_turn, correlations, y_turn = leading_svd(cross, self.n_components)
         k = len(correlations) if self.n_components is None else self.n_components
         if k > len(correlations):
             warnings.warn(
@@ -217,19 +220,24 @@ class LinearCCA(BaseCCA):
                 stacklevel=5,
             )
         self.n_components_ = int(k)
-        self.canonical_correlations_ = np.clip(_pad(correlations, k), 0.0, 1.0)
-        x_weights = _pad(x_view.weights(x_turn[:, :k]), k)
-        y_weights = _pad(y_view.weights(y_turn[:k].T), k)
-        x_loadings = x_view.loadings(x_weights)
+        self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
+        x_weights = pad(x_view.weights(x_turn), k)
+        y_weights = pad(y_view.weights(y_turn), k)
+        x_loadings = _divided(*x_view.covariance(x_weights))
         largest = np.argmax(np.abs(x_loadings), axis=0)
         sign = np.where(x_loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
+        y_covariance, y_deviation = y_view.covariance(y_weights)
 
         self.x_mean_, self.x_scale_ = x_view.mean, x_view.scale
         self.y_mean_, self.y_scale_ = y_view.mean, y_view.scale
         self.x_weights_ = x_weights * sign / x_view.scale[:, None]
         self.y_weights_ = y_weights * sign / y_view.scale[:, None]
         self.x_loadings_ = x_loadings * sign
-        self.y_loadings_ = y_view.loadings(y_weights) * sign
+        self.y_loadings_ = _divided(y_covariance, y_deviation) * sign
+        # The covariance of y with the variates of X, as the correlations turn the one into the other.
+        y_covariance += y_view.reg * y_weights
+        y_covariance *= self.canonical_correlations_ * sign
+        self._y_of_variates = y_view.scale[:, None] * y_covariance
 
     def _project_x(self, X):
         if issparse(X):
@@ -238,6 +246,9 @@ class LinearCCA(BaseCCA):
 
     def _project_y(self, y):
         return ((y - self.y_mean_) @ self.y_weights_).astype(y.dtype, copy=False)
+
+    def _predict_y(self, X):
+        return self._project_x(X) @ self._y_of_variates.T + self.y_mean_
 
 
 def _add(moments, X, y, sample_weight):
@@ -290,11 +301,11 @@ class _GramView:
         weights[self.kept] = self._unwhiten(turn)
         return weights
 
-    def loadings(self, weights):
+    def covariance(self, weights):
+        """Covariance of the columns with the variates of these weights, and the variates' deviation."""
         covariance = np.zeros_like(weights)
         covariance[self.kept] = self.correlation @ weights[self.kept]
-        deviation = np.sqrt(np.einsum("ij,ij->j", weights, covariance))
-        return _divided(covariance, deviation)
+        return covariance, np.sqrt(np.einsum("ij,ij->j", weights, covariance))
 
 
 class _SingularView:
@@ -335,16 +346,16 @@ class _SingularView:
 
     def regularize(self, reg):
         """Set the deviation of each direction with the ridge, and what that leaves of the real one."""
+        self.reg = reg
         self.regularized = np.sqrt(self.deviation**2 + reg)
         self.shrink = self.deviation / self.regularized
 
     def weights(self, turn):
         return (self.right / self.regularized) @ turn
 
-    def loadings(self, weights):
-        """Correlation of the columns with the variates of these weights."""
+    def covariance(self, weights):
         turned = self.deviation[:, None] * (self.right.T @ weights)
-        return _divided((self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0))
+        return (self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0)
 
 
 class _DualView(_SingularView):
@@ -377,11 +388,11 @@ class _DualView(_SingularView):
         scale = self.deviation * np.sqrt(self.degrees) * self.regularized
         return self._transposed(self.left / scale @ turn)
 
-    def loadings(self, weights):
+    def covariance(self, weights):
         variates = self.root_weight * (self.columns @ weights - self.center @ weights)
         variates /= np.sqrt(self.degrees)
         covariance = self._transposed(variates) / np.sqrt(self.degrees)
-        return _divided(covariance, np.linalg.norm(variates, axis=0))
+        return covariance, np.linalg.norm(variates, axis=0)
 
     def _transposed(self, rows):
         """Product of the transposed, centred, weighted view with a matrix."""
@@ -412,14 +423,39 @@ def _check_weight(sample_weight, X, alone=True):
     return weight
 
 
-def _check_reg(reg):
+def check_reg(reg):
+    """The ridges of both views."""
     pair = tuple(reg) if isinstance(reg, (tuple, list, np.ndarray)) else (reg, reg)
     if len(pair) != 2 or not all(isinstance(r, Real) and 0 <= r < np.inf for r in pair):
         raise ValueError(f"reg={reg!r}; it must be a finite number from 0, or a pair of them")
     return pair
 
 
-def _pad(array, k):
-    """First `k` of the last axis, zeros past its end."""
-    missing = max(0, k - array.shape[-1])
-    return np.pad(array[..., :k], [(0, 0)] * (array.ndim - 1) + [(0, missing)])
+def leading_svd(cross, k=None):
+    """The first `k` left singular vectors, singular values and right singular vectors (as columns).
+
+    All of them if `k` is None, or more than there are.
+    """
+    small = min(cross.shape)
+    if k is not None and k <= _FEW * small:
+        # Of few components the eigenvectors of the products cost a fraction, and are as exact where
+        # no value is so small that squares lose its digits. (Random projections would be neither: in
+        # what is mostly noise, values fall too slowly to leave the others behind.)
+        tall = cross if cross.shape[1] == small else cross.T
+        values, right = linalg.eigh(
+            tall.T @ tall,
+            overwrite_a=True,
+            check_finite=False,
+            subset_by_index=(small - k, small - 1),
+        )
+        if values[0] > _LEAST_SQUARE:
+            values, right = np.sqrt(values[::-1]), right[:, ::-1]
+            left = tall @ right / values
+            return (left, values, right) if tall is cross else (right, values, left)
+    left, values, right = linalg.svd(cross, full_matrices=False, check_finite=False)
+    return left[:, :k], values[:k], right[:k].T
+
+
+def pad(array, k):
+    """Zeros past the end of the last axis, to the length of `k`."""
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, k - array.shape[-1])])

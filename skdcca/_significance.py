@@ -10,7 +10,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm import tqdm
 
-from skdcca._linear import LinearCCA, _check_reg, _SingularView
+from skdcca._linear import LinearCCA, _SingularView, check_reg
 from skdcca.metrics import _standardize, embed, variate_correlations
 
 # Equal correlations (an order of the rows that changes nothing, say) may differ by rounding.
@@ -137,7 +137,7 @@ def canonical_correlation_test(
 def _linear_steps(estimator, X, y):
     """Correlations, and what gives the largest from each component on of a shuffle of y."""
     views = _linear_views(estimator, X, y)
-    for view, reg in zip(views, _check_reg(estimator.reg), strict=True):
+    for view, reg in zip(views, check_reg(estimator.reg), strict=True):
         view.regularize(reg)
     zx, zy = (view.left * view.shrink for view in views)
     # Full matrices: what the larger view has beyond the pairs also correlates by chance.
@@ -184,7 +184,7 @@ def _wilks_test(estimator, X, y):
             f"method='wilks' is for a LinearCCA, not a {type(estimator).__name__}; use "
             "method='permutation'"
         )
-    if any(_check_reg(estimator.reg)):
+    if any(check_reg(estimator.reg)):
         raise ValueError(
             f"method='wilks' needs reg=0, and reg={estimator.reg!r}: the correlations of a ridge have "
             "another distribution; use method='permutation'"
