@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skdcca import (
     DeepCCA,
     Doc2VecLyrics,
+    KernelCCA,
     LinearCCA,
     LyricsForm,
     MelSpectrogram,
@@ -350,11 +351,15 @@ def test_search_over_convolutions(songs):
     assert search.best_estimator_["cca"].x_state_["1.1.weight"].shape[0] == best
 
 
-def test_one_grid_swaps_linear_and_deep_models_on_raw_songs(songs):
+def test_one_grid_swaps_linear_kernel_and_deep_models_on_raw_songs(songs):
     lyrics = Doc2VecLyrics(20, epochs=15, random_state=0)
     small = {"x_encoder": MLP((16,)), "y_encoder": MLP((16,)), "max_epochs": 3, "random_state": 0}
+    exact = KernelCCA(4, y_transformer=lyrics)
+    nystroem = KernelCCA(4, y_transformer=lyrics, approximation="nystroem", random_state=0)
     grid = [
         {"cca": [LinearCCA(4, y_transformer=lyrics)], "cca__reg": [0.1, 1.0]},
+        {"cca": [exact], "cca__kernel": ["rbf", "cosine"], "cca__reg": [0.01, 0.1]},
+        {"cca": [nystroem], "cca__n_landmarks": [10, 20]},
         {
             "cca": [DeepCCA(4, y_transformer=lyrics, **small)],
             "cca__loss": ["ey", "infonce"],
@@ -364,10 +369,20 @@ def test_one_grid_swaps_linear_and_deep_models_on_raw_songs(songs):
     search = GridSearchCV(make_model(), grid, scoring=mrr_scorer, cv=GroupKFold(2), n_jobs=2)
     search.fit(songs.audio, songs.lyrics, groups=songs.groups)
     scores = search.cv_results_["mean_test_score"]
-    assert len(scores) == 6
+    assert len(scores) == 12
     assert np.isfinite(scores).all()
-    assert len(set(scores)) == 6
-    kinds = {type(params["cca"]) for params in search.cv_results_["params"]}
-    assert kinds == {LinearCCA, DeepCCA}
+    assert len(set(scores)) == 12, "a grid key changes nothing"
+    for kind, which in [
+        (LinearCCA, slice(0, 2)),
+        (KernelCCA, slice(2, 8)),
+        (DeepCCA, slice(8, 12)),
+    ]:
+        assert {type(p["cca"]) for p in search.cv_results_["params"][which]} == {kind}
+    for which in (
+        slice(0, 2),
+        slice(2, 6),
+        slice(6, 8),
+    ):  # three epochs of a deep model tell little
+        assert scores[which].max() > 1.5 * chance(30)["mrr"]
     zx, zy = embed(search, songs.audio[:5], songs.lyrics[:5])
     assert zx.shape == zy.shape == (5, 4)
