@@ -1,0 +1,234 @@
+"""How exact the canonical correlations are where the data make it difficult.
+
+A table of the largest absolute error over all components asked for, against a rank-revealing singular
+value decomposition of both centred, standardised views in float64. Of float32 views the oracle sees
+the rounded numbers. Where its own rounding would show, it gets other columns of the same span: without
+a known shift, without duplicates, and of two columns that are nearly the same, one and the difference,
+which floating point gives exactly.
+
+scikit-learn (at its defaults; it turns float32 into float64 and has no ridge) and cca-zoo give no
+correlations: those of their transformed training rows are taken. For a ridge cca-zoo gets standardised
+columns, and its objective is scaled to ours. `LinearCCA` is to be within 1e-10 in float64 and 1e-5 in
+float32; the last line is its largest error over that target.
+
+    python benchmarks/exactness.py [--quick]
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from linear import NO_PEERS, PEER, PEERS
+from sklearn.cross_decomposition import CCA
+
+from skdcca import LinearCCA
+
+TARGETS = {"float64": 1e-10, "float32": 1e-5}
+
+
+@dataclass
+class Case:
+    """Two views made of plain ones, and what is asked of them."""
+
+    name: str
+    make: Callable = lambda X, y: (X, y)
+    k: int = 5
+    reg: float = 0.0
+    plain: Callable = lambda X: X  # other columns with the span of the first view
+    dtypes: tuple = tuple(TARGETS)
+    refused: bool = False
+
+
+def near(gap):
+    """A column and one that is nearly the same, and the columns that span the same."""
+    noise = np.random.default_rng(1).normal(size=400)
+    return {
+        "make": lambda X, y: (np.column_stack([X, X[:, 0] + gap * noise]), y),
+        "plain": lambda X: np.column_stack([X[:, :6], (X[:, 6] - X[:, 0]) / gap]),
+    }
+
+
+def tied(X, y):
+    """Correlations of .8, .8, .8, .3, .3."""
+    basis = np.linalg.qr(np.column_stack([X, y]) - np.r_[X.mean(axis=0), y.mean(axis=0)])[0]
+    rho = np.array([0.8, 0.8, 0.8, 0.3, 0.3])
+    turn = np.random.default_rng(1).normal(size=(5, 5))
+    return basis[:, :6], (rho * basis[:, :5] + np.sqrt(1 - rho**2) * basis[:, 6:]) @ turn
+
+
+def wide(X, y):
+    return X.reshape(60, 40), y[:60]
+
+
+def spoilt(value):
+    def make(X, y):
+        X = X.copy()
+        X[7, 3] = value
+        return X, y
+
+    return make
+
+
+CASES = [
+    Case("plain, 2 components", k=2),
+    Case("views swapped", lambda X, y: (y, X)),
+    Case("all components"),
+    Case("ridge 0.1", reg=0.1),
+    Case("ridge 0.9", reg=0.9),
+    Case("view + 1e6", lambda X, y: (X + 1e6, y), plain=lambda X: X - 1e6),
+    Case("view x 1e6", lambda X, y: (X * 1e6, y)),
+    Case("view x 1e-9", lambda X, y: (X * 1e-9, y)),
+    Case("one column x 1e4", lambda X, y: (X * np.r_[1e4, np.ones(5)], y)),
+    Case("one column x 1e8", lambda X, y: (X * np.r_[1e8, np.ones(5)], y)),
+    Case(
+        "one column 3000 + 1000 x",
+        lambda X, y: (X * np.r_[1e3, np.ones(5)] + np.r_[3e3, np.zeros(5)], y),
+    ),
+    Case(
+        "duplicated columns",
+        lambda X, y: (np.column_stack([X, X[:, :2]]), y),
+        plain=lambda X: X[:, :6],
+    ),
+    Case("nearly duplicated, 1e-4", **near(1e-4)),
+    Case("nearly duplicated, 1e-9", **near(1e-9), dtypes=("float64",)),  # float32 rounds it away
+    Case(
+        "constant column",
+        lambda X, y: (np.column_stack([X, np.full(len(X), 0.1)]), y),
+        plain=lambda X: X[:, :6],
+    ),
+    Case(
+        "rank 2, 5 components",
+        lambda X, y: (X[:, :2] @ np.arange(-5.0, 7).reshape(2, 6), y),
+        plain=lambda X: X[:, :2],
+    ),
+    Case("n < p", wide),
+    Case("n < p, ridge 0.1", wide, reg=0.1),
+    Case("perfect correlation", lambda X, y: (X, X @ np.triu(np.ones((6, 5))))),
+    Case("tied correlations", tied),
+    Case("q = 1", lambda X, y: (X, y[:, :1]), k=1),
+    Case("n = 2", lambda X, y: (X[:2], y[:2]), k=1),
+    Case("view of zeros", lambda X, y: (0 * X, y), refused=True),
+    Case("NaN", spoilt(np.nan), refused=True),
+    Case("infinity", spoilt(np.inf), refused=True),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="no difference: it takes seconds")
+    parser.parse_args()
+    warnings.simplefilter("ignore")  # that a rank is low, that scikit-learn has not converged
+    views = {dtype: [views_of(case, dtype) for case in CASES] for dtype in TARGETS}
+    columns = {f"LinearCCA, {dtype}": answers(ours, views[dtype]) for dtype in TARGETS}
+    errors = tuple(columns)
+    columns["scikit-learn"] = answers(scikit_learn, views["float64"])
+    if PEERS.exists():
+        columns |= {f"cca-zoo, {dtype}": cca_zoo(views[dtype]) for dtype in TARGETS}
+    print(f"| case | {' | '.join(columns)} |")
+    print("|---" * (len(columns) + 1) + "|")
+    ratios = {}
+    for i, case in enumerate(CASES):
+        cells = []
+        for column, answered in columns.items():
+            dtype = "float32" if column.endswith("float32") else "float64"
+            error, cell = judge(case, answered[i], *views[dtype][i], dtype)
+            cells.append(cell)
+            if column in errors:
+                ratios[f"{case.name} ({dtype})"] = error / TARGETS[dtype]
+        print(f"| {case.name} | {' | '.join(cells)} |")
+    if not PEERS.exists():
+        print(NO_PEERS)
+    missed = [f"{name}: {ratio:.2g} times" for name, ratio in ratios.items() if ratio > 1]
+    print(f"targets missed: {'; '.join(missed) or 'none'}")
+    print(f"worst={max(ratios.values()):.2g}")
+
+
+def views_of(case, dtype):
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(400, 3)) * [2, 1, 0.5]
+    X, y = (shared @ rng.normal(size=(3, p)) + rng.normal(size=(400, p)) for p in (6, 5))
+    return [np.ascontiguousarray(view, dtype) for view in case.make(X, y)]
+
+
+def oracle(X, y, k, reg):
+    lefts = []
+    for view in (X, y):
+        view = standardised(view)
+        left, singular, _ = np.linalg.svd(view, full_matrices=False)
+        real = singular > 1e-11 * singular[0]
+        variance = singular[real] ** 2 / (len(view) - 1)
+        lefts.append(left[:, real] * np.sqrt(variance / (variance + reg)))
+    found = np.linalg.svd(lefts[0].T @ lefts[1], compute_uv=False)[:k]
+    return np.pad(found, (0, k - len(found)))
+
+
+def standardised(view):
+    view = view.astype(np.float64)
+    view = view - view.mean(axis=0)
+    view -= view.mean(axis=0)  # the rounding of the first mean
+    return view / view.std(axis=0, ddof=1)
+
+
+def answers(correlations, views):
+    """For each case the correlations, the message of an error or None if it does not apply."""
+    found = []
+    for case, (X, y) in zip(CASES, views, strict=True):
+        try:
+            found.append(correlations(case, X, y))
+        except Exception as error:
+            found.append(f"{type(error).__name__}: {error}")
+    return found
+
+
+def ours(case, X, y):
+    return LinearCCA(case.k, reg=case.reg).fit(X, y).canonical_correlations_
+
+
+def scikit_learn(case, X, y):
+    if case.reg:
+        return None
+    zx, zy = CCA(case.k).fit(X, y).transform(X, y)
+    zx, zy = zx - zx.mean(axis=0), zy - zy.mean(axis=0)
+    norms = np.linalg.norm(zx, axis=0) * np.linalg.norm(zy, axis=0)
+    return np.sum(zx * zy, axis=0) / np.where(norms == 0, 1.0, norms)
+
+
+def cca_zoo(views):
+    arrays = {"cases": json.dumps([{"k": case.k, "reg": case.reg} for case in CASES])}
+    for i, (case, pair) in enumerate(zip(CASES, views, strict=True)):
+        for name, view in zip("xy", pair, strict=True):
+            arrays[f"{name}{i}"] = standardised(view).astype(view.dtype) if case.reg else view
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "cases.npz"
+        np.savez(path, **arrays)
+        done = subprocess.run(
+            [PEERS, PEER, "exact", path], stdout=subprocess.PIPE, text=True, check=True
+        )
+    return [one.get("found", one.get("error")) for one in json.loads(done.stdout)]
+
+
+def judge(case, answer, X, y, dtype):
+    """The largest error, and what to print of it."""
+    if answer is None or dtype not in case.dtypes:
+        return 0.0, "–"
+    if isinstance(answer, str):
+        clear = case.refused and answer.startswith("ValueError: ")
+        message = answer.removeprefix("ValueError: ").splitlines()[0].replace("|", "/")
+        return 0.0 if clear else np.inf, f"error: {message[:50]}{'…' * (len(message) > 50)}"
+    if case.refused:
+        return np.inf, f"no error, {len(answer)} components"
+    expected = oracle(case.plain(X.astype(np.float64)), y, case.k, case.reg)
+    error = np.abs(np.asarray(answer) - expected[: len(answer)]).max()
+    if len(answer) < case.k:
+        return np.inf, f"{error:.0e}, fewer components ({len(answer)} of {case.k})"
+    return (error, f"{error:.0e}") if np.isfinite(error) else (np.inf, "NaN")
+
+
+if __name__ == "__main__":
+    main()
