@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+MVLEARN := .venv-mvlearn
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -26,15 +27,15 @@ SCRIPT ?= lieder
 bench: $(VENV)/demo.done
 	$(BIN)/python benchmarks/$(SCRIPT).py $(ARGS)
 
-# What the benchmarks compare with, in an environment of its own.
-peers: $(PEERS)/peers.done
+# What the benchmarks compare with, in environments of their own.
+peers: $(PEERS)/peers.done $(MVLEARN)/peers.done
 
 # The guide's examples are run, so that they stay true.
 docs: $(VENV)/test.done
 	$(BIN)/python -m pytest --doctest-glob='*.md' README.md docs $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist demo-output .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(MVLEARN) build dist demo-output .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -54,4 +55,10 @@ $(VENV)/lint.done: pyproject.toml constraints.txt | $(BIN)/python
 $(PEERS)/peers.done: constraints.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'cca-zoo[deep]==4.0.1' torch
+	touch $@
+
+# It works with no scikit-learn after 1.5, so without the constraints.
+$(MVLEARN)/peers.done: Makefile
+	$(PYTHON) -m venv $(MVLEARN)
+	$(MVLEARN)/bin/python -m pip install --quiet --disable-pip-version-check mvlearn==0.4.1 scikit-learn==1.5.2 numpy==2.4.6 scipy==1.17.1 pandas==3.1.1
 	touch $@

@@ -1,4 +1,4 @@
-"""Linear CCA by cca-zoo 4, run by `linear.py` and `exactness.py` in the environment of `make peers`.
+"""Linear CCA of cca-zoo and mvlearn, run by `linear.py` and `exactness.py` where `make peers` put them.
 
 With `time`: for each line of input, one more fit of all components of two views, and its CPU seconds;
 for the line `memory`, the MB of arrays at its peak instead. With `exact`: the canonical correlations of
@@ -12,24 +12,42 @@ import tracemalloc
 import warnings
 
 import numpy as np
-from cca_zoo.linear import CCA, RidgeCCA
 
 
 def main():
-    mode, path = sys.argv[1:]
+    package, mode, path = sys.argv[1:]
     warnings.filterwarnings("ignore")
     with np.load(path) as archive:
         arrays = dict(archive)
     if mode == "time":
-        answer(arrays["x"], arrays["y"])
+        answer(MODELS[package], arrays["x"], arrays["y"])
     else:
-        cases = json.loads(str(arrays["cases"]))
-        print(json.dumps([correlations(arrays, i, **case) for i, case in enumerate(cases)]))
+        cases = enumerate(json.loads(str(arrays["cases"])))
+        found = [correlations(MODELS[package], arrays, i, **case) for i, case in cases]
+        print(json.dumps(found))
 
 
-def answer(X, y):
+def cca_zoo(k, reg=0.0):
+    from cca_zoo.linear import RidgeCCA
+
+    # (1 - shrinkage) (R + reg I): the same problem, but for the scale.
+    return RidgeCCA(k, shrinkage=reg / (1 + reg))
+
+
+def mvlearn(k, reg=0.0):
+    from mvlearn.embed import CCA
+
+    if reg:
+        raise NotImplementedError("its ridge is another one")
+    return CCA(n_components=k)
+
+
+MODELS = {"cca-zoo": cca_zoo, "mvlearn": mvlearn}
+
+
+def answer(make, X, y):
     for line in sys.stdin:
-        model = CCA(min(X.shape[1], y.shape[1]))
+        model = make(min(X.shape[1], y.shape[1]))
         if line.strip() == "memory":
             tracemalloc.start()
             model.fit([X, y])
@@ -41,19 +59,19 @@ def answer(X, y):
             print(time.process_time() - began, flush=True)
 
 
-def correlations(arrays, i, k, reg):
+def correlations(make, arrays, i, k, reg):
     X, y = arrays[f"x{i}"], arrays[f"y{i}"]
-    # (1 - shrinkage) (R + reg I): the same problem, but for the scale.
-    shrinkage = reg / (1 + reg)
     try:
-        model = RidgeCCA(k, shrinkage=shrinkage).fit([X, y])
-        zx, zy = (z.astype(np.float64) for z in model.transform([X, y]))
+        model = make(k, reg).fit([X, y])
+        zx, zy = (np.asarray(z, dtype=np.float64) for z in model.transform([X, y]))
+    except NotImplementedError:
+        return {"found": None}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     zx, zy = zx - zx.mean(axis=0), zy - zy.mean(axis=0)
     products = np.sum(zx * zy, axis=0)
     if reg:
-        return {"found": list((1 - shrinkage) * products / (len(X) - 1))}
+        return {"found": list(products / (1 + reg) / (len(X) - 1))}
     norms = np.linalg.norm(zx, axis=0) * np.linalg.norm(zy, axis=0)
     return {"found": list(products / np.where(norms == 0, 1.0, norms))}
 

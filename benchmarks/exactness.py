@@ -6,15 +6,15 @@ the rounded numbers. Where its own rounding would show, it gets other columns of
 a known shift, without duplicates, and of two columns that are nearly the same, one and the difference,
 which floating point gives exactly.
 
-scikit-learn (at its defaults; it turns float32 into float64 and has no ridge) and cca-zoo give no
-correlations: those of their transformed training rows are taken. For a ridge cca-zoo gets standardised
-columns, and its objective is scaled to ours. `LinearCCA` is to be within 1e-10 in float64 and 1e-5 in
-float32; the last line is its largest error over that target.
+scikit-learn (at its defaults; it turns float32 into float64 and has no ridge), cca-zoo and mvlearn
+give no correlations: those of their transformed training rows are taken. For a ridge cca-zoo gets
+standardised columns, and its objective is scaled to ours; the ridge of mvlearn is another one.
+`LinearCCA` is to be within 1e-10 in float64 and 1e-5 in float32; the last line is its largest error over
+that target.
 
-    python benchmarks/exactness.py [--quick]
+    python benchmarks/exactness.py
 """
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -24,10 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from linear import NO_PEERS, PEER, PEERS
 from sklearn.cross_decomposition import CCA
 
 from skdcca import LinearCCA
+
+from linear import NO_PEERS, PEER, PEERS
 
 TARGETS = {"float64": 1e-10, "float32": 1e-5}
 
@@ -120,16 +121,13 @@ CASES = [
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="no difference: it takes seconds")
-    parser.parse_args()
     warnings.simplefilter("ignore")  # that a rank is low, that scikit-learn has not converged
     views = {dtype: [views_of(case, dtype) for case in CASES] for dtype in TARGETS}
     columns = {f"LinearCCA, {dtype}": answers(ours, views[dtype]) for dtype in TARGETS}
     errors = tuple(columns)
     columns["scikit-learn"] = answers(scikit_learn, views["float64"])
-    if PEERS.exists():
-        columns |= {f"cca-zoo, {dtype}": cca_zoo(views[dtype]) for dtype in TARGETS}
+    for name in PEERS:
+        columns |= {f"{name}, {dtype}": of_peer(name, views[dtype]) for dtype in TARGETS}
     print(f"| case | {' | '.join(columns)} |")
     print("|---" * (len(columns) + 1) + "|")
     ratios = {}
@@ -142,7 +140,7 @@ def main():
             if column in errors:
                 ratios[f"{case.name} ({dtype})"] = error / TARGETS[dtype]
         print(f"| {case.name} | {' | '.join(cells)} |")
-    if not PEERS.exists():
+    if not PEERS:
         print(NO_PEERS)
     missed = [f"{name}: {ratio:.2g} times" for name, ratio in ratios.items() if ratio > 1]
     print(f"targets missed: {'; '.join(missed) or 'none'}")
@@ -196,20 +194,20 @@ def scikit_learn(case, X, y):
     zx, zy = CCA(case.k).fit(X, y).transform(X, y)
     zx, zy = zx - zx.mean(axis=0), zy - zy.mean(axis=0)
     norms = np.linalg.norm(zx, axis=0) * np.linalg.norm(zy, axis=0)
-    return np.sum(zx * zy, axis=0) / np.where(norms == 0, 1.0, norms)
+    # It finds tied ones in any order.
+    return np.sort(np.sum(zx * zy, axis=0) / np.where(norms == 0, 1.0, norms))[::-1]
 
 
-def cca_zoo(views):
+def of_peer(name, views):
     arrays = {"cases": json.dumps([{"k": case.k, "reg": case.reg} for case in CASES])}
     for i, (case, pair) in enumerate(zip(CASES, views, strict=True)):
-        for name, view in zip("xy", pair, strict=True):
-            arrays[f"{name}{i}"] = standardised(view).astype(view.dtype) if case.reg else view
+        for side, view in zip("xy", pair, strict=True):
+            arrays[f"{side}{i}"] = standardised(view).astype(view.dtype) if case.reg else view
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "cases.npz"
         np.savez(path, **arrays)
-        done = subprocess.run(
-            [PEERS, PEER, "exact", path], stdout=subprocess.PIPE, text=True, check=True
-        )
+        command = [PEERS[name], PEER, name, "exact", path]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [one.get("found", one.get("error")) for one in json.loads(done.stdout)]
 
 

@@ -19,11 +19,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from linear import NO_PEERS, PEERS, Peer
 from scipy import linalg
 from sklearn.metrics.pairwise import rbf_kernel
 
-from skdcca._kernel import KernelCCA
+from skdcca import KernelCCA
+
+from linear import NO_PEERS, PEERS, Peer
 
 REG, GAMMA, HELD_OUT = 0.01, 0.1, 1000
 PEER, LIMIT = Path(__file__).with_name("_peer_kernel.py"), 600
@@ -52,7 +53,9 @@ def main():
     ratios = []
     for n in sizes:
         X, y = two_views(n + HELD_OUT)
-        cca_zoo = Peer(PEER, GAMMA, REG, limit=LIMIT, x=X[:n], y=y[:n]) if PEERS.exists() else None
+        cca_zoo = None
+        if "cca-zoo" in PEERS:
+            cca_zoo = Peer(PEERS["cca-zoo"], PEER, GAMMA, REG, limit=LIMIT, x=X[:n], y=y[:n])
         found, theirs = [], []
         for _ in range(repeats):
             plain, correlations = timed(reference, X[:n], y[:n])
@@ -69,7 +72,7 @@ def main():
         print(f"| {n:,} | {cells} |", flush=True)
         if cca_zoo:
             cca_zoo.close()
-    if not PEERS.exists():
+    if not PEERS:
         print(NO_PEERS)
 
     seconds, near = timed(fit, X[:n], y[:n], approximation="nystroem", random_state=0)

@@ -4,7 +4,8 @@ The reference centres both views, forms three Gram matrices, takes two Cholesky 
 value decomposition; it checks nothing and scales nothing. All alternate in one run; CPU seconds, as
 threads are not free. Memory is the peak of arrays beside the two views, of one more fit. scikit-learn's
 CCA is iterative, and is asked for 10 components only, of the smallest size: all would take hours.
-cca-zoo's CCA takes turns with the others, in a process of its own environment, if `make peers` made it.
+The CCA of cca-zoo and that of mvlearn take turns with the others, in processes of environments of their
+own, if `make peers` made them.
 
 `--stream` takes 1,000,000 rows of 128 and 100 columns through `partial_fit`, and compares with `fit`.
 
@@ -27,9 +28,12 @@ from sklearn.cross_decomposition import CCA
 
 from skdcca import LinearCCA
 
-PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
+ENVIRONMENTS = {"cca-zoo": ".venv-peers", "mvlearn": ".venv-mvlearn"}
+ROOT = Path(__file__).parents[1]
+PEERS = {name: ROOT / folder / "bin" / "python" for name, folder in ENVIRONMENTS.items()}
+PEERS = {name: python for name, python in PEERS.items() if python.exists()}
 PEER = Path(__file__).with_name("_peer_linear.py")
-NO_PEERS = "cca-zoo is left out: `make peers` makes the environment that has it"
+NO_PEERS = "without cca-zoo and mvlearn: `make peers` makes the environments that have them"
 SIZES = [(10_000, 200), (10_000, 1000), (50_000, 200), (50_000, 1000)]
 
 
@@ -42,36 +46,33 @@ def main():
     if options.stream:
         stream()
         return
-    print(
-        "| n | p = q | reference, CPU s | LinearCCA | ratio | extra memory, MB | scikit-learn "
-        "| cca-zoo | times faster | its extra memory, MB |"
-    )
-    print("|---" * 10 + "|")
+    columns = ["n", "p = q", "reference, CPU s", "LinearCCA", "ratio", "extra memory, MB"]
+    columns += ["scikit-learn, CPU s (over LinearCCA)"]
+    columns += [f"{name}, CPU s (over LinearCCA), extra MB" for name in PEERS]
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     ratios = []
     for n, p in [(5_000, 100), (10_000, 200)] if options.quick else SIZES:
         X, y = two_views(n, p)
         fits = [lambda X=X, y=y: reference(X, y), lambda X=X, y=y: LinearCCA().fit(X, y)]
-        if PEERS.exists():
-            cca_zoo = Peer(PEER, "time", x=X, y=y)
-            fits.append(cca_zoo.ask)
+        peers = [Peer(python, PEER, name, "time", x=X, y=y) for name, python in PEERS.items()]
+        fits += [peer.ask for peer in peers]
         for fit in fits:
             fit()  # to warm up
         found = np.array([[cpu_seconds(fit) for fit in fits] for _ in range(options.repeats)])
         plain, ours, *theirs = np.median(found, axis=0)
         ratios.append(np.median(found[:, 1] / found[:, 0]))
-        sklearn = (
-            f"{cpu_seconds(lambda X=X, y=y: sklearn_cca(X, y)):.1f}"
-            if n * p <= (5e5 if options.quick else 2e6)
-            else ""
-        )
-        memory = f"{peak_memory(fits[1]):.0f}"
-        cells = [f"{n:,}", p, f"{plain:.2f}", f"{ours:.2f}", f"{ratios[-1]:.2f}", memory, sklearn]
-        if theirs:
-            times = np.median(found[:, 2] / found[:, 1])
-            cells += [f"{theirs[0]:.2f}", f"{times:.1f}", f"{cca_zoo.ask('memory'):.0f}"]
-            cca_zoo.close()
+        cells = [f"{n:,}", p, f"{plain:.2f}", f"{ours:.2f}", f"{ratios[-1]:.2f}"]
+        cells += [f"{peak_memory(fits[1]):.0f}", ""]
+        if n * p <= (5e5 if options.quick else 2e6):
+            seconds = cpu_seconds(lambda X=X, y=y: sklearn_cca(X, y))
+            cells[-1] = f"{seconds:.1f} ({seconds / ours:.0f}x)"
+        for i, (peer, seconds) in enumerate(zip(peers, theirs, strict=True), start=2):
+            times = np.median(found[:, i] / found[:, 1])
+            cells.append(f"{seconds:.2f} ({times:.1f}x), {peer.ask('memory'):.0f}")
+            peer.close()
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
-    if not PEERS.exists():
+    if not PEERS:
         print(NO_PEERS)
     print(f"ratio={max(ratios):.3f}")
 
@@ -109,11 +110,11 @@ def cpu_seconds(work):
 class Peer:
     """A script in the environment of the peers, which answers a line by a number."""
 
-    def __init__(self, script, *arguments, limit=600, **arrays):
+    def __init__(self, python, script, *arguments, limit=600, **arrays):
         self.scratch, self.limit = tempfile.TemporaryDirectory(), limit
         path = Path(self.scratch.name) / "views.npz"
         np.savez(path, **arrays)
-        command = [str(part) for part in (PEERS, script, *arguments, path)]
+        command = [str(part) for part in (python, script, *arguments, path)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, **pipes)
 

@@ -10,6 +10,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 from tqdm import tqdm
 
+from skdcca._checks import check_whole
+
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
 
 
@@ -236,9 +238,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def _check_parameters(self):
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name}={value!r}; it must be a whole number from 1")
+            check_whole(name, getattr(self, name))
         if self.duration is not None and not _is_number(self.duration, above=0):
             raise ValueError(f"duration={self.duration!r}; it must be seconds above 0, or None")
         if self.offset != "center" and not _is_number(self.offset, least=0):
@@ -469,8 +469,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"statistics={self.statistics!r}; it must be a list of some of {list(_STATISTICS)}"
             )
-        if not isinstance(self.n_lags, (int, np.integer)) or self.n_lags < 1:
-            raise ValueError(f"n_lags={self.n_lags!r}; it must be a whole number from 1")
+        check_whole("n_lags", self.n_lags)
         X = self._check_spectrograms(X, reset=True)
         self.n_frames_ = X.shape[2]
         return self

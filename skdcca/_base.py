@@ -1,7 +1,6 @@
 """What every canonical correlation estimator shares: the contract of two views in scikit-learn."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -19,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from skdcca import __version__
+from skdcca._checks import check_whole
 from skdcca.metrics import variate_correlations
 
 FLOATS = (np.float64, np.float32)
@@ -247,10 +247,9 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_n_components(self, x_shape, y_shape=None):
         """Refuse what cannot be; called before and after the second view becomes numbers."""
         k = self.n_components
+        check_whole("n_components", k, or_none=True)
         if k is None:
             return
-        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
-            raise ValueError(f"n_components={k!r}; it must be a whole number from 1, or None")
         limits = self._most_components(x_shape, y_shape)
         reason, most = min(limits.items(), key=lambda item: item[1])
         if k > most:

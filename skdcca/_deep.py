@@ -2,7 +2,7 @@
 
 import warnings
 import weakref
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn, optim
 
 from skdcca._base import BaseCCA
+from skdcca._checks import check_whole
 from skdcca._linear import LinearCCA
 from skdcca._training import (
     OPTIMIZERS,
@@ -511,9 +512,9 @@ class DeepCCA(BaseCCA):
         _check_number(self, "lr", above=0)
         _check_number(self, "weight_decay", least=0)
         _check_number(self, "validation_fraction", least=0, below=1)
-        _check_whole_number(self, "max_epochs", 1)
-        _check_whole_number(self, "patience", 1, or_none=True)
-        _check_whole_number(self, "batch_size", 2, or_none=True)
+        check_whole("max_epochs", self.max_epochs)
+        check_whole("patience", self.patience, or_none=True)
+        check_whole("batch_size", self.batch_size, least=2, or_none=True)
         _check_option(self, "projection", ("auto", "weighted", "whitened", "raw"))
         _check_option(self, "lr_schedule", ("cosine", "constant"))
         if not callable(self.optimizer) or _is_class_but_no(optim.Optimizer, self.optimizer):
@@ -556,15 +557,6 @@ def _check_number(estimator, name, least=-np.inf, above=-np.inf, below=np.inf):
         bound = f"from {least}" if above == -np.inf else f"above {above}"
         bound += f" to below {below}" if below < np.inf else ", and finite"
         raise ValueError(f"{name}={value!r}; it must be a number {bound}")
-
-
-def _check_whole_number(estimator, name, least, or_none=False):
-    value = getattr(estimator, name)
-    if value is None and or_none:
-        return
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        end = ", or None" if or_none else ""
-        raise ValueError(f"{name}={value!r}; it must be a whole number from {least}{end}")
 
 
 def _check_option(estimator, name, options):

@@ -1,7 +1,7 @@
 """Kernel canonical correlation analysis: exact, by landmarks, or by random Fourier features."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy import linalg
@@ -9,6 +9,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import check_random_state, gen_batches
 
 from skdcca._base import BaseCCA
+from skdcca._checks import check_whole
 from skdcca._linear import check_reg, leading_svd, pad
 from skdcca._moments import PairMoments
 
@@ -186,8 +187,7 @@ class KernelCCA(BaseCCA):
             raise ValueError(
                 f"approximation={self.approximation!r}; it must be None, 'nystroem' or 'rff'"
             )
-        if not _whole(self.n_landmarks):
-            raise ValueError(f"n_landmarks={self.n_landmarks!r}; it must be a whole number from 1")
+        check_whole("n_landmarks", self.n_landmarks)
         for name, kernel in [("kernel", self.kernel), ("y_kernel", of_y[0])]:
             if self.approximation == "nystroem" and _is(kernel, "precomputed"):
                 raise ValueError(
@@ -441,18 +441,13 @@ def _is(kernel, *names):
     return isinstance(kernel, str) and kernel in names
 
 
-def _whole(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-
-
 def _check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
     if not (callable(kernel) or _is(kernel, *_KERNELS)):
         raise ValueError(f"{prefix}kernel={kernel!r}; it must be one of {_KERNELS} or a callable")
     positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
     if not (positive or (isinstance(gamma, str) and gamma == "scale")):
         raise ValueError(f"{prefix}gamma={gamma!r}; it must be 'scale' or a finite number above 0")
-    if not _whole(degree):
-        raise ValueError(f"{prefix}degree={degree!r}; it must be a whole number from 1")
+    check_whole(f"{prefix}degree", degree)
     if not isinstance(coef0, Real) or isinstance(coef0, bool) or not 0 <= coef0 < np.inf:
         raise ValueError(
             f"{prefix}coef0={coef0!r}; it must be a finite number from 0, or the kernel is not "

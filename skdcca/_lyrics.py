@@ -14,6 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
+from skdcca._checks import check_whole
+
 _WORD = re.compile(r"[^\W\d_]+")
 _VOWELS = re.compile(r"[aeiouyæœø]+")
 _PHRASE_END = re.compile(r"[.,;:!?()\n–—]+")
@@ -203,9 +205,7 @@ class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _check_parameters(self):
         for name in ("vector_size", "window", "min_count", "epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name}={value!r}; it must be a whole number from 1")
+            check_whole(name, getattr(self, name))
         if self.dm not in (0, 1):
             raise ValueError(f"dm={self.dm!r}; it must be 0 or 1")
 

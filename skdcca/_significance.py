@@ -1,7 +1,5 @@
 """Whether canonical correlations are more than chance, and how much of the views they explain."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy import linalg, stats
 from scipy.sparse import issparse
@@ -10,6 +8,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm import tqdm
 
+from skdcca._checks import check_whole
 from skdcca._linear import LinearCCA, _SingularView, check_reg
 from skdcca.metrics import _standardize, embed, variate_correlations
 
@@ -117,12 +116,7 @@ def canonical_correlation_test(
         return _wilks_test(estimator, X, y)
     if method != "permutation":
         raise ValueError(f"method={method!r}; it must be 'permutation' or 'wilks'")
-    if (
-        not isinstance(n_permutations, Integral)
-        or isinstance(n_permutations, bool)
-        or n_permutations < 1
-    ):
-        raise ValueError(f"n_permutations={n_permutations!r}; it must be a whole number from 1")
+    check_whole("n_permutations", n_permutations)
     steps = _linear_steps if isinstance(estimator, LinearCCA) else _refit_steps
     correlations, largest = steps(estimator, X, y)
     rng = check_random_state(random_state)

@@ -10,11 +10,13 @@ model is loaded.
 
 import math
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import nn
+
+from skdcca._checks import check_whole, is_whole
 
 __all__ = ["MLP", "Encoder", "MelCNN"]
 
@@ -142,7 +144,7 @@ class MLP(Encoder):
         if self.input_noise:
             layers.append(_Masking(self.input_noise))
         sizes = self.hidden_layer_sizes
-        if not isinstance(sizes, (tuple, list)) or not all(map(_is_whole, sizes)):
+        if not isinstance(sizes, (tuple, list)) or not all(map(is_whole, sizes)):
             raise ValueError(
                 f"hidden_layer_sizes={sizes!r}; it must be a tuple of whole numbers from 1, such as "
                 "(512,) or ()"
@@ -257,10 +259,7 @@ class MelCNN(Encoder):
                 f"MelCNN reads spectrograms of shape (n_mels, n_frames); a sample here has {shape}"
             )
         for name in ("n_filters", "n_layers"):
-            if not _is_whole(getattr(self, name)):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}; it must be a whole number from 1"
-                )
+            check_whole(name, getattr(self, name))
         kernel = _pair(self.kernel_size, "kernel_size")
         pool = _pair(self.pool_size, "pool_size")
         head = _choice(self.head, "head", _HEADS)
@@ -343,13 +342,9 @@ def _choice(value, name, options):
     return options[value]
 
 
-def _is_whole(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-
-
 def _pair(value, name):
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(map(_is_whole, pair)):
+    if len(pair) != 2 or not all(map(is_whole, pair)):
         raise ValueError(f"{name}={value!r}; it must be a whole number from 1, or a pair of them")
     return pair
 

@@ -19,8 +19,7 @@ from sklearn.preprocessing import KernelCenterer, StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdcca import LinearCCA
-from skdcca._kernel import KernelCCA
+from skdcca import KernelCCA, LinearCCA
 
 APPROXIMATIONS = [None, "nystroem", "rff"]
 

@@ -1,5 +1,6 @@
 """LinearCCA and KernelCCA over random data: what must not change, what is known of the limits."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ STEADY = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
+# Not even notes on the modules at hand, which it takes when the tests are collected: where no folder
+# can be made it goes on without.
+set_hypothesis_home_dir(os.devnull)
+
 # Both estimators compute in float64. Views are mixed with condition 4 at most, and the planted
 # correlations lie 0.05 apart or more, so that a correct solver loses no more than 3 of 16 digits.
 EXACT = 1e-12
@@ -43,12 +48,6 @@ class Case(NamedTuple):
     @property
     def rounding(self):
         return VECTORS if self.X.dtype == np.float64 else ROUNDED
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_left(tmp_path_factory):
-    """What hypothesis notes of the modules that it meets goes where it is thrown away."""
-    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
 def holds(**strategies):

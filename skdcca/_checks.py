@@ -1,0 +1,15 @@
+"""Checks of parameters that several estimators have."""
+
+from numbers import Integral
+
+
+def is_whole(value, least=1):
+    """Whether this is a whole number, and no less than `least`; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+
+
+def check_whole(name, value, least=1, or_none=False):
+    """Refuse what is no whole number from `least`."""
+    if not (is_whole(value, least) or (or_none and value is None)):
+        end = ", or None" if or_none else ""
+        raise ValueError(f"{name}={value!r}; it must be a whole number from {least}{end}")
