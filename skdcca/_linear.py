@@ -85,8 +85,9 @@ class LinearCCA(BaseCCA):
     matrix, which is gathered in blocks, so that memory does not grow with the rows. Where that matrix is
     too close to singular to be exact, and for more columns than rows, it is the singular value
     decomposition of the standardised view, which shows its rank; for a sparse view, the
-    eigenvectors of its correlation matrix, or of the products of its rows. The sign of a
-    component is the one that makes its largest loading on X positive.
+    eigenvectors of its correlation matrix, or of the products of its rows. Of few
+    components out of many, only those are computed. The sign of a component is the one that makes its
+    largest loading on X positive.
 
     References
     ----------

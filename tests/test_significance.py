@@ -15,6 +15,7 @@ from statsmodels.multivariate.cancorr import CanCorr
 from statsmodels.multivariate.multivariate_ols import _MultivariateOLS
 
 from skdcca import (
+    KernelCCA,
     LinearCCA,
     canonical_correlation_test,
     redundancy,
@@ -243,6 +244,35 @@ def test_random_state_repeats_and_the_global_one_is_left_alone(capsys):
     assert not capsys.readouterr().err
     canonical_correlation_test(LinearCCA(), X, y, n_permutations=5, verbose=1)
     assert "permutations" in capsys.readouterr().err
+
+
+def test_a_kernel_model_is_tested_by_refits():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, size=80)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    kernel, linear = (
+        canonical_correlation_test(
+            model, circle, np.cos(2 * angle), n_permutations=99, random_state=0
+        )
+        for model in (KernelCCA(1, reg=0.05), LinearCCA(1))
+    )
+    assert kernel.p_values[0] == 0.01
+    assert linear.p_values[0] > 0.1
+
+
+def test_p_of_a_kernel_model_is_uniform_under_independence():
+    p = [
+        canonical_correlation_test(
+            KernelCCA(1, reg=0.1),
+            *two_views(n=30, seed=seed),
+            n_permutations=19,
+            random_state=seed,
+        ).p_values[0]
+        for seed in range(60)
+    ]
+    # Whole twentieths: between them, so that they are uniform from 0 to 1.
+    spread = np.array(p) - np.random.default_rng(0).uniform(0, 0.05, size=60)
+    assert kstest(spread, "uniform").pvalue > 0.01
 
 
 # --- Variance
