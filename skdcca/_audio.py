@@ -1,10 +1,13 @@
 """Audio in: log-mel spectrograms of songs, and their summary over time."""
 
+import hashlib
 import math
 import os
+from functools import lru_cache
 from numbers import Real
 
 import numpy as np
+from joblib.memory import NotMemorizedFunc
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
@@ -43,7 +46,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
     memory : str, path-like or joblib.Memory, default=None
         Where to keep the spectrogram of each song, so that the folds and candidates of a search read
-        it once. A file is known by its path, size and time of last change, a waveform by its values.
+        it once. A file is known by its content, wherever it lies, a waveform by its values.
     n_jobs : int, default=None
         Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
         means 1, -1 all processors.
@@ -159,9 +162,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         spectrogram = check_memory(memory).cache(_log_mel, ignore=["song"])
         settings = self._settings()
         work = (
-            delayed(_attempt)(
-                spectrogram, _cache_key(song), song=song, start=self._start(length), **settings
-            )
+            delayed(_attempt)(spectrogram, song, start=self._start(length), **settings)
             for song, length in zip(X, seconds, strict=True)
         )
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
@@ -339,18 +340,29 @@ def _as_pair(song, sample_rate):
 
 
 def _cache_key(song):
-    """What tells one song from another for the cache: a file by its state, or the sound itself."""
+    """What tells one song from another for the cache: the bytes of a file, or the sound itself."""
     if isinstance(song, (str, os.PathLike)):
         path = os.path.abspath(song)
         status = os.stat(path)
-        return path, status.st_size, status.st_mtime_ns
+        return _digest(path, status.st_size, status.st_mtime_ns)
     return song
 
 
-def _attempt(function, *args, **kwargs):
-    """Result of a function, or what is wrong with the song: an error would leave threads behind."""
+@lru_cache(maxsize=100_000)
+def _digest(path, size, changed):
+    """Hash of a file's bytes, which a process reads once for as long as the file stays as it is."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _attempt(function, song, **settings):
+    """Result for a song, or what is wrong with it: an error would leave threads behind.
+
+    `function` is one of joblib's; where it keeps nothing the bytes need not be read for a key.
+    """
     try:
-        return function(*args, **kwargs)
+        key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
+        return function(key, song=song, **settings)
     except ValueError as error:
         return str(error)
 

@@ -137,7 +137,12 @@ def test_memory_reads_each_file_once_and_notices_changes(tmp_path, monkeypatch):
     assert len(loads) == 2
     soundfile.write(path, chirp(seed=1), RATE)
     os.utime(path, (0, 0))
-    assert np.abs(mel.transform([str(path)]) - first).max() > 1
+    changed = mel.transform([str(path)])
+    assert np.abs(changed - first).max() > 1
+    assert len(loads) == 3
+    moved = path.rename(tmp_path / "another name.wav")
+    os.utime(moved, (1, 1))
+    np.testing.assert_array_equal(mel.transform([str(moved)]), changed)
     assert len(loads) == 3
 
 
