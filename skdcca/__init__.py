@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_kernel": ["KernelCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
+        "_sequence": ["LyricsSequence"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
     },
 )

@@ -322,7 +322,7 @@ class _KernelMap:
         self.keep(rows)
         kernel = self(rows)
         limit = 10 * len(kernel) * np.finfo(np.float64).eps * np.abs(kernel).max()
-        variance, vectors = linalg.eigh(kernel.T, overwrite_a=True)
+        variance, vectors = linalg.eigh(kernel.T, overwrite_a=True, driver="evd")
         real = _real(variance, limit, self.name)
         self.basis = vectors[:, real] / np.sqrt(variance[real])
 
@@ -413,7 +413,7 @@ class _FeatureView:
         self.mean, self.basis = mean, feature_map.basis
         total = np.trace(covariance)
         limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
-        variance, vectors = linalg.eigh(covariance)
+        variance, vectors = linalg.eigh(covariance, driver="evd")
         real = _real(variance, limit, feature_map.name)
         self.whitener = vectors[:, real] / np.sqrt(variance[real] + reg * total)
 

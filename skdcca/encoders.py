@@ -18,7 +18,7 @@ from torch import nn
 
 from skdcca._checks import check_whole, is_whole
 
-__all__ = ["MLP", "Encoder", "MelCNN"]
+__all__ = ["MLP", "Encoder", "MelCNN", "SequenceEncoder"]
 
 _ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -289,6 +289,77 @@ class MelCNN(Encoder):
             nn.Unflatten(1, (1, shape[0])),
             *layers,
             nn.Flatten(1, 2),
+            over_time,
+            nn.Dropout(self.dropout),
+            nn.Linear(over_time.n_features, n_outputs),
+        )
+
+
+class SequenceEncoder(Encoder):
+    """A layer that reads each step of a sequence, and a head that reads what it makes over time.
+
+    For features in order: the segments of a song, the parts of its lyrics.
+
+    Parameters
+    ----------
+    n_units : int, default=256
+        Width of the layer.
+    head : {"mean", "attention", "gru"}, default="gru"
+        What becomes of the steps, as in `MelCNN`: only to "gru" does their order count.
+    dropout : float, default=0.1
+        Share of the head's outputs that are left out in training.
+
+    Raises
+    ------
+    ValueError
+        From `build`, for a parameter out of range or samples that are not ``(n_features, n_steps)``.
+
+    See Also
+    --------
+    skdcca.LyricsSequence : Lyrics as such a sequence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdcca.encoders import SequenceEncoder
+    >>> network = SequenceEncoder(32).build((100, 8), n_outputs=3)
+    >>> network(torch.zeros(5, 100, 8)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, n_units=256, *, head="gru", dropout=0.1):
+        self.n_units = n_units
+        self.head = head
+        self.dropout = dropout
+
+    def build(self, shape, n_outputs):
+        """Network for sequences of this shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            ``(n_features, n_steps)``.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        network : torch.nn.Module
+            Takes ``(n_samples, n_features, n_steps)`` and gives ``(n_samples, n_outputs)``.
+        """
+        if len(shape) != 2:
+            raise ValueError(
+                f"SequenceEncoder reads sequences of shape (n_features, n_steps); a sample here has "
+                f"{shape}"
+            )
+        check_whole("n_units", self.n_units)
+        head = _choice(self.head, "head", _HEADS)
+        _check_share(self.dropout, "dropout")
+        over_time = head(self.n_units)
+        return nn.Sequential(
+            nn.Conv1d(shape[0], self.n_units, 1),
+            nn.BatchNorm1d(self.n_units),
+            nn.ReLU(),
             over_time,
             nn.Dropout(self.dropout),
             nn.Linear(over_time.n_features, n_outputs),

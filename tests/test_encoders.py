@@ -11,7 +11,7 @@ from sklearn.utils import estimator_checks
 from torch import nn
 
 from skdcca import DeepCCA
-from skdcca.encoders import MLP, Encoder, MelCNN
+from skdcca.encoders import MLP, Encoder, MelCNN, SequenceEncoder
 from skdcca.losses import CCALoss
 
 
@@ -32,6 +32,7 @@ ENCODERS = [
     MLP((), dropout=0.0),
     MLP([6], activation="tanh", batch_norm=False, input_noise=0.2),
     *(MelCNN(4, head=head) for head in HEADS),
+    *(SequenceEncoder(6, head=head) for head in HEADS),
     Bottleneck(width=5),
 ]
 each_encoder = pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
@@ -185,13 +186,14 @@ def test_filters_and_sequence_of_the_convolutions(encoder, filters, left, head):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_only_the_recurrent_head_knows_the_order_in_time(head):
-    # No filter and no pool reaches from one frame to another.
-    network = built(MelCNN(4, n_layers=2, kernel_size=(3, 1), pool_size=(2, 1), head=head))
     x = torch.randn(10, 16, 64)
-    output = network(x)
-    for other in (x.flip(2), x[:, :, torch.randperm(64)]):
-        change = (network(other) - output).abs().max() / output.std()
-        assert change > 0.05 if head == "gru" else change < 1e-4
+    # No filter and no pool reaches from one frame to another.
+    cnn = MelCNN(4, n_layers=2, kernel_size=(3, 1), pool_size=(2, 1), head=head)
+    for network in (built(cnn), built(SequenceEncoder(8, head=head))):
+        output = network(x)
+        for other in (x.flip(2), x[:, :, torch.randperm(64)]):
+            change = (network(other) - output).abs().max() / output.std()
+            assert change > 0.05 if head == "gru" else change < 1e-4
 
 
 def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
@@ -225,6 +227,10 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
         (MelCNN(n_layers=0), (16, 64), "n_layers=.*0"),
         (MelCNN(head="max"), (16, 64), "head='max'; it must be one of .'attention', 'gru', 'mean'"),
         (MelCNN(dropout=1.0), (16, 64), "dropout=1.0"),
+        (SequenceEncoder(), (6,), r"a sample here has \(6,\)"),
+        (SequenceEncoder(0), (6, 4), "n_units=0"),
+        (SequenceEncoder(head="max"), (6, 4), "head='max'"),
+        (SequenceEncoder(dropout=1), (6, 4), "dropout=1"),
         (MLP((8, 0)), (6,), r"hidden_layer_sizes=\(8, 0\)"),
         (MLP((8, True)), (6,), r"hidden_layer_sizes=\(8, True\)"),
         (MLP(activation="softplus"), (6,), "activation='softplus'; it must be one of .*'tanh'"),

@@ -1,0 +1,151 @@
+"""Lyrics as a sequence: what each consecutive part of a text says."""
+
+import re
+import warnings
+from bisect import bisect_left
+from itertools import pairwise
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from skdcca._checks import check_whole
+from skdcca._lyrics import Doc2VecLyrics, _check_lyrics
+
+_TOKEN = re.compile(r"\S+")
+
+
+class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Consecutive parts of lyrics, each as numbers: their order reaches the model.
+
+    Each text is cut into the same number of parts of about as many words, at the ends of lines where
+    there is one near, and every part is transformed as a text of its own. An encoder that reads
+    sequences (`SequenceEncoder`) meets them in their order, as it does the segments of a song.
+
+    Parameters
+    ----------
+    transformer : estimator, default=None
+        Transformer of texts to rows of numbers, fitted on the parts. None: `Doc2VecLyrics()`.
+    n_steps : int, default=8
+        Number of parts. Of a text of fewer words some words are in two parts.
+
+    Attributes
+    ----------
+    transformer_ : estimator
+        The fitted transformer.
+
+    Raises
+    ------
+    TypeError
+        If a text is not a str; every such row is named.
+    ValueError
+        If there are no texts, texts are blank, or `n_steps` is out of range.
+
+    See Also
+    --------
+    skdcca.encoders.SequenceEncoder : Reads such sequences.
+
+    Examples
+    --------
+    >>> from skdcca import LyricsForm, LyricsSequence
+    >>> verse = "Row, row, row your boat,\\nGently down the stream.\\nMerrily, merrily, ..."
+    >>> LyricsSequence(LyricsForm(), n_steps=4).fit_transform([verse]).shape
+    (1, 21, 4)
+    """
+
+    def __init__(self, transformer=None, n_steps=8):
+        self.transformer = transformer
+        self.n_steps = n_steps
+
+    def fit(self, X, y=None):
+        """Fit the transformer on the parts of all lyrics.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Lyrics, one text a song.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        check_whole("n_steps", self.n_steps)
+        _check_lyrics(X)
+        transformer = Doc2VecLyrics() if self.transformer is None else clone(self.transformer)
+        self.transformer_ = transformer.fit(self._parts(X))
+        return self
+
+    def transform(self, X):
+        """Transform lyrics part by part.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Lyrics, one text a song.
+
+        Returns
+        -------
+        sequences : ndarray of shape (n_samples, n_features, n_steps)
+            Numbers of each part; time is the last axis, as in a spectrogram. Of a part without a known
+            word, `Doc2VecLyrics` makes zeros.
+        """
+        check_is_fitted(self)
+        _check_lyrics(X)
+        with warnings.catch_warnings():
+            # Of a whole text that is worth a warning, of a few words it is not.
+            warnings.filterwarnings("ignore", ".* have no word that the model knows", UserWarning)
+            rows = np.asarray(self.transformer_.transform(self._parts(X)))
+        return np.ascontiguousarray(rows.reshape(len(X), self.n_steps, -1).transpose(0, 2, 1))
+
+    def set_output(self, *, transform=None):
+        """Do nothing: sequences have three axes and no table can hold them.
+
+        Parameters
+        ----------
+        transform : object
+            Ignored; here so that a Pipeline can set the output of its other steps.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        return self
+
+    def _parts(self, texts):
+        return [part for text in texts for part in _cut(text, self.n_steps)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _cut(text, n_parts):
+    """Consecutive parts of about as many words, none of them blank."""
+    spans = [match.span() for match in _TOKEN.finditer(text)]
+    n = len(spans)
+    # Words before which a line begins.
+    lines = [i for i in range(1, n) if "\n" in text[spans[i - 1][1] : spans[i][0]]]
+    bounds = [0]
+    for k in range(1, n_parts):
+        even = k * n / n_parts
+        bound = _nearest(lines, even)
+        if bound is None or abs(bound - even) > n / n_parts / 3:
+            bound = round(even)
+        bounds.append(bound)
+    bounds.append(n)
+    parts = []
+    for first, last in pairwise(bounds):
+        first = min(first, n - 1)
+        parts.append(text[spans[first][0] : spans[max(last, first + 1) - 1][1]])
+    return parts
+
+
+def _nearest(ascending, value):
+    at = bisect_left(ascending, value)
+    return min(ascending[max(0, at - 1) : at + 1], key=lambda x: abs(x - value), default=None)

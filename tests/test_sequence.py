@@ -1,0 +1,123 @@
+"""Lyrics in parts: nothing lost, nothing blank, in order; and a model to which the order counts."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
+
+from skdcca import DeepCCA, Doc2VecLyrics, LyricsForm, LyricsSequence
+from skdcca.datasets import load_tiny_songs
+from skdcca.encoders import SequenceEncoder
+
+TEXTS = ["one two three\nfour five\nsix seven eight nine", "alone", "a b\n\nc d e f g h i j k l"]
+
+
+class Words(CountVectorizer):
+    """The words of each part, as one row of counts, dense."""
+
+    def transform(self, texts):
+        return super().transform(texts).toarray()
+
+
+def parts_of(texts, n_steps):
+    return LyricsSequence(LyricsForm(), n_steps)._parts(texts)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 5, 9])
+def test_parts_are_the_words_in_order(n_steps):
+    for text in [TEXTS[0], TEXTS[2]]:
+        parts = parts_of([text], n_steps)
+        assert len(parts) == n_steps
+        assert " ".join(parts).split() == text.split()
+        sizes = [len(part.split()) for part in parts]
+        assert min(sizes) >= 1
+        assert max(sizes) <= 2 * len(text.split()) / n_steps + 1
+
+
+def test_a_cut_is_at_the_end_of_a_line_that_is_near():
+    assert parts_of(["a b c d e\nf g h"], 2) == ["a b c d e", "f g h"]
+    assert parts_of(["a b c d e f g\nh"], 2) == ["a b c d", "e f g\nh"]
+    assert parts_of([TEXTS[0]], 3) == TEXTS[0].split("\n")
+
+
+def test_of_few_words_parts_share_words():
+    assert parts_of(["alone"], 3) == ["alone"] * 3
+    parts = parts_of(["a b c"], 7)
+    assert len(parts) == 7
+    assert sorted(set(parts)) == ["a", "b", "c"]
+    assert parts == sorted(parts)
+
+
+def test_each_step_is_the_row_of_its_part():
+    sequence = LyricsSequence(Words(token_pattern=r"\w+"), n_steps=3).fit(TEXTS)
+    found = sequence.transform(TEXTS)
+    vocabulary = sequence.transformer_.vocabulary_
+    assert found.shape == (3, len(vocabulary), 3)
+    np.testing.assert_array_equal(found[0, vocabulary["one"]], [1, 0, 0])
+    np.testing.assert_array_equal(found[0, vocabulary["five"]], [0, 1, 0])
+    np.testing.assert_array_equal(found[1, vocabulary["alone"]], [1, 1, 1])
+    for column, text in enumerate(parts_of([TEXTS[2]], 3)):
+        assert found[2, :, column].sum() == len(text.split())
+
+
+def test_doc2vec_is_the_default_and_its_parameters_are_keys_of_a_grid():
+    lyrics = load_tiny_songs().lyrics
+    sequence = LyricsSequence(Doc2VecLyrics(8, random_state=0), n_steps=4)
+    first = sequence.fit_transform(lyrics)
+    assert first.shape == (len(lyrics), 8, 4)
+    np.testing.assert_array_equal(clone(sequence).fit(lyrics).transform(lyrics[:3]), first[:3])
+    sequence.set_params(transformer__vector_size=5, n_steps=2)
+    assert sequence.fit_transform(lyrics).shape == (len(lyrics), 5, 2)
+    assert isinstance(LyricsSequence().fit(lyrics).transformer_, Doc2VecLyrics)
+
+
+@pytest.mark.parametrize(
+    "check",
+    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
+    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types".split(),
+)
+def test_scikit_learn_contract(check):
+    getattr(estimator_checks, f"check_{check}")("LyricsSequence", LyricsSequence())
+
+
+def test_what_cannot_be_cut_is_named():
+    with pytest.raises(ValueError, match="n_steps=0"):
+        LyricsSequence(n_steps=0).fit(TEXTS)
+    with pytest.raises(ValueError, match="blank, in rows 1"):
+        LyricsSequence(LyricsForm()).fit(["a", " \n"])
+    with pytest.raises(TypeError, match="row 1 is int"):
+        LyricsSequence(LyricsForm()).fit(["a", 3])
+
+
+def test_a_search_finds_that_order_counts():
+    # Every text has the same two lines, but for the last; which comes first is what X knows.
+    rng = np.random.default_rng(0)
+    first, last = rng.integers(0, 2, size=(2, 300))
+    texts = [
+        ("sun sun\nmoon moon\n" if f else "moon moon\nsun sun\n")
+        + ("star star" if z else "night night")
+        for f, z in zip(first, last, strict=True)
+    ]
+    X = np.column_stack([first + 0.1 * rng.normal(size=300), rng.normal(size=300)])
+    model = DeepCCA(
+        1,
+        y_transformer=LyricsSequence(Words(), n_steps=3),
+        y_encoder=SequenceEncoder(8),
+        lr=0.01,
+        batch_size=30,
+        max_epochs=30,
+        random_state=0,
+    )
+    search = GridSearchCV(model, {"y_encoder__head": ["gru", "mean"]}, cv=2).fit(X, texts)
+    with_order, without = search.cv_results_["mean_test_score"]
+    assert with_order > 0.9
+    assert without < 0.3
+
+
+def test_a_pipeline_makes_the_numbers_of_parts():
+    text = make_pipeline(CountVectorizer(token_pattern=r"\w+"), TruncatedSVD(3, random_state=0))
+    assert LyricsSequence(text, n_steps=4).fit_transform(TEXTS).shape == (3, 3, 4)
