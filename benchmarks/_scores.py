@@ -1,7 +1,7 @@
 """Real songs for the benchmarks: MIDI scores of `SKDCCA_DATA`, sounded once into a cache.
 
-Needs the programs ``fluidsynth`` and the sound font ``TimGM6mb.sf2`` (on Debian and Ubuntu:
-``apt-get install fluidsynth timgm6mb-soundfont``).
+Needs the program ``fluidsynth`` and the sound font ``TimGM6mb.sf2``, and for voices ``espeak-ng`` (on
+Debian and Ubuntu: ``apt-get install fluidsynth timgm6mb-soundfont espeak-ng``).
 """
 
 import json
@@ -45,12 +45,49 @@ def load_lieder(data, cache, most=None):
     return _sounded(songs, data / "lieder_midi.tar.xz", Path(), cache / "lieder")
 
 
-def load_pairs(data, cache, source="lwin"):
-    """The pairs of one `source`; ``"lwin"`` are 3,898 windows of 20 s with the words sung in them."""
+def load_pairs(data, cache, source="lwin", most=None):
+    """The pairs of one `source`; ``"lwin"`` are 3,898 windows of 20 s with the words sung in them.
+
+    `most` takes that many of them, evenly spaced.
+    """
     with tarfile.open(data / "pairs.tar.xz") as archive:
         lines = archive.extractfile("dev/pairs.jsonl").read().decode("utf-8").splitlines()
     songs = [song for song in map(json.loads, lines) if song["source"] == source]
+    songs = songs[:: max(1, len(songs) // most)][:most] if most else songs
     return _sounded(songs, data / "pairs.tar.xz", Path("dev"), cache / "pairs")
+
+
+def with_voice(songs, cache, gain=0.7, n_words=22, only=None):
+    """English songs of `n_words` words or more, the words spoken over the music at a fixed rate.
+
+    `only` takes so many of the words, which are then the lyrics.
+    """
+    songs = [song for song in songs if song["lang"] == "en"]
+    songs = [dict(song) for song in songs if len(song["lyrics"].split()) >= n_words]
+    folder = cache / f"voice-{gain}-{only or 'all'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for song in songs:
+        song["lyrics"] = " ".join(song["lyrics"].split()[:only])
+        music, song["audio"] = song["audio"], str(folder / Path(song["audio"]).name)
+        if not Path(song["audio"]).exists():
+            _speak(song["lyrics"], music, Path(song["audio"]), gain)
+    return songs
+
+
+def _speak(words, music, flac, gain):
+    if shutil.which("espeak-ng") is None:
+        raise SystemExit("voices need espeak-ng; on Debian or Ubuntu: apt-get install espeak-ng")
+    with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
+        subprocess.run(["espeak-ng", "-v", "en", "-w", wav.name, "--", words], check=True)
+        voice, voice_rate = soundfile.read(wav.name, dtype="float32")
+    waveform, rate = soundfile.read(music, dtype="float32")
+    if voice_rate != rate:
+        raise SystemExit(f"espeak-ng speaks at {voice_rate} Hz, and the music has {rate} Hz")
+    voice = voice[: len(waveform)]
+    waveform[: len(voice)] += gain * voice
+    waveform /= max(1.0, abs(waveform).max())
+    with replaced(flac) as unfinished:
+        soundfile.write(unfinished, waveform, rate, subtype="PCM_16", format="FLAC")
 
 
 def _sounded(songs, archive, root, cache):

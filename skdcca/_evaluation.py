@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 
 from skdcca.metrics import chance, embed, retrieval_metrics
@@ -15,7 +16,7 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     Parameters
     ----------
     search : estimator
-        A search over a pipeline; its own folds are made of the training part alone.
+        A search over a pipeline, whose own folds are made of the training part alone, or a model.
     X, y : sequence
         Songs and lyrics.
     cv : splitter
@@ -30,12 +31,13 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     folds : list of dict
         A dict a fold: ``x_to_y``, ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
         ``n_gallery``, ``embedding`` (the pair, of the held-out rows), ``test`` (those rows),
-        ``params`` (those chosen).
+        ``params`` (those chosen, if there was a search).
     """
     folds = []
     groups = None if groups is None else np.asarray(groups)
     for train, test in cv.split(X, y, groups):
-        grouped = {} if groups is None else {"groups": groups[train]}
+        searched = isinstance(search, BaseSearchCV)
+        grouped = {"groups": groups[train]} if groups is not None and searched else {}
         fitted = clone(search).fit(_safe_indexing(X, train), _safe_indexing(y, train), **grouped)
         zx, zy = embed(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
         folds.append(
@@ -45,7 +47,7 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
                 "chance": chance(len(test)),
                 "embedding": (zx, zy),
                 "test": test,
-                "params": fitted.best_params_,
+                "params": getattr(fitted, "best_params_", {}),
             }
         )
         if progress is not None:
