@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datasets", "encoders", "losses", "metrics"],
     submod_attrs={
         "_audio": ["MelSpectrogram", "TemporalSummary"],
+        "_audio_form": ["AudioForm"],
         "_deep": ["DeepCCA"],
         "_kernel": ["KernelCCA"],
         "_linear": ["LinearCCA"],

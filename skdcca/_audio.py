@@ -158,23 +158,11 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         check_is_fitted(self)
         self._check_parameters()
         seconds = self._check_songs(X)
-        memory = os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory
-        spectrogram = check_memory(memory).cache(_log_mel, ignore=["song"])
-        settings = self._settings()
-        work = (
-            delayed(_attempt)(spectrogram, song, start=self._start(length), **settings)
-            for song, length in zip(X, seconds, strict=True)
-        )
-        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
-        problems = []
-        shown = {"desc": "spectrograms", "unit": "song", "disable": not self.verbose}
-        for i, result in enumerate(tqdm(parallel(work), total=len(seconds), **shown)):
-            if isinstance(result, str):
-                problems.append(f"song {i}: {result}")
-            else:
-                spectrograms[i] = result
-        _report(problems, len(seconds))
+        settings = self._settings()
+        each = [settings | {"start": self._start(length)} for length in seconds]
+        for i, spectrogram in each_song(_log_mel, X, each, self, "spectrograms"):
+            spectrograms[i] = spectrogram
         return spectrograms
 
     def get_feature_names_out(self, input_features=None):
@@ -235,7 +223,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def _check_songs(self, songs):
         first = 0.0 if self.offset == "center" else self.offset
-        return _check_songs(songs, self.sample_rate, first)
+        return check_songs(songs, self.sample_rate, first)
 
     def _check_parameters(self):
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels"):
@@ -262,7 +250,7 @@ def _is_number(value, least=-np.inf, above=-np.inf):
     return isinstance(value, Real) and np.isfinite(value) and value >= least and value > above
 
 
-def _check_songs(songs, sample_rate, first):
+def check_songs(songs, sample_rate, first):
     """Length of each song in seconds; one error for all that are wrong."""
     if isinstance(songs, (str, os.PathLike)) or hasattr(songs, "columns"):
         raise ValueError(f"X is a {type(songs).__name__}; give a list of songs, or one column")
@@ -355,6 +343,29 @@ def _digest(path, size, changed):
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
+def each_song(function, songs, settings, transformer, desc):
+    """Number and result of each song in turn; one error in the end for all that are damaged.
+
+    ``function(key, song=..., **settings[i])`` works on one song, in as many threads and with the cache
+    and progress bar that the transformer's parameters ask for.
+    """
+    memory = transformer.memory
+    memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+    function = check_memory(memory).cache(function, ignore=["song"])
+    work = (
+        delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
+    )
+    parallel = Parallel(n_jobs=transformer.n_jobs, prefer="threads", return_as="generator")
+    problems = []
+    shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
+    for i, result in enumerate(tqdm(parallel(work), total=len(settings), **shown)):
+        if isinstance(result, str):
+            problems.append(f"song {i}: {result}")
+        else:
+            yield i, result
+    _report(problems, len(settings))
+
+
 def _attempt(function, song, **settings):
     """Result for a song, or what is wrong with it: an error would leave threads behind.
 
@@ -374,14 +385,14 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, version, **mel):
     """
     import librosa
 
-    waveform = _load(song, start, n_samples, sample_rate)
+    waveform = load_song(song, start, n_samples, sample_rate)
     # The last frame is centred on the end: librosa pads half a window there by itself.
     waveform = librosa.util.fix_length(waveform, size=n_samples)
     power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, **mel)
     return librosa.power_to_db(power).astype(np.float32)
 
 
-def _load(song, start, n_samples, sample_rate):
+def load_song(song, start, n_samples, sample_rate):
     """Mono waveform at `sample_rate` from `start` seconds on, about `n_samples` of it."""
     import librosa
 

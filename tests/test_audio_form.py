@@ -1,0 +1,148 @@
+"""Form of songs whose length, tempo, pitch, key and loudness are known, as they were made so."""
+
+import numpy as np
+import pytest
+import soundfile
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
+
+from skdcca import AudioForm, LinearCCA, LyricsForm
+
+RATE = 22050
+
+
+def tone(frequency, seconds, rate=RATE, amplitude=0.5):
+    """A note with four partials, which fades in and out."""
+    time = np.arange(round(seconds * rate)) / rate
+    note = sum(np.sin(2 * np.pi * k * frequency * time) / k**2 for k in (1, 2, 3, 4))
+    return amplitude * note * np.minimum(1, 20 * np.minimum(time, seconds - time))
+
+
+def clicks(n, per_second, rate=RATE):
+    song = np.zeros(round(n / per_second * rate))
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        start = round((i + 0.5) / per_second * rate)
+        song[start : start + 500] = rng.normal(size=500) * np.exp(-np.arange(500) / 80)
+    return song
+
+
+def cadence(third, tonic=261.63):
+    """Triads of the tonic, subdominant, dominant and tonic, with this third."""
+    chords = []
+    for root in (0, 5, 7, 0):
+        notes = (root, root + third, root + 7)
+        chords.append(sum(tone(tonic * 2 ** (i / 12), 1.0, amplitude=0.2) for i in notes))
+    return np.concatenate(chords)
+
+
+def form(*songs, **parameters):
+    """One dict a song."""
+    transformer = AudioForm(**parameters)
+    names = transformer.fit(songs).get_feature_names_out()
+    return [dict(zip(names, row, strict=True)) for row in transformer.transform(songs)]
+
+
+def test_length_and_density_of_clicks():
+    slow, fast = form(clicks(20, 2), clicks(80, 4))
+    assert np.exp(slow["log_seconds"]) == pytest.approx(10)
+    assert np.exp(fast["log_seconds"]) == pytest.approx(20)
+    assert np.expm1(slow["log_onsets"]) == pytest.approx(20, abs=1)
+    assert np.expm1(fast["log_onsets"]) == pytest.approx(80, abs=2)
+    assert fast["onsets_per_second"] == pytest.approx(4, abs=0.1)
+
+
+@pytest.mark.parametrize("tempo", [90, 120, 150])
+def test_tempo_and_pulse(tempo):
+    (regular,) = form(clicks(40, tempo / 60))
+    # Twice and half of a tempo sound alike.
+    octaves = regular["log2_tempo"] - np.log2(tempo)
+    assert abs(octaves - round(octaves)) < 0.06
+    noise = form(np.random.default_rng(0).normal(size=10 * RATE))[0]
+    assert regular["pulse"] > 0.5 > noise["pulse"] + 0.2
+
+
+@pytest.mark.parametrize("frequency", [220.0, 880.0])
+def test_register_of_a_sine(frequency):
+    time = np.arange(3 * RATE) / RATE
+    (sine,) = form(np.sin(2 * np.pi * frequency * time))
+    for name in ("register", "low", "high"):
+        assert sine[name] == pytest.approx(np.log2(frequency), abs=0.1)
+
+
+@pytest.mark.parametrize("tonic", [261.63, 369.99])
+def test_major_and_minor(tonic):
+    major, minor = form(cadence(4, tonic), cadence(3, tonic))
+    assert major["major"] > 0.05
+    assert minor["major"] < -0.05
+    assert min(major["key"], minor["key"]) > 0.7
+
+
+def test_harmony_of_one_note_and_of_noise():
+    note, noise = form(tone(440, 4.0), np.random.default_rng(0).normal(size=4 * RATE))
+    assert note["chroma_entropy"] < 0.6 < 0.98 < noise["chroma_entropy"]
+    changing = form(np.concatenate([tone(f, 1.0) for f in (220, 233, 247, 262)]))[0]
+    assert changing["harmonic_change"] > 0.4 > note["harmonic_change"] + 0.2
+
+
+def test_loudness_in_decibels_and_silence():
+    loud = tone(440, 4.0)
+    (first, softer, half) = form(loud, loud / 10, np.concatenate([loud, np.zeros(4 * RATE)]))
+    assert first["loudness"] - softer["loudness"] == pytest.approx(20, abs=0.01)
+    assert half["silence"] == pytest.approx(0.5, abs=0.05)
+    assert half["loudness"] == pytest.approx(first["loudness"], abs=1.0)
+    for name in first:  # all else is the same however loud
+        assert name == "loudness" or softer[name] == pytest.approx(first[name], abs=1e-4)
+
+
+def test_a_file_is_its_waveform_at_any_rate(tmp_path):
+    song = cadence(4)
+    soundfile.write(tmp_path / "song.wav", np.column_stack([song, song]), RATE, subtype="FLOAT")
+    ours, theirs = AudioForm().fit_transform([str(tmp_path / "song.wav"), song])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    twice = np.column_stack([song, song]).repeat(2, axis=0).T
+    (resampled,) = AudioForm().fit_transform([(twice, 2 * RATE)])
+    assert resampled[0] == pytest.approx(theirs[0])
+
+
+def test_cache_and_jobs_change_nothing(tmp_path):
+    songs = [clicks(10, 2), tone(440, 2.0), cadence(4)]
+    expected = AudioForm().fit_transform(songs)
+    for _ in range(2):
+        kept = AudioForm(memory=str(tmp_path), n_jobs=2).fit_transform(songs)
+        np.testing.assert_array_equal(kept, expected)
+
+
+def test_short_songs_have_a_form():
+    rows = AudioForm().fit_transform([tone(440, 0.05), tone(440, 0.3)])
+    assert np.isfinite(rows).all()
+
+
+def test_songs_that_cannot_be_used_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"song 1: it is silent"):
+        AudioForm().fit_transform([tone(440, 1.0), np.zeros(RATE)])
+    with pytest.raises(ValueError, match=r"song 0: there is no file"):
+        AudioForm().fit([str(tmp_path / "lost.wav")])
+    with pytest.raises(ValueError, match="sample_rate=0"):
+        AudioForm(sample_rate=0).fit([tone(440, 1.0)])
+
+
+def test_in_a_pipeline_with_names():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 9, size=24)
+    songs = [clicks(2 * n, 4) for n in lengths]
+    lyrics = ["la " * 8 * n for n in lengths]
+    table = AudioForm().set_output(transform="pandas").fit_transform(songs)
+    assert list(table.columns) == list(AudioForm().get_feature_names_out())
+    model = make_pipeline(AudioForm(), LinearCCA(1, reg=1.0, y_transformer=LyricsForm()))
+    assert clone(model).fit(songs[:16], lyrics[:16]).score(songs[16:], lyrics[16:]) > 0.9
+
+
+@pytest.mark.parametrize(
+    "check",
+    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
+    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types".split(),
+)
+def test_scikit_learn_contract(check):
+    getattr(estimator_checks, f"check_{check}")("AudioForm", AudioForm())
