@@ -1,11 +1,12 @@
 """Every system of the design side by side: audio branch, correlation model and text, on real songs.
 
-Audio: the statistics of a spectrogram over time, a pretrained network, or convolutions trained end to
-end. Models: linear, kernel and deep canonical correlation analysis. Each cell is five outer folds,
-random or by group (composer, tune), hyper-parameters by three inner folds of the training part; only
-the end-to-end network has none to choose, as each fit takes minutes. Figures are means of both
-directions; the interval is a bootstrap of the groups (songs, for random folds) over the reciprocal
-ranks of all folds. "Permuted" are the linear models with lyrics dealt out at random.
+Audio: the statistics of a spectrogram over time, a pretrained network, the form of the whole song (its
+length, density, register and the like), all of them, or convolutions trained end to end. Models: linear,
+kernel and deep canonical correlation analysis. Each cell is five outer folds, random or by group
+(composer, tune), hyper-parameters by three inner folds of the training part; only the end-to-end network
+has none to choose, as each fit takes minutes. Figures are means of both directions; the interval is a
+bootstrap of the groups (songs, for random folds) over the reciprocal ranks of all folds. "Permuted" are
+linear models with lyrics dealt out at random.
 
 A cell that is done is kept in the cache, with its ranks, so that an interrupted run goes on.
 
@@ -27,6 +28,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import (
+    AudioForm,
     DeepCCA,
     Doc2VecLyrics,
     KernelCCA,
@@ -42,6 +44,7 @@ from skdcca.metrics import mrr_scorer, ranks, similarity
 
 from _scores import data_folder, load_lieder, load_pairs, with_voice
 
+AUDIO = ["summary", "pretrained", "form", "summary + pretrained + form", "end-to-end"]
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
@@ -102,7 +105,7 @@ def parse_arguments():
         "--cache", help="folder for sounds, features, cells (default: $SKDCCA_CACHE)"
     )
     parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=COLLECTIONS)
-    parser.add_argument("--audio", nargs="+", default=["summary", "pretrained", "end-to-end"])
+    parser.add_argument("--audio", nargs="+", default=AUDIO)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--texts", nargs="+", default=list(TEXTS))
     parser.add_argument("--splits", nargs="+", default=["by group", "random"])
@@ -183,6 +186,9 @@ def measure(cell, name, songs, cache, n_jobs):
 
 def features(audio, songs, seconds, cache, n_jobs):
     """What no fold has a part in, as there is nothing fitted in it; kept in the cache."""
+    if " + " in audio:
+        parts = audio.split(" + ")
+        return np.hstack([features(part, songs, seconds, cache, n_jobs) for part in parts])
     key = json.dumps([audio, seconds, [song["audio"] for song in songs]])
     file = cache / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npy"
     if not file.exists():
@@ -198,6 +204,8 @@ def compute(audio, paths, seconds, n_jobs):
         from skdcca import MelCNNAudio
 
         return MelCNNAudio(duration=seconds, n_jobs=n_jobs, verbose=1).fit_transform(paths)
+    if audio == "form":
+        return AudioForm(n_jobs=n_jobs, verbose=1).fit_transform(paths)
     bands = {} if audio == "summary" else {"n_mels": 96, "hop_length": 1024}
     mel = MelSpectrogram(duration=seconds, n_jobs=n_jobs, verbose=1, **bands).fit(paths)
     parts = (mel.transform(paths[i : i + 200]) for i in range(0, len(paths), 200))
