@@ -376,6 +376,8 @@ def _attempt(function, song, **settings):
         return function(key, song=song, **settings)
     except ValueError as error:
         return str(error)
+    except OSError as error:
+        return f"it cannot be read ({error})"
 
 
 def _log_mel(key, *, song, start, n_samples, sample_rate, version, **mel):

@@ -129,9 +129,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def predict(self, X):
         """The second view, as far as the variates of the first tell it.
 
-        The regression of the training y on the variates of X. With every component that is the
-        regression of y on X (on its image by a kernel, on its encodings by a network), by least squares
-        or, with `reg`, a ridge; with fewer, one of reduced rank [1]_.
+        The regression of the training y on the variates of X. Of a `LinearCCA` with every component that
+        is the regression of y on X, by least squares or, with `reg`, a ridge; with fewer, the best of
+        their rank once y is whitened [1]_. The components of a kernel or a network are those that
+        correlate with the image of y; few of them may miss y itself (`KernelCCA` with
+        ``y_kernel="linear"`` does not).
 
         Parameters
         ----------
@@ -142,7 +144,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
             The second view, 1-D if it was so in `fit`; with a `y_transformer`, the numbers that it makes
-            (the vectors of lyrics, not their words).
+            (the vectors of lyrics, not their words). Of the type of y in `fit`.
 
         References
         ----------
@@ -151,7 +153,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_x(X)
-        y = self._predict_y(X).astype(X.dtype, copy=False)
+        y = self._predict_y(X).astype(self._y_dtype, copy=False)
         return y[:, 0] if self._y_is_vector else y
 
     def score(self, X, y, sample_weight=None):
@@ -222,7 +224,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         vector = y.ndim == 1
         y = y.reshape(-1, 1) if vector else y
         if reset:
-            self.n_features_y_, self._y_names, self._y_is_vector = y.shape[1], names, vector
+            self.n_features_y_, self._y_names = y.shape[1], names
+            self._y_is_vector, self._y_dtype = vector, y.dtype
         self._check_y_features(y, names)
         return y
 

@@ -329,7 +329,7 @@ class DeepCCA(BaseCCA):
                 f"training was interrupted, by Ctrl-C or a callback, after {len(history)} of "
                 f"{self.max_epochs} epochs; the model is "
                 + ("the best so far" if held_out and history else "as it was then"),
-                stacklevel=4,
+                stacklevel=6,
             )
         return history
 
@@ -502,7 +502,7 @@ class DeepCCA(BaseCCA):
             warnings.warn(
                 f"batches of {size} rows tell little of the correlations of {k} components, which will "
                 f"be fitted by chance: {remedy} ({least} rows for each component at the least)",
-                stacklevel=4,
+                stacklevel=6,
             )
         return size
 

@@ -74,8 +74,9 @@ class KernelCCA(BaseCCA):
     x_intercept_, y_intercept_ : ndarray of shape (n_components_,)
         What centres the variates.
     x_rows_, y_rows_ : ndarray of shape (n_rows, n_features) or None
-        The training rows with which the kernel of new ones is taken: with ``approximation=None`` a
-        fitted model keeps its training data. None for "rff" and "precomputed".
+        The training rows with which the kernel of new ones is taken, less the mean of the view if the
+        kernel is "linear": with ``approximation=None`` a fitted model keeps its training data. None for
+        "rff" and "precomputed".
     x_gamma_, y_gamma_ : float or None
         Coefficient of the kernels; None of those that have none.
     n_components_ : int
@@ -106,7 +107,8 @@ class KernelCCA(BaseCCA):
 
     An approximation maps blocks of rows to features, of the eigenvectors of the landmarks' kernel [3]_
     or cosines of random projections [4]_, and solves the same problem by their covariances. Both
-    views have the same rows as landmarks; with all rows "nystroem" is exact.
+    views have the same rows as landmarks; with all rows "nystroem" is exact. Its kernel must be positive
+    semi-definite as it is, not only once centred.
 
     Everything is computed in float64; variates have the type of the rows. The sign of a component is
     the one that makes its largest coefficient of X positive.
@@ -225,7 +227,9 @@ class KernelCCA(BaseCCA):
             views, cross, y_covariance = self._decompose_features(X, y, x_map, y_map)
         self._set(*views, cross, y_covariance)
         self._x_map, self._y_map = x_map, y_map
-        self.x_rows_, self.y_rows_ = x_map.rows, y_map.rows
+        x_map.intercept, y_map.intercept = self.x_intercept_, self.y_intercept_
+        self.x_rows_, self.x_intercept_ = x_map.public(self.x_coefs_)
+        self.y_rows_, self.y_intercept_ = y_map.public(self.y_coefs_)
 
     def _decompose_kernels(self, X, y, x_map, y_map):
         """Both views, and their cross product, by the eigenvectors of the centred kernels."""
@@ -280,10 +284,10 @@ class KernelCCA(BaseCCA):
         self._y_of_variates = pad(y_covariance.T @ x_turn * sign, k)
 
     def _project_x(self, X):
-        return _project(X, self._x_map, self.x_coefs_, self.x_intercept_)
+        return _project(X, self._x_map, self.x_coefs_)
 
     def _project_y(self, y):
-        return _project(y, self._y_map, self.y_coefs_, self.y_intercept_)
+        return _project(y, self._y_map, self.y_coefs_)
 
     def _predict_y(self, X):
         if _is(self._y_map.kernel, "precomputed"):
@@ -304,8 +308,10 @@ class _KernelMap:
         self.parameters = {"degree": degree, "coef0": coef0}
         self.gamma = None
         if _is(kernel, "rbf", "poly"):
-            self.gamma = _scale(view) if isinstance(gamma, str) else float(gamma)
+            self.gamma = _scale(view, name) if isinstance(gamma, str) else float(gamma)
         self.offset, self.rows, self.basis = 0.0, None, None
+        # Of a cosine the unit is of no account, but scikit-learn takes tiny rows for zeros.
+        self.unit = np.abs(view).max() if _is(kernel, "cosine") and view.any() else 1.0
         if _is(kernel, "precomputed"):
             _check_precomputed(view, name)
         # Of centred kernels these do not depend on the origin, and a large offset costs digits.
@@ -320,7 +326,7 @@ class _KernelMap:
     def choose(self, rows):
         """Keep these rows as landmarks; the eigenvectors of their kernel make features of it."""
         self.keep(rows)
-        kernel = self(rows)
+        kernel = self.of_kept(rows)
         limit = 10 * len(kernel) * np.finfo(np.float64).eps * np.abs(kernel).max()
         variance, vectors = linalg.eigh(kernel.T, overwrite_a=True, driver="evd")
         real = _real(variance, limit, self.name)
@@ -329,25 +335,54 @@ class _KernelMap:
     def features(self, rows):
         return self(rows) @ self.basis
 
-    def __call__(self, rows):
+    def of_kept(self, rows):
+        """Kernel of the rows kept with themselves, checked."""
+        kernel = self(rows, rows)
+        if callable(self.kernel):
+            apart = np.abs(kernel - kernel.T).max()
+            if apart > np.sqrt(np.finfo(np.float64).eps) * np.abs(kernel).max():
+                raise ValueError(
+                    f"the callable kernel of {self.name} is not symmetric (by up to {apart:.2g}): "
+                    "kernel(a, b) must be the transpose of kernel(b, a)"
+                )
+        return kernel
+
+    def __call__(self, rows, kept=None):
         """Kernel of these rows with those kept, in float64."""
         rows = rows.astype(np.float64)
         if _is(self.kernel, "precomputed"):
             return rows
         rows -= self.offset
-        kept = self.rows.astype(np.float64) - self.offset
+        rows /= self.unit
+        # The same array tells scikit-learn that the distances on the diagonal are 0.
+        kept = rows if kept is not None else (self.rows - self.offset) / self.unit
         if callable(self.kernel):
             kernel = np.array(self.kernel(rows, kept), dtype=np.float64)
-            if kernel.shape != (len(rows), len(kept)) or not np.isfinite(kernel).all():
+            if kernel.shape != (len(rows), len(kept)):
                 raise ValueError(
                     f"the callable kernel of {self.name} gave an array of shape {kernel.shape} for "
-                    f"{len(rows)} and {len(kept)} rows; it must give finite numbers of shape "
-                    f"({len(rows)}, {len(kept)})"
+                    f"{len(rows)} and {len(kept)} rows; it must give shape ({len(rows)}, {len(kept)})"
                 )
-            return kernel
-        return pairwise_kernels(
-            rows, kept, metric=self.kernel, filter_params=True, gamma=self.gamma, **self.parameters
-        )
+        else:
+            parameters = {"gamma": self.gamma, **self.parameters}
+            # Too large numbers are an error below.
+            with np.errstate(over="ignore", invalid="ignore"):
+                kernel = pairwise_kernels(
+                    rows, kept, metric=self.kernel, filter_params=True, **parameters
+                )
+        if not np.isfinite(kernel).all():
+            raise ValueError(
+                f"the kernel of {self.name} holds NaN or infinity: scale the view (a StandardScaler "
+                "before it, or in y_transformer), or take a smaller degree or gamma"
+            )
+        return kernel
+
+    def public(self, coefs):
+        """Rows and intercept with which the plain kernel gives the variates."""
+        if not _is(self.kernel, "linear"):
+            return self.rows, self.intercept
+        rows = self.rows - self.offset
+        return rows, self.intercept - self.offset @ (rows.T @ coefs)
 
 
 class _FourierMap:
@@ -370,13 +405,16 @@ class _FourierMap:
 
     features = __call__
 
+    def public(self, coefs):
+        return None, self.intercept
+
 
 class _DualView:
     """A view by the eigenvectors of its centred kernel, rank revealed."""
 
     def __init__(self, view, kernel_map, reg):
         kernel_map.keep(view)
-        kernel = kernel_map(view)
+        kernel = kernel_map.of_kept(view)
         self.means = kernel.mean(axis=0)
         precomputed = kernel_map.rows is None
         rounding = np.finfo(view.dtype if precomputed else np.float64).eps
@@ -400,7 +438,9 @@ class _DualView:
         return self.shrink[:, None] * (self.left.T @ view) / np.sqrt(len(view) - 1)
 
     def coefficients(self, turn):
-        coefs = self.left @ (turn / np.sqrt(self.eigenvalues * self.regularized)[:, None])
+        # Two roots, as the product of tiny numbers would be 0.
+        scale = np.sqrt(self.eigenvalues) * np.sqrt(self.regularized)
+        coefs = self.left @ (turn / scale[:, None])
         # Centred coefficients centre the rows of every kernel, so that its columns are left.
         coefs -= coefs.mean(axis=0)
         return coefs, -self.means @ coefs
@@ -423,18 +463,24 @@ class _FeatureView:
         return coefs, -self.mean @ weights
 
 
-def _project(view, view_map, coefs, intercept):
+def _project(view, view_map, coefs):
     """Variates, of a block of rows at a time, so that memory does not grow with them."""
     variates = np.empty((len(view), coefs.shape[1]), dtype=view.dtype)
     for rows in gen_batches(len(view), max(1, min(_ROWS, _NUMBERS // len(coefs)))):
-        variates[rows] = view_map(view[rows]) @ coefs + intercept
+        variates[rows] = view_map(view[rows]) @ coefs + view_map.intercept
     return variates
 
 
-def _scale(view):
+def _scale(view, name):
     """The coefficient that "scale" stands for; 1 for a constant view, which is refused later."""
-    variance = view.var(dtype=np.float64)
-    return 1.0 / (view.shape[1] * variance) if variance > 0 else 1.0
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = view.var(dtype=np.float64)
+        gamma = 1.0 / (view.shape[1] * variance) if variance > 0 else 1.0
+    if not 0 < gamma < np.inf or (variance == 0 and np.ptp(view) > 0):
+        raise ValueError(
+            f"gamma='scale' of {name} is no number, as its variance is {variance:.3g}: scale the view"
+        )
+    return gamma
 
 
 def _is(kernel, *names):
@@ -442,8 +488,11 @@ def _is(kernel, *names):
 
 
 def _check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
-    if not (callable(kernel) or _is(kernel, *_KERNELS)):
-        raise ValueError(f"{prefix}kernel={kernel!r}; it must be one of {_KERNELS} or a callable")
+    if isinstance(kernel, type) or not (callable(kernel) or _is(kernel, *_KERNELS)):
+        raise ValueError(
+            f"{prefix}kernel={kernel!r}; it must be one of {_KERNELS} or a callable (an object, not a "
+            "class)"
+        )
     positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
     if not (positive or (isinstance(gamma, str) and gamma == "scale")):
         raise ValueError(f"{prefix}gamma={gamma!r}; it must be 'scale' or a finite number above 0")
@@ -477,10 +526,11 @@ def _real(eigenvalues, limit, name):
         raise ValueError(
             f"the kernel of {name} is not positive semi-definite (it has the eigenvalue "
             f"{eigenvalues[0]:.2g}, the largest being {eigenvalues[-1]:.2g}): give similarities, not "
-            "distances"
+            "distances; of an 'rbf' kernel, distances so much larger than others that these are lost"
         )
     if eigenvalues[-1] <= limit:
         raise ValueError(
-            f"all rows of {name} are the same to the kernel: there is nothing to correlate"
+            f"all rows of {name} are the same to the kernel, or differ by no more than its rounding: "
+            "there is nothing to correlate; if they differ, standardise the view or change gamma"
         )
     return slice(np.searchsorted(eigenvalues, limit, side="right"), None)

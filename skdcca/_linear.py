@@ -218,7 +218,7 @@ class LinearCCA(BaseCCA):
                 f"n_components={k}, but the data have only {len(correlations)} pairs of canonical "
                 "variates (the rank of a view is lower than its number of columns): the last "
                 f"{k - len(correlations)} components have correlation 0 and weights of 0",
-                stacklevel=5,
+                stacklevel=7,
             )
         self.n_components_ = int(k)
         self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)

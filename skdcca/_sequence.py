@@ -6,11 +6,12 @@ from bisect import bisect_left
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._checks import check_whole
-from skdcca._lyrics import Doc2VecLyrics, _check_lyrics
+from skdcca._lyrics import Doc2VecLyrics, _check_lyrics, _listed
 
 _TOKEN = re.compile(r"\S+")
 
@@ -25,14 +26,17 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     Parameters
     ----------
     transformer : estimator, default=None
-        Transformer of texts to rows of numbers, fitted on the parts. None: `Doc2VecLyrics()`.
+        Transformer of texts to rows of numbers, dense, fitted on the parts; follow tf-idf by a
+        `TruncatedSVD`. None: `Doc2VecLyrics()`.
     n_steps : int, default=8
-        Number of parts. Of a text of fewer words some words are in two parts.
+        Number of parts. Of a text of fewer words some words are in several parts.
 
     Attributes
     ----------
     transformer_ : estimator
         The fitted transformer.
+    n_steps_ : int
+        Number of parts.
 
     Raises
     ------
@@ -75,6 +79,7 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         check_whole("n_steps", self.n_steps)
         _check_lyrics(X)
         transformer = Doc2VecLyrics() if self.transformer is None else clone(self.transformer)
+        self.n_steps_ = self.n_steps
         self.transformer_ = transformer.fit(self._parts(X))
         return self
 
@@ -97,8 +102,21 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         with warnings.catch_warnings():
             # Of a whole text that is worth a warning, of a few words it is not.
             warnings.filterwarnings("ignore", ".* have no word that the model knows", UserWarning)
-            rows = np.asarray(self.transformer_.transform(self._parts(X)))
-        return np.ascontiguousarray(rows.reshape(len(X), self.n_steps, -1).transpose(0, 2, 1))
+            rows = self.transformer_.transform(self._parts(X))
+        if issparse(rows):
+            raise ValueError(
+                f"{type(self.transformer_).__name__} gives sparse numbers, and a sequence is dense: "
+                "follow it by a TruncatedSVD"
+            )
+        sequences = np.asarray(rows).reshape(len(X), self.n_steps_, -1).transpose(0, 2, 1)
+        empty = np.flatnonzero(~sequences.any(axis=(1, 2)))
+        if len(empty):
+            warnings.warn(
+                f"{len(empty)} of {len(X)} texts have no word that the model knows, so that their "
+                f"sequence is 0; rows {_listed(empty)}",
+                stacklevel=2,
+            )
+        return np.ascontiguousarray(sequences)
 
     def set_output(self, *, transform=None):
         """Do nothing: sequences have three axes and no table can hold them.
@@ -116,7 +134,7 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self
 
     def _parts(self, texts):
-        return [part for text in texts for part in _cut(text, self.n_steps)]
+        return [part for text in texts for part in _cut(text, self.n_steps_)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -341,8 +341,10 @@ def test_every_epoch_sees_every_training_row_and_no_held_out_one():
 
 def test_small_batches_are_warned_of():
     X, y = two_views(n=200)
-    with pytest.warns(UserWarning, match=r"batches of 20 rows .* of 5 components.*larger batch"):
+    few = r"batches of 20 rows .* of 5 components.*larger batch"
+    with pytest.warns(UserWarning, match=few) as caught:
         small(5, batch_size=20, loss="cca").fit(X, y)
+    assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match="more samples"):
         small(5, loss="cca").fit(X[:20], y[:20])
     with pytest.warns(UserWarning, match=r"batches of 10 rows .* of 12 components"):
@@ -553,8 +555,10 @@ def test_interruption_leaves_the_best_so_far():
                 raise KeyboardInterrupt
 
     X, y = two_views()
-    with pytest.warns(UserWarning, match=r"interrupted, .* after 4 of 30 epochs.*best so far"):
+    interrupted = r"interrupted, .* after 4 of 30 epochs.*best so far"
+    with pytest.warns(UserWarning, match=interrupted) as caught:
         fitted = small(max_epochs=30, callbacks=[Interrupt()]).fit(X, y)
+    assert caught[0].filename == __file__
     assert fitted.n_epochs_ == 4
     assert np.isfinite(fitted.score(X, y))
 

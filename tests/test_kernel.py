@@ -445,3 +445,78 @@ def test_grid_search_slices_precomputed_kernels():
     ours = GridSearchCV(model, grid, cv=3, error_score="raise").fit(rbf_kernel(X, gamma=0.5), y)
     for key in ("mean_test_score", "std_test_score"):
         np.testing.assert_allclose(ours.cv_results_[key], named.cv_results_[key], atol=1e-8)
+
+
+@pytest.mark.parametrize("approximation", [None, "nystroem"])
+@pytest.mark.parametrize(
+    ("kernel", "function"),
+    [
+        ("linear", linear_kernel),
+        ("cosine", cosine_similarity),
+        ("rbf", lambda a, b: rbf_kernel(a, b, gamma=0.1)),
+        ("poly", lambda a, b: polynomial_kernel(a, b, degree=2, gamma=0.1, coef0=1)),
+    ],
+)
+def test_the_public_attributes_make_the_variates(kernel, function, approximation):
+    X, y = two_views()
+    X, y = X + 5, y - 3
+    model = KernelCCA(
+        2, kernel=kernel, gamma=0.1, degree=2, approximation=approximation, n_landmarks=40
+    )
+    model.set_params(random_state=0).fit(X[:100], y[:100])
+    zx, zy = model.transform(X, y)
+    ours = function(X, model.x_rows_) @ model.x_coefs_ + model.x_intercept_
+    np.testing.assert_allclose(ours, zx, atol=1e-8)
+    ours = function(y, model.y_rows_) @ model.y_coefs_ + model.y_intercept_
+    np.testing.assert_allclose(ours, zy, atol=1e-8)
+
+
+@pytest.mark.parametrize("approximation", [None, "nystroem"])
+@pytest.mark.parametrize(
+    ("parameters", "scale"),
+    [
+        ({"kernel": "linear"}, 1e160),
+        ({"kernel": "poly"}, 1e160),
+        ({"kernel": "poly", "degree": 200, "gamma": 1.0, "y_kernel": "rbf"}, 1e3),
+        ({}, 1e160),
+        ({}, 1e-170),
+    ],
+)
+def test_a_kernel_that_overflows_is_refused(parameters, scale, approximation):
+    X, y = two_views()
+    with pytest.raises(ValueError, match="scale the view"):
+        KernelCCA(2, approximation=approximation, **parameters).fit(X * scale, y)
+
+
+@pytest.mark.parametrize("scale", [1e78, 1e-100])
+def test_units_of_a_linear_kernel_do_not_matter(scale):
+    X, y = two_views()
+    expected = KernelCCA(2, kernel="linear").fit(X, y).transform(X)
+    ours = KernelCCA(2, kernel="linear").fit(X * scale, y).transform(X * scale)
+    np.testing.assert_allclose(abs(ours), abs(expected), rtol=1e-6)
+
+
+def test_units_of_a_cosine_do_not_matter():
+    X, y = two_views()
+    expected = KernelCCA(2, kernel="cosine").fit(X, y).canonical_correlations_
+    ours = KernelCCA(2, kernel="cosine").fit(X * 1e-20, y).canonical_correlations_
+    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+
+def test_callables_that_are_no_kernels_are_named():
+    X, y = two_views()
+    M = np.triu(np.ones((4, 4)))
+    with pytest.raises(ValueError, match="kernel of X is not symmetric"):
+        KernelCCA(1, kernel=lambda a, b: a @ M @ b.T, y_kernel="rbf").fit(X, y)
+    with pytest.raises(ValueError, match="an object, not a class"):
+        KernelCCA(1, kernel=RBF).fit(X, y)
+    with pytest.raises(ValueError, match="kernel of X holds NaN"):
+        KernelCCA(1, kernel=lambda a, b: np.full((len(a), len(b)), np.nan)).fit(X, y)
+
+
+@pytest.mark.parametrize("model", [KernelCCA(3, kernel="linear"), LinearCCA(3)])
+def test_a_warning_points_at_the_caller(model):
+    X, y = two_views()
+    with pytest.warns(UserWarning, match="pairs of canonical variates") as caught:
+        model.fit(np.column_stack([X[:, 0]] * 3), y)
+    assert caught[0].filename == __file__

@@ -82,7 +82,7 @@ def test_columns_that_are_constant_or_twins_are_predicted():
 def test_shape_and_type_are_those_of_y_and_X():
     X, y = two_views()
     for model in (LinearCCA(1), KernelCCA(1), DeepCCA(1, max_epochs=2, random_state=0)):
-        predicted = model.fit(X.astype(np.float32), y[:, 0]).predict(X.astype(np.float32))
+        predicted = model.fit(X, y[:, 0].astype(np.float32)).predict(X)
         assert predicted.shape == (200,)
         assert predicted.dtype == np.float32
         assert model.fit(X, y).predict(X).shape == y.shape

@@ -24,7 +24,7 @@ class Words(CountVectorizer):
 
 
 def parts_of(texts, n_steps):
-    return LyricsSequence(LyricsForm(), n_steps)._parts(texts)
+    return LyricsSequence(LyricsForm(), n_steps).fit(texts)._parts(texts)
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 5, 9])
@@ -66,12 +66,13 @@ def test_each_step_is_the_row_of_its_part():
 
 def test_doc2vec_is_the_default_and_its_parameters_are_keys_of_a_grid():
     lyrics = load_tiny_songs().lyrics
-    sequence = LyricsSequence(Doc2VecLyrics(8, random_state=0), n_steps=4)
+    sequence = LyricsSequence(Doc2VecLyrics(8, min_count=1, random_state=0), n_steps=4)
     first = sequence.fit_transform(lyrics)
     assert first.shape == (len(lyrics), 8, 4)
     np.testing.assert_array_equal(clone(sequence).fit(lyrics).transform(lyrics[:3]), first[:3])
     sequence.set_params(transformer__vector_size=5, n_steps=2)
     assert sequence.fit_transform(lyrics).shape == (len(lyrics), 5, 2)
+    lyrics = [text * 2 for text in lyrics]
     assert isinstance(LyricsSequence().fit(lyrics).transformer_, Doc2VecLyrics)
 
 
@@ -91,6 +92,21 @@ def test_what_cannot_be_cut_is_named():
         LyricsSequence(LyricsForm()).fit(["a", " \n"])
     with pytest.raises(TypeError, match="row 1 is int"):
         LyricsSequence(LyricsForm()).fit(["a", 3])
+    with pytest.raises(ValueError, match="CountVectorizer gives sparse numbers"):
+        LyricsSequence(CountVectorizer()).fit_transform(TEXTS)
+
+
+def test_a_text_without_a_known_word_is_told_and_a_part_is_not():
+    sequence = LyricsSequence(Doc2VecLyrics(4, min_count=1, random_state=0), n_steps=2).fit(TEXTS)
+    assert sequence.transform(["one two zzz zzz"])[0, :, 0].any()
+    with pytest.warns(UserWarning, match="1 of 2 texts have no word that the model knows.*rows 1"):
+        found = sequence.transform(["one two", "zzz yyy"])
+    assert not found[1].any()
+
+
+def test_the_number_of_parts_is_that_of_the_fit():
+    sequence = LyricsSequence(LyricsForm(), n_steps=2).fit(TEXTS)
+    assert sequence.set_params(n_steps=3).transform(TEXTS).shape == (3, 21, 2)
 
 
 def test_a_search_finds_that_order_counts():
