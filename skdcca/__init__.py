@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_kernel": ["KernelCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
+        "_pretrained": ["MelCNNAudio"],
         "_sequence": ["LyricsSequence"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
     },
