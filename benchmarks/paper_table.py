@@ -34,6 +34,7 @@ from skdcca import (
     KernelCCA,
     LinearCCA,
     LyricsForm,
+    MelCNNAudio,
     MelSpectrogram,
     TemporalSummary,
 )
@@ -44,7 +45,8 @@ from skdcca.metrics import mrr_scorer, ranks, similarity
 
 from _scores import data_folder, load_lieder, load_pairs, with_voice
 
-AUDIO = ["summary", "pretrained", "form", "summary + pretrained + form", "end-to-end"]
+PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
+AUDIO = ["summary", *PRETRAINED, "form", "summary + MSD_musicnn + form", "end-to-end"]
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
@@ -139,7 +141,7 @@ def cells(options):
                 for text in options.texts:
                     cell = {"split": split, "audio": audio, "model": model, "text": text}
                     yield cell | {"rows": "paired"}
-        control = {"split": split, "audio": options.audio[0], "model": "linear"}
+        control = {"split": split, "audio": "summary", "model": "linear"}
         yield control | {"text": options.texts[-1], "rows": "permuted"}
 
 
@@ -200,10 +202,9 @@ def features(audio, songs, seconds, cache, n_jobs):
 
 
 def compute(audio, paths, seconds, n_jobs):
-    if audio == "pretrained":
-        from skdcca import MelCNNAudio
-
-        return MelCNNAudio(duration=seconds, n_jobs=n_jobs, verbose=1).fit_transform(paths)
+    if audio in PRETRAINED:
+        network = MelCNNAudio(audio, pooling="mean_std", duration=seconds, n_jobs=n_jobs, verbose=1)
+        return network.fit_transform(paths)
     if audio == "form":
         return AudioForm(n_jobs=n_jobs, verbose=1).fit_transform(paths)
     bands = {} if audio == "summary" else {"n_mels": 96, "hop_length": 1024}
