@@ -11,6 +11,7 @@ from joblib.memory import NotMemorizedFunc
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skdcca._checks import check_whole
@@ -358,11 +359,13 @@ def each_song(function, songs, settings, transformer, desc):
     parallel = Parallel(n_jobs=transformer.n_jobs, prefer="threads", return_as="generator")
     problems = []
     shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
-    for i, result in enumerate(tqdm(parallel(work), total=len(settings), **shown)):
-        if isinstance(result, str):
-            problems.append(f"song {i}: {result}")
-        else:
-            yield i, result
+    # Threads of BLAS would only wait for each other in products so small, and for the other songs.
+    with threadpool_limits(1, user_api="blas"):
+        for i, result in enumerate(tqdm(parallel(work), total=len(settings), **shown)):
+            if isinstance(result, str):
+                problems.append(f"song {i}: {result}")
+            else:
+                yield i, result
     _report(problems, len(settings))
 
 
@@ -405,10 +408,20 @@ def load_song(song, start, n_samples, sample_rate):
         waveform, rate = _as_pair(song, sample_rate)
         first = int(start * rate)
         waveform = waveform[..., first : first + math.ceil(seconds * rate)].astype(np.float32)
-    waveform = librosa.to_mono(waveform)
+    waveform = _to_mono(waveform)
     if rate != sample_rate:
         waveform = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
     return waveform
+
+
+def _to_mono(waveform):
+    """Mean of the channels; added one by one, as the mean over so short an axis is slow."""
+    if waveform.ndim == 1:
+        return waveform
+    mono = waveform[0].copy()
+    for channel in waveform[1:]:
+        mono += channel
+    return mono / len(waveform)
 
 
 def _read(path, start, seconds):
