@@ -130,7 +130,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             The fitted transformer.
         """
         self._check_parameters()
-        seconds = self._check_songs(X)
+        seconds = check_songs(X, self.sample_rate, self.offset)
         if self.duration is None:
             self.duration_ = max(length - self._start(length) for length in seconds)
         else:
@@ -158,7 +158,7 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         check_is_fitted(self)
         self._check_parameters()
-        seconds = self._check_songs(X)
+        seconds = check_songs(X, self.sample_rate, self.offset)
         spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
         settings = self._settings()
         each = [settings | {"start": self._start(length)} for length in seconds]
@@ -217,22 +217,12 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return 1 + self._n_samples() // self.hop_length
 
     def _start(self, seconds):
-        """Second at which the excerpt of a song of this length begins."""
-        if self.offset != "center":
-            return float(self.offset)
-        return 0.0 if self.duration is None else max(0.0, (seconds - self.duration_) / 2)
-
-    def _check_songs(self, songs):
-        first = 0.0 if self.offset == "center" else self.offset
-        return check_songs(songs, self.sample_rate, first)
+        return excerpt_start(seconds, self.duration, self.offset)
 
     def _check_parameters(self):
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels"):
             check_whole(name, getattr(self, name))
-        if self.duration is not None and not _is_number(self.duration, above=0):
-            raise ValueError(f"duration={self.duration!r}; it must be seconds above 0, or None")
-        if self.offset != "center" and not _is_number(self.offset, least=0):
-            raise ValueError(f'offset={self.offset!r}; it must be seconds from 0, or "center"')
+        check_excerpt(self.duration, self.offset)
         fmax = self.sample_rate / 2 if self.fmax is None else self.fmax
         if not 0 <= self.fmin < fmax <= self.sample_rate / 2:
             raise ValueError(
@@ -251,8 +241,24 @@ def _is_number(value, least=-np.inf, above=-np.inf):
     return isinstance(value, Real) and np.isfinite(value) and value >= least and value > above
 
 
-def check_songs(songs, sample_rate, first):
-    """Length of each song in seconds; one error for all that are wrong."""
+def check_excerpt(duration, offset):
+    """Refuse parameters that choose no part of a song."""
+    if duration is not None and not _is_number(duration, above=0):
+        raise ValueError(f"duration={duration!r}; it must be seconds above 0, or None")
+    if offset != "center" and not _is_number(offset, least=0):
+        raise ValueError(f'offset={offset!r}; it must be seconds from 0, or "center"')
+
+
+def excerpt_start(seconds, duration, offset):
+    """Second at which the excerpt of a song of this length begins."""
+    if offset != "center":
+        return float(offset)
+    return 0.0 if duration is None else max(0.0, (seconds - duration) / 2)
+
+
+def check_songs(songs, sample_rate, offset=0.0):
+    """Length of each song in seconds; one error for all that are wrong or end before the offset."""
+    first = 0.0 if offset == "center" else offset
     if isinstance(songs, (str, os.PathLike)) or hasattr(songs, "columns"):
         raise ValueError(f"X is a {type(songs).__name__}; give a list of songs, or one column")
     seconds, problems = [], []
@@ -344,15 +350,16 @@ def _digest(path, size, changed):
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def each_song(function, songs, settings, transformer, desc):
+def each_song(function, songs, settings, transformer, desc, ignore=()):
     """Number and result of each song in turn; one error in the end for all that are damaged.
 
     ``function(key, song=..., **settings[i])`` works on one song, in as many threads and with the cache
-    and progress bar that the transformer's parameters ask for.
+    and progress bar that the transformer's parameters ask for. The settings in `ignore` do not count
+    for the cache.
     """
     memory = transformer.memory
     memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-    function = check_memory(memory).cache(function, ignore=["song"])
+    function = check_memory(memory).cache(function, ignore=["song", *ignore])
     work = (
         delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
     )

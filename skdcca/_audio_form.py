@@ -102,7 +102,7 @@ class AudioForm(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         check_whole("sample_rate", self.sample_rate)
-        check_songs(X, self.sample_rate, 0.0)
+        check_songs(X, self.sample_rate)
         self.feature_names_ = list(_NAMES)
         return self
 
@@ -122,7 +122,7 @@ class AudioForm(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         import librosa
 
-        seconds = check_songs(X, self.sample_rate, 0.0)
+        seconds = check_songs(X, self.sample_rate)
         settings = {"sample_rate": self.sample_rate, "version": (_FORMAT, librosa.__version__)}
         rows = np.empty((len(seconds), len(_NAMES)))
         each = [settings | {"seconds": length} for length in seconds]

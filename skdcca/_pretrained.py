@@ -5,19 +5,24 @@ import hashlib
 import json
 import os
 from importlib import resources
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 from joblib import hash as joblib_hash
-from joblib.memory import NotMemorizedFunc
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional
 
-from skdcca._audio import _as_pair, _cache_key, _is_number, check_songs, each_song, load_song
+from skdcca._audio import (
+    _as_pair,
+    check_excerpt,
+    check_songs,
+    each_song,
+    excerpt_start,
+    load_song,
+)
 from skdcca._checks import check_whole
 
 _FORMAT = 1  # raise it whenever features come out differently, so that caches are not used
@@ -164,7 +169,7 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         self._check_parameters()
-        self._check_songs(X)
+        check_songs(X, self.sample_rate, self.offset)
         self.weights_ = _settle(self.weights)
         try:
             network, tags = _load_network(self.weights_)
@@ -253,15 +258,14 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
         """Embeddings and tags of the segments of each song in turn."""
         check_is_fitted(self)
         self._check_parameters()
-        seconds = self._check_songs(songs)
+        seconds = check_songs(songs, self.sample_rate, self.offset)
         network, _ = _load_network(self.weights_)
-        memory = os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory
-        settings = self._settings() | {"network": network, "memory": check_memory(memory)}
+        settings = self._settings() | {"network": network}
         settings["weights"] = _network_key(self.weights_) if self.memory is not None else None
         each = [settings | self._excerpt(length) for length in seconds]
-        # The cache is asked by `_remember`, which hides the network from it.
-        how = SimpleNamespace(memory=None, n_jobs=self.n_jobs, verbose=self.verbose)
-        return (result for _, result in each_song(_remember, songs, each, how, "embeddings"))
+        # For the cache the network counts by its key.
+        results = each_song(_embed, songs, each, self, "embeddings", ignore=["network"])
+        return (result for _, result in results)
 
     def _settings(self):
         import librosa
@@ -274,16 +278,10 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
 
     def _excerpt(self, seconds):
         """Second at which the excerpt of a song of this length begins, and its samples at 16 kHz."""
-        if self.offset != "center":
-            start = float(self.offset)
-        else:
-            start = 0.0 if self.duration is None else max(0.0, (seconds - self.duration) / 2)
+        start = excerpt_start(seconds, self.duration, self.offset)
         length = seconds - start
         length = length if self.duration is None else min(length, self.duration)
         return {"start": start, "n_samples": max(1, round(length * _RATE))}
-
-    def _check_songs(self, songs):
-        return check_songs(songs, self.sample_rate, 0.0 if self.offset == "center" else self.offset)
 
     def _check_parameters(self):
         if self.pooling not in _POOLINGS:
@@ -295,10 +293,7 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
                 "same number of segments"
             )
         check_whole("sample_rate", self.sample_rate)
-        if self.duration is not None and not _is_number(self.duration, above=0):
-            raise ValueError(f"duration={self.duration!r}; it must be seconds above 0, or None")
-        if self.offset != "center" and not _is_number(self.offset, least=0):
-            raise ValueError(f'offset={self.offset!r}; it must be seconds from 0, or "center"')
+        check_excerpt(self.duration, self.offset)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
@@ -308,13 +303,6 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
-
-
-def _remember(_, *, song, network, memory, **settings):
-    """Result for a song, from the cache if it is there; the network counts there by its key."""
-    function = memory.cache(_embed, ignore=["song", "network"])
-    key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
-    return function(key, song=song, network=network, **settings)
 
 
 def _embed(key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version):
