@@ -41,7 +41,7 @@ def load_lieder(data, cache, most=None):
     """
     with lzma.open(data / "lieder.jsonl.xz", "rt", encoding="utf-8") as lines:
         songs = [json.loads(line) for line in lines]
-    songs = songs[:: max(1, len(songs) // most)][:most] if most else songs
+    songs = _thinned(songs, most)
     return _sounded(songs, data / "lieder_midi.tar.xz", Path(), cache / "lieder")
 
 
@@ -53,8 +53,12 @@ def load_pairs(data, cache, source="lwin", most=None):
     with tarfile.open(data / "pairs.tar.xz") as archive:
         lines = archive.extractfile("dev/pairs.jsonl").read().decode("utf-8").splitlines()
     songs = [song for song in map(json.loads, lines) if song["source"] == source]
-    songs = songs[:: max(1, len(songs) // most)][:most] if most else songs
+    songs = _thinned(songs, most)
     return _sounded(songs, data / "pairs.tar.xz", Path("dev"), cache / "pairs")
+
+
+def _thinned(songs, most):
+    return songs[:: max(1, len(songs) // most)][:most] if most else songs
 
 
 def with_voice(songs, cache, gain=0.7, n_words=22, only=None):

@@ -39,7 +39,7 @@ from skdcca import (
     TemporalSummary,
 )
 from skdcca._cache import cache_folder, replaced
-from skdcca._evaluation import evaluate, gallery_sizes
+from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds
 from skdcca.encoders import MLP, MelCNN
 from skdcca.metrics import mrr_scorer, ranks, similarity
 
@@ -229,15 +229,13 @@ def summary(folds, songs, clusters, labels):
             shuffled = np.random.default_rng(0).permuted(scores, axis=1)
             chance = label_ranking_average_precision_score(same, shuffled)
             precision[label].append([np.mean(found), chance])
-    both = [
-        {name: np.mean([fold[way][name] for fold in folds]) for name in folds[0][way]}
-        for way in ("x_to_y", "y_to_x")
-    ]
+    means = mean_over_folds(folds)
+    ways = means["x_to_y"], means["y_to_x"]
     return {
-        **{name: float(np.mean([way[name] for way in both])) for name in both[0]},
+        **{name: float(np.mean([way[name] for way in ways])) for name in ways[0]},
         "interval": interval(reciprocal, clusters),
         "gallery": gallery_sizes(folds),
-        "chance": float(np.mean([fold["chance"]["mrr"] for fold in folds])),
+        "chance": means["chance"]["mrr"],
         "folds": [(f["x_to_y"]["mrr"] + f["y_to_x"]["mrr"]) / 2 for f in folds],
         "precision": {label: np.mean(found, axis=0).tolist() for label, found in precision.items()},
     }
