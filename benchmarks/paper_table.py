@@ -26,8 +26,10 @@ from sklearn.metrics import label_ranking_average_precision_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
 
 from skdcca import (
+    AudioDynamics,
     AudioForm,
     DeepCCA,
     Doc2VecLyrics,
@@ -191,28 +193,30 @@ def features(audio, songs, seconds, cache, n_jobs):
     if " + " in audio:
         parts = audio.split(" + ")
         return np.hstack([features(part, songs, seconds, cache, n_jobs) for part in parts])
-    key = json.dumps([audio, seconds, [song["audio"] for song in songs]])
+    maker = transformer(audio, seconds)
+    paths = [song["audio"] for song in songs]
+    key = json.dumps([[repr(step) for _, step in maker.steps], paths])
     file = cache / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npy"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        found = compute(audio, [song["audio"] for song in songs], seconds, n_jobs)
+        maker[0].set_params(n_jobs=n_jobs)
+        maker.fit(paths)
+        parts = (maker.transform(paths[i : i + 200]) for i in range(0, len(paths), 200))
+        found = np.concatenate(list(tqdm(parts, total=-(-len(paths) // 200), desc=audio)))
         with replaced(file) as unfinished, open(unfinished, "wb") as opened:
             np.save(opened, found)
     return np.load(file)
 
 
-def compute(audio, paths, seconds, n_jobs):
+def transformer(audio, seconds):
+    """From files to numbers."""
     if audio in PRETRAINED:
-        network = MelCNNAudio(audio, pooling="mean_std", duration=seconds, n_jobs=n_jobs, verbose=1)
-        return network.fit_transform(paths)
-    if audio == "form":
-        return AudioForm(n_jobs=n_jobs, verbose=1).fit_transform(paths)
-    bands = {} if audio == "summary" else {"n_mels": 96, "hop_length": 1024}
-    mel = MelSpectrogram(duration=seconds, n_jobs=n_jobs, verbose=1, **bands).fit(paths)
-    parts = (mel.transform(paths[i : i + 200]) for i in range(0, len(paths), 200))
+        return make_pipeline(MelCNNAudio(audio, pooling="mean_std", n_segments=5))
+    if audio in ("form", "dynamics"):
+        return make_pipeline(AudioForm() if audio == "form" else AudioDynamics())
     if audio == "summary":
-        parts = (TemporalSummary().fit_transform(part) for part in parts)
-    return np.concatenate(list(parts))
+        return make_pipeline(MelSpectrogram(duration=seconds), TemporalSummary())
+    return make_pipeline(MelSpectrogram(duration=seconds, n_mels=64))
 
 
 def summary(folds, songs, clusters, labels):

@@ -12,13 +12,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datasets", "encoders", "losses", "metrics"],
     submod_attrs={
         "_audio": ["MelSpectrogram", "TemporalSummary"],
+        "_audio_dynamics": ["AudioDynamics"],
         "_audio_form": ["AudioForm"],
         "_deep": ["DeepCCA"],
         "_kernel": ["KernelCCA"],
         "_linear": ["LinearCCA"],
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
         "_pretrained": ["MelCNNAudio"],
-        "_sequence": ["LyricsSequence"],
+        "_sequence": ["LyricsCharacters", "LyricsSequence"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
     },
 )

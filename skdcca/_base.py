@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 
 from skdcca import __version__
 from skdcca._checks import check_whole
-from skdcca.metrics import variate_correlations
+from skdcca.metrics import similarity, variate_correlations
 
 FLOATS = (np.float64, np.float32)
 
@@ -179,8 +179,31 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
+    def compare(self, zx, zy):
+        """Score rows of one side's variates with rows of the other's; see the parameter `similarity`.
+
+        Parameters
+        ----------
+        zx : array-like of shape (n_samples_x, n_components_)
+            Variates of the first view, from `transform`.
+        zy : array-like of shape (n_samples_y, n_components_)
+            Variates of the second view, from `transform_y`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples_x, n_samples_y)
+            Higher is more alike. The scorers of `skdcca.metrics` rank by them.
+        """
+        check_is_fitted(self)
+        likelihood = getattr(self, "similarity", "cosine") == "likelihood"
+        return similarity(zx, zy, self.canonical_correlations_ if likelihood else None)
+
     def _check_parameters(self):
         """Refuse parameters out of range, before any work."""
+        if getattr(self, "similarity", "cosine") not in ("cosine", "likelihood"):
+            raise ValueError(
+                f"similarity={self.similarity!r}; it must be one of ['cosine', 'likelihood']"
+            )
 
     def _check_x(self, X, reset=False):
         """First view as an array of floats, of the features seen in `fit`."""

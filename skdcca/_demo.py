@@ -23,7 +23,7 @@ from skdcca import (
 from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
 from skdcca.datasets import load_chorales, load_songs, make_songs
-from skdcca.metrics import chance, mrr_scorer, ranks, recall_at_k, similarity
+from skdcca.metrics import chance, mrr_scorer, ranks, recall_at_k
 
 N_PLANTED = 200
 STRENGTH = 0.9
@@ -174,17 +174,16 @@ def _cross_validate(search, songs):
 
 def _show_queries(songs, fold):
     """A few questions in words, taken at fixed places of the fold and not by their success."""
-    zx, zy = fold["embedding"]
-    scores = similarity(zy, zx)
+    scores = fold["scores"].T
     found = ranks(scores)
-    print(f"\nLyrics ask for audio, {len(zx)} songs to choose from that were not learned from:")
-    for query in np.linspace(0, len(zx) - 1, 3).astype(int):
+    print(f"\nLyrics ask for audio, {len(scores)} songs to choose from that were not learned from:")
+    for query in np.linspace(0, len(scores) - 1, 3).astype(int):
         line = songs.lyrics[fold["test"][query]].splitlines()[0]
         print(f'  "{line[:70]}"')
         for place, item in enumerate(np.argsort(-scores[query])[:3], start=1):
             mark = "   <- the right one" if item == query else ""
             print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
-        print(f"    the right one is at {found[query]:g} of {len(zx)}")
+        print(f"    the right one is at {found[query]:g} of {len(scores)}")
 
 
 def _show_moods(songs, result):
@@ -228,7 +227,7 @@ def _draw_recall(ax, result):
     for label, (turn, line, colour) in styles.items():
         curves = []
         for fold in result["folds"]:
-            scores = similarity(*fold["embedding"][::turn])
+            scores = fold["scores"] if turn == 1 else fold["scores"].T
             curves.append([recall_at_k(scores, at) for at in k])
         ax.plot(k, np.mean(curves, axis=0), line, color=colour, label=label)
     ax.plot(k, k / n, ":", color="black", label="chance")

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 
-from skdcca.metrics import chance, embed, retrieval_metrics
+from skdcca.metrics import both_directions, chance, compare, embed
 
 COLUMNS = ("mrr", "recall@1", "recall@10", "median_rank")
 
@@ -30,8 +30,9 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     -------
     folds : list of dict
         A dict a fold: ``x_to_y``, ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
-        ``n_gallery``, ``embedding`` (the pair, of the held-out rows), ``test`` (those rows),
-        ``params`` (those chosen, if there was a search).
+        ``n_gallery``, ``embedding`` and ``scores`` (of the held-out rows), ``test`` (those rows),
+        ``params`` and ``inner_score`` (those chosen, and how they fared inside, if there was a
+        search).
     """
     folds = []
     groups = None if groups is None else np.asarray(groups)
@@ -40,14 +41,17 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
         grouped = {"groups": groups[train]} if groups is not None and searched else {}
         fitted = clone(search).fit(_safe_indexing(X, train), _safe_indexing(y, train), **grouped)
         zx, zy = embed(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+        scores = compare(fitted, zx, zy)
         folds.append(
             {
-                **retrieval_metrics(zx, zy),
+                **both_directions(scores),
+                "scores": scores,
                 "n_gallery": len(test),
                 "chance": chance(len(test)),
                 "embedding": (zx, zy),
                 "test": test,
                 "params": getattr(fitted, "best_params_", {}),
+                "inner_score": getattr(fitted, "best_score_", None),
             }
         )
         if progress is not None:

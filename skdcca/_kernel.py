@@ -56,6 +56,11 @@ class KernelCCA(BaseCCA):
     n_landmarks : int, default=300
         Number of landmarks, or of random features; all rows if there are fewer. Only for an
         approximation.
+    similarity : {"cosine", "likelihood"}, default="cosine"
+        How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
+        of the variates, or by how much likelier they are as a pair than apart
+        (`skdcca.metrics.similarity`). The likelihood heeds how large variates are, and serves few
+        components, of which one is a length or another amount; the cosine many that are alike.
     random_state : int, RandomState instance or None, default=None
         Generator of the landmarks or random features.
     y_transformer : estimator, default=None
@@ -157,6 +162,7 @@ class KernelCCA(BaseCCA):
         reg=0.1,
         approximation=None,
         n_landmarks=300,
+        similarity="cosine",
         random_state=None,
         y_transformer=None,
     ):
@@ -172,6 +178,7 @@ class KernelCCA(BaseCCA):
         self.reg = reg
         self.approximation = approximation
         self.n_landmarks = n_landmarks
+        self.similarity = similarity
         self.random_state = random_state
         self.y_transformer = y_transformer
 
@@ -181,6 +188,7 @@ class KernelCCA(BaseCCA):
         return getattr(self, name) if own is None else own
 
     def _check_parameters(self):
+        super()._check_parameters()
         check_reg(self.reg)
         _check_kernel_parameters("", self.kernel, self.gamma, self.degree, self.coef0)
         of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]

@@ -39,6 +39,11 @@ class LinearCCA(BaseCCA):
         variance of each of its columns, so a value means the same at every sample size and in every
         unit. A pair sets ``(reg_x, reg_y)``. 0 is classical CCA; with more features than samples that
         finds perfect and meaningless correlations, and a ridge from 0.1 to 10 is in place.
+    similarity : {"cosine", "likelihood"}, default="cosine"
+        How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
+        of the variates, or by how much likelier they are as a pair than apart
+        (`skdcca.metrics.similarity`). The likelihood heeds how large variates are, and serves few
+        components, of which one is a length or another amount; the cosine many that are alike.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is
         numbers. Its output must be dense; follow tf-idf by a `TruncatedSVD`. X may be sparse.
@@ -114,9 +119,10 @@ class LinearCCA(BaseCCA):
 
     _accept_sparse = "csr"
 
-    def __init__(self, n_components=None, *, reg=0.0, y_transformer=None):
+    def __init__(self, n_components=None, *, reg=0.0, similarity="cosine", y_transformer=None):
         self.n_components = n_components
         self.reg = reg
+        self.similarity = similarity
         self.y_transformer = y_transformer
 
     def fit(self, X, y, sample_weight=None):
@@ -165,6 +171,7 @@ class LinearCCA(BaseCCA):
         return self._fit_or_restore(X, y, reset=seen is None, sample_weight=weight, moments=moments)
 
     def _check_parameters(self):
+        super()._check_parameters()
         check_reg(self.reg)
 
     def _fit(self, X, y, sample_weight=None, moments=None):

@@ -1,9 +1,12 @@
-"""Lyrics as a sequence: what each consecutive part of a text says."""
+"""Lyrics as a sequence: what each consecutive part of a text says, or its characters."""
 
 import re
+import unicodedata
 import warnings
 from bisect import bisect_left
+from collections import Counter
 from itertools import pairwise
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -109,13 +112,7 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
                 "follow it by a TruncatedSVD"
             )
         sequences = np.asarray(rows).reshape(len(X), self.n_steps_, -1).transpose(0, 2, 1)
-        empty = np.flatnonzero(~sequences.any(axis=(1, 2)))
-        if len(empty):
-            warnings.warn(
-                f"{len(empty)} of {len(X)} texts have no word that the model knows, so that their "
-                f"sequence is 0; rows {_listed(empty)}",
-                stacklevel=2,
-            )
+        _warn_of_zeros(sequences, "word")
         return np.ascontiguousarray(sequences)
 
     def set_output(self, *, transform=None):
@@ -141,6 +138,165 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Lyrics as the sequence of their characters, for an encoder that learns to read them.
+
+    Each text becomes a matrix with a row for each letter or mark and a column for each place in the
+    text, 1 where the character stands. Upper case, accents and repeated spaces are dropped before. Where
+    words are spoken or sung at a steady rate, a place in the text is a place in time, so that
+    `SequenceEncoder` with ``head="steps"`` can compare both sides step by step.
+
+    Parameters
+    ----------
+    n_characters : int, default=None
+        Places: what is longer is cut, what is shorter is followed by zeros. None: the length of the
+        longest text seen in `fit`.
+    stretch : bool, default=False
+        Spread every text over all places instead, whatever its length, so that its end is at the end of
+        the excerpt it belongs to.
+    min_df : float, default=0.01
+        Characters in less than this share of the training texts are unknown: their place stays 0.
+
+    Attributes
+    ----------
+    alphabet_ : list of str
+        The characters, one a row.
+    n_characters_ : int
+        Number of places.
+
+    Raises
+    ------
+    TypeError
+        If a text is not a str; every such row is named.
+    ValueError
+        If there are no texts, texts are blank, or a parameter is out of range.
+
+    Warns
+    -----
+    UserWarning
+        For texts without a known character: their matrix is 0.
+
+    See Also
+    --------
+    LyricsSequence : What the parts of lyrics say.
+    skdcca.encoders.SequenceEncoder : Reads such sequences.
+
+    Examples
+    --------
+    >>> from skdcca import LyricsCharacters
+    >>> characters = LyricsCharacters().fit(["Sing on", "Gone"])
+    >>> characters.alphabet_
+    [' ', 'e', 'g', 'i', 'n', 'o', 's']
+    >>> characters.transform(["Gön"])[0, :, :3]
+    array([[0., 0., 0.],
+           [0., 0., 0.],
+           [1., 0., 0.],
+           [0., 0., 0.],
+           [0., 0., 1.],
+           [0., 1., 0.],
+           [0., 0., 0.]], dtype=float32)
+    """
+
+    def __init__(self, n_characters=None, *, stretch=False, min_df=0.01):
+        self.n_characters = n_characters
+        self.stretch = stretch
+        self.min_df = min_df
+
+    def fit(self, X, y=None):
+        """Learn the alphabet and the longest text.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Lyrics, one text a song.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        check_whole("n_characters", self.n_characters, or_none=True)
+        if not isinstance(self.min_df, Real) or not 0 <= self.min_df <= 1:
+            raise ValueError(f"min_df={self.min_df!r}; it must be a share from 0 to 1")
+        _check_lyrics(X)
+        texts = [_plain(text) for text in X]
+        counts = Counter(character for text in texts for character in set(text))
+        least = self.min_df * len(texts)
+        self.alphabet_ = sorted(c for c, count in counts.items() if count >= least)
+        if not self.alphabet_:
+            raise ValueError(
+                f"no character is in min_df={self.min_df} of the {len(texts)} texts; lower it"
+            )
+        self.n_characters_ = self.n_characters or max(map(len, texts))
+        return self
+
+    def transform(self, X):
+        """Spell lyrics out.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Lyrics, one text a song.
+
+        Returns
+        -------
+        sequences : ndarray of shape (n_samples, n_alphabet, n_characters_), float32
+            1 where the character stands; time is the last axis, as in a spectrogram.
+        """
+        check_is_fitted(self)
+        _check_lyrics(X)
+        rows = {character: row for row, character in enumerate(self.alphabet_)}
+        n = self.n_characters_
+        sequences = np.zeros((len(X), len(rows), n), dtype=np.float32)
+        for sequence, text in zip(sequences, map(_plain, X), strict=True):
+            if self.stretch:
+                text = [text[place * len(text) // n] for place in range(n)]
+            for place, character in enumerate(text[:n]):
+                if character in rows:
+                    sequence[rows[character], place] = 1.0
+        _warn_of_zeros(sequences, "character")
+        return sequences
+
+    def set_output(self, *, transform=None):
+        """Do nothing: sequences have three axes and no table can hold them.
+
+        Parameters
+        ----------
+        transform : object
+            Ignored; here so that a Pipeline can set the output of its other steps.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _plain(text):
+    """Lower case, without accents, white space as single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+
+
+def _warn_of_zeros(sequences, unit):
+    empty = np.flatnonzero(~sequences.any(axis=(1, 2)))
+    if len(empty):
+        warnings.warn(
+            f"{len(empty)} of {len(sequences)} texts have no {unit} that the model knows, so that their "
+            f"sequence is 0; rows {_listed(empty)}",
+            stacklevel=3,
+        )
 
 
 def _cut(text, n_parts):

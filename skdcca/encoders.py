@@ -188,12 +188,15 @@ class MelCNN(Encoder):
         Bands and frames that a filter sees; odd numbers.
     pool_size : int or pair of int, default=(2, 4)
         Bands and frames that are pooled into one after each layer.
-    head : {"mean", "attention", "gru"}, default="gru"
-        What becomes of the sequence: its mean over time; a mean weighted by learned attention; or the
+    head : {"mean", "attention", "gru", "steps"}, default="gru"
+        What becomes of the sequence: its mean over time; a mean weighted by learned attention; the
         last states of a gated recurrent unit read in both directions, to which the order in time
-        counts beyond the reach of the filters.
+        counts beyond the reach of the filters; or the sequence itself, in `n_steps` steps, for two
+        views that run side by side in time (see `SequenceEncoder`).
+    n_steps : int, default=20
+        Number of steps that are left of the sequence, for "steps" only.
     dropout : float, default=0.1
-        Share of the head's outputs that are left out in training.
+        Share of the head's inputs or outputs that are left out in training.
 
     Raises
     ------
@@ -230,6 +233,7 @@ class MelCNN(Encoder):
         kernel_size=3,
         pool_size=(2, 4),
         head="gru",
+        n_steps=20,
         dropout=0.1,
     ):
         self.n_filters = n_filters
@@ -237,6 +241,7 @@ class MelCNN(Encoder):
         self.kernel_size = kernel_size
         self.pool_size = pool_size
         self.head = head
+        self.n_steps = n_steps
         self.dropout = dropout
 
     def build(self, shape, n_outputs):
@@ -262,8 +267,6 @@ class MelCNN(Encoder):
             check_whole(name, getattr(self, name))
         kernel = _pair(self.kernel_size, "kernel_size")
         pool = _pair(self.pool_size, "pool_size")
-        head = _choice(self.head, "head", _HEADS)
-        _check_share(self.dropout, "dropout")
         if not all(size % 2 for size in kernel):
             raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
         left = [size // by**self.n_layers for size, by in zip(shape, pool, strict=True)]
@@ -284,39 +287,58 @@ class MelCNN(Encoder):
                 nn.BatchNorm2d(n_out),
                 nn.ReLU(),
             ]
-        over_time = head(filters[-1] * left[0])
-        return nn.Sequential(
-            nn.Unflatten(1, (1, shape[0])),
-            *layers,
-            nn.Flatten(1, 2),
-            over_time,
-            nn.Dropout(self.dropout),
-            nn.Linear(over_time.n_features, n_outputs),
-        )
+        head = _build_head(self, filters[-1] * left[0], n_outputs)
+        return nn.Sequential(nn.Unflatten(1, (1, shape[0])), *layers, nn.Flatten(1, 2), *head)
 
 
 class SequenceEncoder(Encoder):
-    """A layer that reads each step of a sequence, and a head that reads what it makes over time.
+    """Convolutions over the time of a sequence, and a head that reads what they make of it.
 
-    For features in order: the segments of a song, the parts of its lyrics.
+    For features in order: the bands of a spectrogram, the segments of a song, the parts or the
+    characters of its lyrics. Each layer convolves over steps, all features at once, pools by the
+    maximum, normalises the batch and rectifies.
 
     Parameters
     ----------
     n_units : int, default=256
-        Width of the layer.
-    head : {"mean", "attention", "gru"}, default="gru"
-        What becomes of the steps, as in `MelCNN`: only to "gru" does their order count.
+        Filters of each layer.
+    n_layers : int, default=1
+        Number of convolutions.
+    kernel_size : int, default=1
+        Steps that a filter sees, an odd number; 1 reads every step alone.
+    pool_size : int, default=1
+        Steps that are pooled into one after each layer.
+    head : {"mean", "attention", "gru", "steps"}, default="gru"
+        What becomes of the steps, as in `MelCNN`: to "gru" and "steps" their order counts. "steps" keeps
+        the sequence: it averages it into `n_steps` steps and maps each of them by the same weights to
+        ``n_outputs / n_steps`` numbers. With it on both sides and the loss "infonce" the similarity of
+        a pair is the sum over time of how alike both are at each step; for views that run side by side,
+        such as 20 s of a song and the words sung in them.
+    n_steps : int, default=20
+        Number of steps that are left of the sequence, for "steps" only; the same on both sides.
     dropout : float, default=0.1
-        Share of the head's outputs that are left out in training.
+        Share of the head's inputs ("steps") or outputs that are left out in training, and of the
+        outputs of each layer but the last.
 
     Raises
     ------
     ValueError
-        From `build`, for a parameter out of range or samples that are not ``(n_features, n_steps)``.
+        From `build`, for a parameter out of range, samples that are not ``(n_features, n_steps)`` or
+        have fewer steps than the layers pool, or a number of outputs that `n_steps` does not divide.
 
     See Also
     --------
-    skdcca.LyricsSequence : Lyrics as such a sequence.
+    skdcca.LyricsSequence : Parts of lyrics as such a sequence.
+    skdcca.LyricsCharacters : Their characters.
+
+    Notes
+    -----
+    Convolutions over the characters of a text are those of [1]_.
+
+    References
+    ----------
+    .. [1] X. Zhang, J. Zhao and Y. LeCun, "Character-level convolutional networks for text
+       classification", NeurIPS 2015.
 
     Examples
     --------
@@ -325,11 +347,28 @@ class SequenceEncoder(Encoder):
     >>> network = SequenceEncoder(32).build((100, 8), n_outputs=3)
     >>> network(torch.zeros(5, 100, 8)).shape
     torch.Size([5, 3])
+    >>> bands = SequenceEncoder(64, n_layers=2, kernel_size=5, pool_size=4, head="steps", n_steps=10)
+    >>> bands.build((40, 400), n_outputs=30)(torch.zeros(5, 40, 400)).shape
+    torch.Size([5, 30])
     """
 
-    def __init__(self, n_units=256, *, head="gru", dropout=0.1):
+    def __init__(
+        self,
+        n_units=256,
+        *,
+        n_layers=1,
+        kernel_size=1,
+        pool_size=1,
+        head="gru",
+        n_steps=20,
+        dropout=0.1,
+    ):
         self.n_units = n_units
+        self.n_layers = n_layers
+        self.kernel_size = kernel_size
+        self.pool_size = pool_size
         self.head = head
+        self.n_steps = n_steps
         self.dropout = dropout
 
     def build(self, shape, n_outputs):
@@ -352,18 +391,26 @@ class SequenceEncoder(Encoder):
                 f"SequenceEncoder reads sequences of shape (n_features, n_steps); a sample here has "
                 f"{shape}"
             )
-        check_whole("n_units", self.n_units)
-        head = _choice(self.head, "head", _HEADS)
-        _check_share(self.dropout, "dropout")
-        over_time = head(self.n_units)
-        return nn.Sequential(
-            nn.Conv1d(shape[0], self.n_units, 1),
-            nn.BatchNorm1d(self.n_units),
-            nn.ReLU(),
-            over_time,
-            nn.Dropout(self.dropout),
-            nn.Linear(over_time.n_features, n_outputs),
-        )
+        for name in ("n_units", "n_layers", "kernel_size", "pool_size"):
+            check_whole(name, getattr(self, name))
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
+        if shape[1] // self.pool_size**self.n_layers < 1:
+            raise ValueError(
+                f"a sequence of {shape[1]} steps is too short for {self.n_layers} layers that pool by "
+                f"{self.pool_size}; take fewer layers or a smaller pool_size"
+            )
+        head = _build_head(self, self.n_units, n_outputs)
+        widths = [shape[0], *[self.n_units] * self.n_layers]
+        layers = []
+        for n_in, n_out in pairwise(widths):
+            if layers and self.dropout:
+                layers.append(nn.Dropout(self.dropout))
+            layers.append(nn.Conv1d(n_in, n_out, self.kernel_size, padding=self.kernel_size // 2))
+            if self.pool_size > 1:
+                layers.append(nn.MaxPool1d(self.pool_size))
+            layers += [nn.BatchNorm1d(n_out), nn.ReLU()]
+        return nn.Sequential(*layers, *head)
 
 
 class _MeanHead(nn.Module):
@@ -405,6 +452,28 @@ class _GRUHead(nn.Module):
 
 
 _HEADS = {"mean": _MeanHead, "attention": _AttentionHead, "gru": _GRUHead}
+
+
+def _build_head(encoder, width, n_outputs):
+    """Layers from ``(n_samples, width, any number of steps)`` to ``(n_samples, n_outputs)``."""
+    head = _choice(encoder.head, "head", {**_HEADS, "steps": None})
+    _check_share(encoder.dropout, "dropout")
+    if head is not None:
+        over_time = head(width)
+        return over_time, nn.Dropout(encoder.dropout), nn.Linear(over_time.n_features, n_outputs)
+    check_whole("n_steps", encoder.n_steps)
+    if n_outputs % encoder.n_steps:
+        raise ValueError(
+            f'head="steps" gives each of n_steps={encoder.n_steps} steps as many outputs, and '
+            f"{n_outputs} cannot be shared out so; take n_components={encoder.n_steps}, "
+            f"{2 * encoder.n_steps}, {3 * encoder.n_steps} or the like"
+        )
+    return (
+        nn.AdaptiveAvgPool1d(encoder.n_steps),
+        nn.Dropout(encoder.dropout),
+        nn.Conv1d(width, n_outputs // encoder.n_steps, 1),
+        nn.Flatten(),
+    )
 
 
 def _choice(value, name, options):

@@ -26,12 +26,14 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils.validation import check_array, check_consistent_length
 
 __all__ = [
+    "both_directions",
     "chance",
     "embed",
     "median_rank",
     "mrr_scorer",
     "mrr_x_to_y",
     "mrr_y_to_x",
+    "pair_scores",
     "ranks",
     "recall_at_k",
     "recall_at_k_scorer",
@@ -312,8 +314,32 @@ def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
     {'mrr': 1.0, 'recall@1': 1.0, 'recall@10': 1.0, 'median_rank': 1.0}
     """
     check_consistent_length(zx, zy)
+    return both_directions(similarity(zx, zy), labels, k)
+
+
+def both_directions(scores, labels=None, k=(1, 10)):
+    """All retrieval metrics in both directions, of scores that a model gave.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_samples)
+        Score of every X with every y, as from `pair_scores`.
+    labels, k
+        As for `retrieval_metrics`.
+
+    Returns
+    -------
+    metrics : dict of str to dict
+        As from `retrieval_metrics`.
+
+    Examples
+    --------
+    >>> from skdcca.metrics import both_directions
+    >>> both_directions([[0.9, 0.1], [0.2, 0.3]], k=[1])["y_to_x"]
+    {'mrr': 1.0, 'recall@1': 1.0, 'median_rank': 1.0}
+    """
     _check_k(k)
-    scores = similarity(zx, zy)
+    scores = check_array(scores, dtype=np.float64, input_name="scores")
     return {"x_to_y": _summary(scores, labels, k), "y_to_x": _summary(scores.T, labels, k)}
 
 
@@ -324,8 +350,8 @@ def _summary(scores, labels, k):
     return {"mrr": reciprocal_rank(found), **recalls, "median_rank": median_rank(found)}
 
 
-def similarity(zx, zy):
-    """Cosine of every row of one embedding with every row of the other.
+def similarity(zx, zy, correlations=None):
+    """Score of every row of one embedding with every row of the other: cosine, or likelihood ratio.
 
     Parameters
     ----------
@@ -333,22 +359,57 @@ def similarity(zx, zy):
         One embedding.
     zy : array-like of shape (n_gallery, n_components)
         The other.
+    correlations : array-like of shape (n_components,), default=None
+        Correlation of each pair of canonical variates. None: the score is the cosine. Given: it is the
+        log of how much likelier the two rows are as a pair than apart, see Notes.
 
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        Cosines, 0 for a row of zeros; rounded to 10 decimals, so that equal rows tie whatever the
-        order in which the products were summed.
+        Cosines, 0 for a row of zeros, or log likelihood ratios in nats; rounded to 10 decimals, so that
+        equal rows tie whatever the order in which the products were summed.
+
+    Notes
+    -----
+    Probabilistic canonical correlation analysis [1]_ takes variates ``x``, ``y`` of a pair for standard
+    normal with correlation ``r``, those of different songs for independent. The log of the ratio of
+    both densities is the sum over the components of
+    ``(r x y - r**2 (x**2 + y**2) / 2) / (1 - r**2) - log(1 - r**2) / 2``. Unlike the cosine it heeds how
+    large variates are: a long song and a very long one point in the same direction. Negative
+    correlations count as 0, and none for more than 1 - 1e-6.
+
+    References
+    ----------
+    .. [1] F. R. Bach and M. I. Jordan, "A probabilistic interpretation of canonical correlation
+       analysis", Technical Report 688, University of California, Berkeley, 2005.
 
     Examples
     --------
     >>> from skdcca.metrics import similarity
     >>> similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]])
     array([[1., 0.]])
+    >>> similarity([[1.0]], [[1.0], [2.0], [-1.0]], correlations=[0.8]).round(1)
+    array([[ 1. ,  0.5, -3.5]])
     """
     zx = check_array(zx, dtype=np.float64, input_name="zx")
     zy = check_array(zy, dtype=np.float64, input_name="zy")
-    return cosine_similarity(zx, zy).round(10)
+    if correlations is None:
+        return cosine_similarity(zx, zy).round(10)
+    return _log_likelihood_ratio(zx, zy, correlations).round(10)
+
+
+def _log_likelihood_ratio(zx, zy, correlations):
+    r = check_array(correlations, dtype=np.float64, ensure_2d=False, input_name="correlations")
+    if not zx.shape[1:] == zy.shape[1:] == r.shape:
+        raise ValueError(
+            f"zx has shape {zx.shape}, zy {zy.shape} and correlations {r.shape}; they must have the "
+            "same number of components"
+        )
+    r = np.clip(r, 0.0, 1 - 1e-6)
+    apart = 1 - r**2
+    half = r**2 / apart / 2
+    together = (zx * (r / apart)) @ zy.T
+    return together - (zx**2 @ half)[:, None] - zy**2 @ half - np.log(apart).sum() / 2
 
 
 def variate_correlations(zx, zy, sample_weight=None):
@@ -440,23 +501,65 @@ def embed(estimator, X=None, y=None):
     """
     if X is None and y is None:
         raise ValueError("embed needs X, y or both")
+    steps, model = _inside(estimator)
+    if X is not None:
+        for step in steps:
+            X = step.transform(X)
+    if y is None:
+        return np.asarray(model.transform(X))
+    if X is None:
+        return np.asarray(model.transform_y(y))
+    zx, zy = model.transform(X, y)
+    return np.asarray(zx), np.asarray(zy)
+
+
+def _inside(estimator):
+    """Steps before the canonical correlation model, and the model itself."""
     if hasattr(estimator, "best_estimator_"):
-        return embed(estimator.best_estimator_, X, y)
+        return _inside(estimator.best_estimator_)
     if hasattr(estimator, "named_steps"):
-        if X is not None and len(estimator) > 1:
-            X = estimator[:-1].transform(X)
-        return embed(estimator[-1], X, y)
+        steps, model = _inside(estimator[-1])
+        return ([estimator[:-1], *steps] if len(estimator) > 1 else steps), model
     if not hasattr(estimator, "transform_y"):
         raise TypeError(
             f"{type(estimator).__name__} embeds no second view: embed takes a fitted canonical "
             "correlation model, a Pipeline whose last step is one, or a fitted search over them"
         )
-    if y is None:
-        return np.asarray(estimator.transform(X))
-    if X is None:
-        return np.asarray(estimator.transform_y(y))
-    zx, zy = estimator.transform(X, y)
-    return np.asarray(zx), np.asarray(zy)
+    return [], estimator
+
+
+def pair_scores(estimator, X, y):
+    """Score every X with every y, as the model itself compares them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What `embed` takes. A model with a method ``compare(zx, zy)`` is asked for the scores of its
+        variates (`LinearCCA`, say, which heeds its parameter `similarity`); of others it is the cosine.
+    X, y : array-like or list
+        The two views.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples_x, n_samples_y)
+        Higher is more alike; all scorers rank by it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.metrics import pair_scores
+    >>> X = np.random.default_rng(0).normal(size=(20, 3))
+    >>> pair_scores(LinearCCA().fit(X, -X), X[:5], -X).argmax(axis=1)
+    array([0, 1, 2, 3, 4])
+    """
+    return compare(estimator, embed(estimator, X), embed(estimator, y=y))
+
+
+def compare(estimator, zx, zy):
+    """Scores of variates as the model inside the estimator compares them, or their cosines."""
+    _, model = _inside(estimator)
+    return getattr(model, "compare", similarity)(zx, zy)
 
 
 def mrr_scorer(estimator, X, y):
@@ -487,7 +590,7 @@ def mrr_scorer(estimator, X, y):
     >>> search.fit(X, y).best_params_
     {'n_components': 4}
     """
-    scores = similarity(*embed(estimator, X, y))
+    scores = pair_scores(estimator, X, y)
     return (reciprocal_rank(ranks(scores)) + reciprocal_rank(ranks(scores.T))) / 2
 
 
@@ -513,7 +616,7 @@ def mrr_x_to_y(estimator, X, y):
     >>> mrr_x_to_y(LinearCCA().fit(X, -X), X, -X)
     1.0
     """
-    return reciprocal_rank(ranks(similarity(*embed(estimator, X, y))))
+    return reciprocal_rank(ranks(pair_scores(estimator, X, y)))
 
 
 def mrr_y_to_x(estimator, X, y):
@@ -538,7 +641,7 @@ def mrr_y_to_x(estimator, X, y):
     >>> mrr_y_to_x(LinearCCA().fit(X, -X), X, -X)
     1.0
     """
-    return reciprocal_rank(ranks(similarity(*embed(estimator, X, y)).T))
+    return reciprocal_rank(ranks(pair_scores(estimator, X, y).T))
 
 
 def recall_at_k_scorer(k):
@@ -567,7 +670,7 @@ def recall_at_k_scorer(k):
 
 
 def _recall_at_k_score(estimator, X, y, k):
-    scores = similarity(*embed(estimator, X, y))
+    scores = pair_scores(estimator, X, y)
     return (recall_at_k(scores, k) + recall_at_k(scores.T, k)) / 2
 
 
@@ -598,7 +701,7 @@ def retrieval_scorer(estimator, X, y):
     -1.0
     """
     flat = {}
-    for direction, metrics in retrieval_metrics(*embed(estimator, X, y)).items():
+    for direction, metrics in both_directions(pair_scores(estimator, X, y)).items():
         metrics["neg_median_rank"] = -metrics.pop("median_rank")
         flat |= {f"{name.replace('@', '_at_')}_{direction}": v for name, v in metrics.items()}
     return {"mrr": (flat["mrr_x_to_y"] + flat["mrr_y_to_x"]) / 2, **flat}

@@ -4,12 +4,13 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal, norm
 from sklearn.metrics import label_ranking_average_precision_score, top_k_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdcca import LinearCCA
+from skdcca import KernelCCA, LinearCCA
 from skdcca.metrics import (
     chance,
     embed,
@@ -17,6 +18,7 @@ from skdcca.metrics import (
     mrr_scorer,
     mrr_x_to_y,
     mrr_y_to_x,
+    pair_scores,
     ranks,
     recall_at_k,
     recall_at_k_scorer,
@@ -291,3 +293,69 @@ def test_scorers_survive_processes():
     together = cross_validate(LinearCCA(2), X, y, scoring=scoring, cv=3, n_jobs=2)
     for name in scoring:
         np.testing.assert_array_equal(together[f"test_{name}"], alone[f"test_{name}"])
+
+
+def test_likelihood_ratio_is_that_of_the_normal_densities():
+    rng = np.random.default_rng(0)
+    zx, zy, correlations = rng.normal(size=(4, 3)), rng.normal(size=(5, 3)), [0.9, 0.5, 0.0]
+    joint = [multivariate_normal(cov=[[1, r], [r, 1]]) for r in correlations]
+    expected = [
+        [
+            sum(
+                joint[k].logpdf([x[k], y[k]]) - norm.logpdf(x[k]) - norm.logpdf(y[k])
+                for k in range(3)
+            )
+            for y in zy
+        ]
+        for x in zx
+    ]
+    np.testing.assert_allclose(similarity(zx, zy, correlations), expected, atol=1e-9)
+
+
+def test_likelihood_ranks_by_amount_where_the_cosine_sees_a_sign_only():
+    rng = np.random.default_rng(0)
+    amount = rng.normal(size=(400, 1))
+    X, y = (amount + 0.1 * rng.normal(size=amount.shape) for _ in range(2))
+    found = {
+        kind: mrr_scorer(LinearCCA(1, similarity=kind).fit(X[:200], y[:200]), X[200:], y[200:])
+        for kind in ("cosine", "likelihood")
+    }
+    assert found["cosine"] < 2 * chance(200)["mrr"]
+    assert found["likelihood"] > 5 * chance(200)["mrr"]
+
+
+@pytest.mark.parametrize("correlations", [[1.0, 1.0], [-0.5, 0.0], [1 - 1e-12, 0.3]])
+def test_likelihood_ratio_is_finite_at_the_ends(correlations):
+    z = np.random.default_rng(0).normal(size=(6, 2))
+    scores = similarity(z, z, correlations)
+    assert np.isfinite(scores).all()
+    if max(correlations) > 0:
+        np.testing.assert_array_equal(scores.argmax(axis=1), np.arange(6))
+
+
+def test_likelihood_ratio_asks_for_a_correlation_of_each_component():
+    with pytest.raises(ValueError, match=r"correlations \(2,\)"):
+        similarity(np.zeros((3, 4)), np.zeros((3, 4)), [0.5, 0.5])
+
+
+def test_scorers_and_pair_scores_rank_as_the_model_compares():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 4))
+    y = X + rng.normal(size=X.shape)
+    model = make_pipeline(StandardScaler(), LinearCCA(2, similarity="likelihood")).fit(X, y)
+    zx, zy = embed(model, X, y)
+    scores = similarity(zx, zy, model[-1].canonical_correlations_)
+    np.testing.assert_array_equal(pair_scores(model, X, y), scores)
+    np.testing.assert_array_equal(pair_scores(model, X[:3], y), scores[:3])
+    assert mrr_x_to_y(model, X, y) == reciprocal_rank(ranks(scores))
+    assert mrr_y_to_x(model, X, y) == reciprocal_rank(ranks(scores.T))
+    assert retrieval_scorer(model, X, y)["mrr"] == pytest.approx(mrr_scorer(model, X, y))
+    assert recall_at_k_scorer(5)(model, X, y) == pytest.approx(
+        (recall_at_k(scores, 5) + recall_at_k(scores.T, 5)) / 2
+    )
+
+
+@pytest.mark.parametrize("model", [LinearCCA(1), KernelCCA(1)])
+def test_an_unknown_similarity_is_refused_before_any_work(model):
+    with pytest.raises(ValueError, match="similarity='euclid'; it must be one of"):
+        model.set_params(similarity="euclid").fit(np.eye(5), np.eye(5))
