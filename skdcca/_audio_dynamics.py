@@ -174,6 +174,7 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
     import librosa
 
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
+    waveform = librosa.util.fix_length(waveform, size=max(len(waveform), _N_FFT))
     power = librosa.feature.melspectrogram(
         y=waveform,
         sr=sample_rate,

@@ -196,6 +196,39 @@ def test_only_the_recurrent_head_knows_the_order_in_time(head):
             assert change > 0.05 if head == "gru" else change < 1e-4
 
 
+def test_sequence_encoder_convolves_pools_and_leaves_out_between_layers():
+    network = built(
+        SequenceEncoder(8, n_layers=3, kernel_size=5, pool_size=2, dropout=0.3), (6, 41)
+    )
+    convolutions = [tuple(m.weight.shape) for m in layers(network, nn.Conv1d)]
+    assert convolutions == [(8, 6, 5), (8, 8, 5), (8, 8, 5)]
+    assert network[:-3](torch.randn(2, 6, 41)).shape == (2, 8, 5)
+    assert [layer.p for layer in layers(network, nn.Dropout)] == [0.3] * 3
+
+
+@pytest.mark.parametrize(
+    ("encoder", "shape"),
+    [
+        (SequenceEncoder(8, head="steps", n_steps=4), (6, 40)),
+        (MelCNN(4, n_layers=1, kernel_size=1, pool_size=1, head="steps", n_steps=4), (6, 40)),
+    ],
+    ids=repr,
+)
+def test_steps_are_in_their_place_in_time(encoder, shape):
+    network = clone(encoder).build(shape, 12).eval()
+    x = torch.randn(3, *shape)
+    output = network(x).reshape(3, 3, 4)  # outputs of a step, steps
+    # What sounds in the third quarter changes the third step alone, and quarters that change places
+    # do so in the output.
+    other = x.clone()
+    other[:, :, 20:30] += 1
+    change = (network(other).reshape(3, 3, 4) - output).abs().amax(dim=(0, 1))
+    assert change[2] > 1e-3
+    assert change[[0, 1, 3]].max() < 1e-6
+    turned = network(x.roll(10, dims=2)).reshape(3, 3, 4)
+    torch.testing.assert_close(turned, output.roll(1, dims=2))
+
+
 def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
     network = built(MelCNN(4, head="attention"))
     nn.init.normal_(network[-3].score[-1].weight)  # far from the plain mean
@@ -231,6 +264,17 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
         (SequenceEncoder(0), (6, 4), "n_units=0"),
         (SequenceEncoder(head="max"), (6, 4), "head='max'"),
         (SequenceEncoder(dropout=1), (6, 4), "dropout=1"),
+        (SequenceEncoder(n_layers=0), (6, 4), "n_layers=0"),
+        (SequenceEncoder(kernel_size=2), (6, 4), "kernel_size=2; it must be odd"),
+        (SequenceEncoder(pool_size=1.5), (6, 4), "pool_size=1.5"),
+        (SequenceEncoder(n_layers=2, pool_size=3), (6, 8), "8 steps is too short for 2 layers"),
+        (SequenceEncoder(head="steps", n_steps=0), (6, 4), "n_steps=0"),
+        (
+            SequenceEncoder(head="steps", n_steps=2),
+            (6, 4),
+            "n_steps=2 steps as many outputs, and 3",
+        ),
+        (MelCNN(head="steps"), (16, 64), "n_steps=20 steps as many outputs, and 3 cannot"),
         (MLP((8, 0)), (6,), r"hidden_layer_sizes=\(8, 0\)"),
         (MLP((8, True)), (6,), r"hidden_layer_sizes=\(8, True\)"),
         (MLP(activation="softplus"), (6,), "activation='softplus'; it must be one of .*'tanh'"),

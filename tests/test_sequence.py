@@ -9,9 +9,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
-from skdcca import DeepCCA, Doc2VecLyrics, LyricsForm, LyricsSequence
+from skdcca import DeepCCA, Doc2VecLyrics, LyricsCharacters, LyricsForm, LyricsSequence
 from skdcca.datasets import load_tiny_songs
 from skdcca.encoders import SequenceEncoder
+from skdcca.metrics import chance, mrr_scorer
 
 TEXTS = ["one two three\nfour five\nsix seven eight nine", "alone", "a b\n\nc d e f g h i j k l"]
 
@@ -76,13 +77,15 @@ def test_doc2vec_is_the_default_and_its_parameters_are_keys_of_a_grid():
     assert isinstance(LyricsSequence().fit(lyrics).transformer_, Doc2VecLyrics)
 
 
+@pytest.mark.parametrize("transformer", [LyricsSequence(), LyricsCharacters()], ids=repr)
 @pytest.mark.parametrize(
     "check",
     "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
     "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types".split(),
 )
-def test_scikit_learn_contract(check):
-    getattr(estimator_checks, f"check_{check}")("LyricsSequence", LyricsSequence())
+def test_scikit_learn_contract(check, transformer):
+    name = type(transformer).__name__
+    getattr(estimator_checks, f"check_{check}")(name, clone(transformer))
 
 
 def test_what_cannot_be_cut_is_named():
@@ -137,3 +140,83 @@ def test_a_search_finds_that_order_counts():
 def test_a_pipeline_makes_the_numbers_of_parts():
     text = make_pipeline(CountVectorizer(token_pattern=r"\w+"), TruncatedSVD(3, random_state=0))
     assert LyricsSequence(text, n_steps=4).fit_transform(TEXTS).shape == (3, 3, 4)
+
+
+def spelt(sequence, alphabet):
+    """The text that a matrix of characters holds, with a dot for each empty place."""
+    return "".join(
+        alphabet[column.argmax()] if column.any() else "." for column in np.transpose(sequence)
+    )
+
+
+def test_characters_spell_the_text_without_case_accents_and_spaces():
+    texts = ["Über  Stock\nund Stein,", "ÉTÉ œuvre", "straße"]
+    characters = LyricsCharacters(min_df=0).fit(texts)
+    found = characters.transform(texts)
+    assert characters.alphabet_ == sorted(set("uber stock und stein,eteœuvrestrasse"))
+    assert found.shape == (3, len(characters.alphabet_), len("uber stock und stein,"))
+    assert set(np.unique(found)) == {0.0, 1.0}
+    assert found.sum(axis=1).max() == 1
+    spelling = [spelt(sequence, characters.alphabet_).rstrip(".") for sequence in found]
+    assert spelling == ["uber stock und stein,", "ete œuvre", "strasse"]
+
+
+def test_a_rare_or_unknown_character_keeps_its_place():
+    characters = LyricsCharacters(5, min_df=0.6).fit(["abc", "abd"])
+    assert characters.alphabet_ == ["a", "b"]
+    (found,) = characters.transform(["axbabab"])
+    assert spelt(found, characters.alphabet_) == "a.bab"
+    with pytest.warns(UserWarning, match="1 of 2 texts have no character.*rows 1"):
+        assert not characters.transform(["a", "xyz"])[1].any()
+
+
+def test_stretched_texts_fill_all_places():
+    characters = LyricsCharacters(8, stretch=True, min_df=0).fit(["abcd", "ab"])
+    found = [
+        spelt(sequence, characters.alphabet_) for sequence in characters.transform(["abcd", "ab"])
+    ]
+    assert found == ["aabbccdd", "aaaabbbb"]
+    assert spelt(characters.transform(["abcdabcdabcdabcd"])[0], characters.alphabet_) == "acacacac"
+
+
+def test_characters_refuse_what_they_cannot_spell():
+    with pytest.raises(ValueError, match="n_characters=0"):
+        LyricsCharacters(0).fit(["a"])
+    with pytest.raises(ValueError, match="min_df=2"):
+        LyricsCharacters(min_df=2).fit(["a"])
+    with pytest.raises(ValueError, match="no character is in min_df=1"):
+        LyricsCharacters(min_df=1.0).fit(["a", "b"])
+    with pytest.raises(ValueError, match="blank, in rows 1"):
+        LyricsCharacters().fit(["a", " "])
+    with pytest.raises(TypeError, match="row 0 is int"):
+        LyricsCharacters().fit(["a"]).transform([3])
+
+
+def spoken(rng, n_songs, n_letters=24, n_bands=8):
+    """Texts of the letters a to d, and spectrograms in which each letter has a sound of its own."""
+    sounds = np.random.default_rng(1).normal(size=(4, n_bands))
+    letters = rng.integers(0, 4, size=(n_songs, n_letters))
+    noise = 0.5 * rng.normal(size=(n_songs, n_bands, 4 * n_letters))
+    spectrograms = sounds[letters].repeat(4, axis=1).transpose(0, 2, 1) + noise
+    return spectrograms.astype(np.float32), ["".join("abcd"[i] for i in row) for row in letters]
+
+
+def test_a_model_that_keeps_time_hears_the_letters():
+    rng = np.random.default_rng(0)
+    X, texts = spoken(rng, 250)
+    encoder = SequenceEncoder(16, kernel_size=3, pool_size=4, head="steps", n_steps=24, dropout=0)
+    model = DeepCCA(
+        48,
+        loss="infonce",
+        x_encoder=encoder,
+        y_encoder=clone(encoder).set_params(pool_size=1),
+        y_transformer=LyricsCharacters(),
+        batch_size=50,
+        max_epochs=20,
+        lr=0.01,
+        validation_fraction=0,
+        random_state=0,
+    ).fit(X[:150], texts[:150])
+    assert mrr_scorer(model, X[150:], texts[150:]) > 0.9
+    shuffled = np.random.default_rng(2).permuted(X[150:], axis=2)
+    assert mrr_scorer(model, shuffled, texts[150:]) < 3 * chance(100)["mrr"]
