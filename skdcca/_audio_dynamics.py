@@ -21,8 +21,8 @@ class AudioDynamics(TransformerMixin, BaseEstimator):
 
     Every note is a rise in some bands, sudden or slow, and so the rises of a whole song, band by band
     and at several time scales, count its notes, without a transcription: a linear model learns which of
-    them are the voice's. On art songs they tell the number of sung notes, and with it the length of the
-    lyrics, better than all else (``benchmarks/paper_table.py``).
+    them are the voice's. On art songs they find the lyrics better than the other features
+    (``benchmarks/paper_table.py``).
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class AudioDynamics(TransformerMixin, BaseEstimator):
         - ``mean``, ``std``: mean and deviation of its level over time;
         - ``rise1``, ``fall1``, ``rise3``, ``fall3``, ``rise8``, ``fall8``: sums of the changes of more
           than 3 dB from each frame to the 1st, 3rd and 8th after it (frames are 23 ms apart);
-        - ``held``: mean of its least level within 8 frames, ``heldrise``: sum of the rises of that:
-          tones that last, without those that die away.
+        - ``held``: mean of its least level within 8 frames, ``heldrise``: sum of the rises of that
+          within 4 frames: tones that last, without those that die away.
 
     Raises
     ------
@@ -131,7 +131,8 @@ class AudioDynamics(TransformerMixin, BaseEstimator):
         import librosa
 
         seconds = check_songs(X, self.sample_rate)
-        settings = {"sample_rate": self.sample_rate, "n_mels": self.n_mels}
+        n_mels = (len(self.feature_names_) - 1) // len(_NAMES)
+        settings = {"sample_rate": self.sample_rate, "n_mels": n_mels}
         settings["version"] = _FORMAT, librosa.__version__
         rows = np.empty((len(seconds), len(self.feature_names_)))
         each = [settings | {"seconds": length} for length in seconds]

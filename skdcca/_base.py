@@ -180,7 +180,9 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
     def compare(self, zx, zy):
-        """Score rows of one side's variates with rows of the other's; see the parameter `similarity`.
+        """Score rows of one side's variates with rows of the other's.
+
+        By the parameter `similarity`, of models that have it; others compare by the cosine.
 
         Parameters
         ----------
@@ -195,15 +197,18 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Higher is more alike. The scorers of `skdcca.metrics` rank by them.
         """
         check_is_fitted(self)
-        likelihood = getattr(self, "similarity", "cosine") == "likelihood"
-        return similarity(zx, zy, self.canonical_correlations_ if likelihood else None)
+        by_likelihood = self._check_similarity() == "likelihood"
+        return similarity(zx, zy, self.canonical_correlations_ if by_likelihood else None)
 
     def _check_parameters(self):
         """Refuse parameters out of range, before any work."""
-        if getattr(self, "similarity", "cosine") not in ("cosine", "likelihood"):
-            raise ValueError(
-                f"similarity={self.similarity!r}; it must be one of ['cosine', 'likelihood']"
-            )
+        self._check_similarity()
+
+    def _check_similarity(self):
+        kind = getattr(self, "similarity", "cosine")
+        if not isinstance(kind, str) or kind not in ("cosine", "likelihood"):
+            raise ValueError(f"similarity={kind!r}; it must be one of ['cosine', 'likelihood']")
+        return kind
 
     def _check_x(self, X, reset=False):
         """First view as an array of floats, of the features seen in `fit`."""

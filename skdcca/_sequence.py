@@ -222,11 +222,13 @@ class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         check_whole("n_characters", self.n_characters, or_none=True)
         if not isinstance(self.min_df, Real) or not 0 <= self.min_df <= 1:
             raise ValueError(f"min_df={self.min_df!r}; it must be a share from 0 to 1")
+        if not isinstance(self.stretch, (bool, np.bool_)):
+            raise ValueError(f"stretch={self.stretch!r}; it must be True or False")
         _check_lyrics(X)
         texts = [_plain(text) for text in X]
         counts = Counter(character for text in texts for character in set(text))
-        least = self.min_df * len(texts)
-        self.alphabet_ = sorted(c for c, count in counts.items() if count >= least)
+        common = (c for c, count in counts.items() if count / len(texts) >= self.min_df)
+        self.alphabet_ = sorted(common)
         if not self.alphabet_:
             raise ValueError(
                 f"no character is in min_df={self.min_df} of the {len(texts)} texts; lower it"
@@ -253,7 +255,7 @@ class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         n = self.n_characters_
         sequences = np.zeros((len(X), len(rows), n), dtype=np.float32)
         for sequence, text in zip(sequences, map(_plain, X), strict=True):
-            if self.stretch:
+            if self.stretch and text:
                 text = [text[place * len(text) // n] for place in range(n)]
             for place, character in enumerate(text[:n]):
                 if character in rows:
@@ -285,8 +287,9 @@ class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
 
 def _plain(text):
     """Lower case, without accents, white space as single spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+    # The compatible forms of some signs are capitals, and those of some small letters have accents.
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return " ".join("".join(c for c in text if not unicodedata.combining(c)).split())
 
 
 def _warn_of_zeros(sequences, unit):

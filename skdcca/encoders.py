@@ -287,7 +287,7 @@ class MelCNN(Encoder):
                 nn.BatchNorm2d(n_out),
                 nn.ReLU(),
             ]
-        head = _build_head(self, filters[-1] * left[0], n_outputs)
+        head = _build_head(self, filters[-1] * left[0], left[1], n_outputs)
         return nn.Sequential(nn.Unflatten(1, (1, shape[0])), *layers, nn.Flatten(1, 2), *head)
 
 
@@ -324,7 +324,8 @@ class SequenceEncoder(Encoder):
     ------
     ValueError
         From `build`, for a parameter out of range, samples that are not ``(n_features, n_steps)`` or
-        have fewer steps than the layers pool, or a number of outputs that `n_steps` does not divide.
+        have fewer steps than the layers pool or `n_steps` asks for, or a number of outputs that
+        `n_steps` does not divide.
 
     See Also
     --------
@@ -395,12 +396,13 @@ class SequenceEncoder(Encoder):
             check_whole(name, getattr(self, name))
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
-        if shape[1] // self.pool_size**self.n_layers < 1:
+        left = shape[1] // self.pool_size**self.n_layers
+        if left < 1:
             raise ValueError(
                 f"a sequence of {shape[1]} steps is too short for {self.n_layers} layers that pool by "
                 f"{self.pool_size}; take fewer layers or a smaller pool_size"
             )
-        head = _build_head(self, self.n_units, n_outputs)
+        head = _build_head(self, self.n_units, left, n_outputs)
         widths = [shape[0], *[self.n_units] * self.n_layers]
         layers = []
         for n_in, n_out in pairwise(widths):
@@ -454,14 +456,18 @@ class _GRUHead(nn.Module):
 _HEADS = {"mean": _MeanHead, "attention": _AttentionHead, "gru": _GRUHead}
 
 
-def _build_head(encoder, width, n_outputs):
-    """Layers from ``(n_samples, width, any number of steps)`` to ``(n_samples, n_outputs)``."""
+def _build_head(encoder, width, length, n_outputs):
+    """Layers from ``(n_samples, width, length)`` to ``(n_samples, n_outputs)``."""
     head = _choice(encoder.head, "head", {**_HEADS, "steps": None})
     _check_share(encoder.dropout, "dropout")
     if head is not None:
         over_time = head(width)
         return over_time, nn.Dropout(encoder.dropout), nn.Linear(over_time.n_features, n_outputs)
     check_whole("n_steps", encoder.n_steps)
+    if encoder.n_steps > length:
+        raise ValueError(
+            f"n_steps={encoder.n_steps}, but the layers leave {length} steps; take fewer, or pool less"
+        )
     if n_outputs % encoder.n_steps:
         raise ValueError(
             f'head="steps" gives each of n_steps={encoder.n_steps} steps as many outputs, and '

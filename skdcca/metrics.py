@@ -366,8 +366,8 @@ def similarity(zx, zy, correlations=None):
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        Cosines, 0 for a row of zeros, or log likelihood ratios in nats; rounded to 10 decimals, so that
-        equal rows tie whatever the order in which the products were summed.
+        Cosines, 0 for a row of zeros, rounded to 10 decimals; or log likelihood ratios in nats, rounded
+        to 8. So equal rows tie whatever the order in which the products were summed.
 
     Notes
     -----
@@ -376,7 +376,8 @@ def similarity(zx, zy, correlations=None):
     both densities is the sum over the components of
     ``(r x y - r**2 (x**2 + y**2) / 2) / (1 - r**2) - log(1 - r**2) / 2``. Unlike the cosine it heeds how
     large variates are: a long song and a very long one point in the same direction. Negative
-    correlations count as 0, and none for more than 1 - 1e-6.
+    correlations count as 0, and none for more than 0.9999. Of a model with a ridge the densities are
+    those of its covariances with the ridge added: an order of the pairs, not calibrated odds.
 
     References
     ----------
@@ -395,7 +396,7 @@ def similarity(zx, zy, correlations=None):
     zy = check_array(zy, dtype=np.float64, input_name="zy")
     if correlations is None:
         return cosine_similarity(zx, zy).round(10)
-    return _log_likelihood_ratio(zx, zy, correlations).round(10)
+    return _log_likelihood_ratio(zx, zy, correlations).round(8)
 
 
 def _log_likelihood_ratio(zx, zy, correlations):
@@ -405,7 +406,7 @@ def _log_likelihood_ratio(zx, zy, correlations):
             f"zx has shape {zx.shape}, zy {zy.shape} and correlations {r.shape}; they must have the "
             "same number of components"
         )
-    r = np.clip(r, 0.0, 1 - 1e-6)
+    r = np.clip(r, 0.0, 0.9999)  # closer to 1 the digits go that equal rows need to tie
     apart = 1 - r**2
     half = r**2 / apart / 2
     together = (zx * (r / apart)) @ zy.T

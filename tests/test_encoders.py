@@ -274,7 +274,17 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
             (6, 4),
             "n_steps=2 steps as many outputs, and 3",
         ),
-        (MelCNN(head="steps"), (16, 64), "n_steps=20 steps as many outputs, and 3 cannot"),
+        (
+            MelCNN(head="steps", n_steps=1024),
+            (16, 64),
+            "n_steps=1024, but the layers leave 1 steps",
+        ),
+        (
+            MelCNN(head="steps", n_steps=2),
+            (16, 128),
+            "n_steps=2 steps as many outputs, and 3 cannot",
+        ),
+        (SequenceEncoder(head="steps"), (6, 19), "n_steps=20, but the layers leave 19 steps"),
         (MLP((8, 0)), (6,), r"hidden_layer_sizes=\(8, 0\)"),
         (MLP((8, True)), (6,), r"hidden_layer_sizes=\(8, True\)"),
         (MLP(activation="softplus"), (6,), "activation='softplus'; it must be one of .*'tanh'"),

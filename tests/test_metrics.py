@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdcca import KernelCCA, LinearCCA
 from skdcca.metrics import (
+    both_directions,
     chance,
     embed,
     median_rank,
@@ -322,6 +323,34 @@ def test_likelihood_ranks_by_amount_where_the_cosine_sees_a_sign_only():
     }
     assert found["cosine"] < 2 * chance(200)["mrr"]
     assert found["likelihood"] > 5 * chance(200)["mrr"]
+
+
+@pytest.mark.parametrize("correlations", [[1.0], [0.9999], [0.5]])
+def test_equal_rows_tie_by_likelihood(correlations):
+    z = np.tile(np.random.default_rng(0).normal(size=(1, 1)), (50, 1))
+    assert len(np.unique(similarity(z, z, correlations))) == 1
+
+
+def test_a_similarity_set_after_fit_is_checked_and_heeded():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    for model in (LinearCCA(2), KernelCCA(2)):
+        model.fit(X, X[:, ::-1])
+        zx, zy = model.transform(X, X[:, ::-1])
+        np.testing.assert_array_equal(model.compare(zx, zy), similarity(zx, zy))
+        model.set_params(similarity="likelihood")
+        expected = similarity(zx, zy, model.canonical_correlations_)
+        np.testing.assert_array_equal(model.compare(zx, zy), expected)
+        with pytest.raises(ValueError, match="similarity='likelyhood'"):
+            model.set_params(similarity="likelyhood").compare(zx, zy)
+
+
+def test_both_directions_are_the_metrics_of_the_scores_and_of_their_transpose():
+    scores = np.random.default_rng(0).normal(size=(30, 30))
+    found = both_directions(scores, k=(3,))
+    for way, one in (("x_to_y", scores), ("y_to_x", scores.T)):
+        assert found[way]["mrr"] == reciprocal_rank(ranks(one))
+        expected = top_k_accuracy_score(np.arange(30), one, k=3, labels=np.arange(30))
+        assert found[way]["recall@3"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("correlations", [[1.0, 1.0], [-0.5, 0.0], [1 - 1e-12, 0.3]])

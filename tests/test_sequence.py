@@ -166,8 +166,14 @@ def test_a_rare_or_unknown_character_keeps_its_place():
     assert characters.alphabet_ == ["a", "b"]
     (found,) = characters.transform(["axbabab"])
     assert spelt(found, characters.alphabet_) == "a.bab"
-    with pytest.warns(UserWarning, match="1 of 2 texts have no character.*rows 1"):
-        assert not characters.transform(["a", "xyz"])[1].any()
+    for unknown in ("xyz", "\u0301"):  # the second is an accent alone
+        for stretch in (False, True):
+            characters.set_params(stretch=stretch)
+            with pytest.warns(UserWarning, match="1 of 2 texts have no character.*rows 1"):
+                assert not characters.transform(["a", unknown])[1].any()
+    # Exactly the share that is asked for.
+    assert LyricsCharacters(min_df=0.07).fit(["ab"] * 7 + ["a"] * 93).alphabet_ == ["a", "b"]
+    assert LyricsCharacters().fit(["™ ℡"]).alphabet_ == [" ", "e", "l", "m", "t"]
 
 
 def test_stretched_texts_fill_all_places():
@@ -182,6 +188,8 @@ def test_stretched_texts_fill_all_places():
 def test_characters_refuse_what_they_cannot_spell():
     with pytest.raises(ValueError, match="n_characters=0"):
         LyricsCharacters(0).fit(["a"])
+    with pytest.raises(ValueError, match="stretch='yes'"):
+        LyricsCharacters(stretch="yes").fit(["a"])
     with pytest.raises(ValueError, match="min_df=2"):
         LyricsCharacters(min_df=2).fit(["a"])
     with pytest.raises(ValueError, match="no character is in min_df=1"):
@@ -218,5 +226,6 @@ def test_a_model_that_keeps_time_hears_the_letters():
         random_state=0,
     ).fit(X[:150], texts[:150])
     assert mrr_scorer(model, X[150:], texts[150:]) > 0.9
-    shuffled = np.random.default_rng(2).permuted(X[150:], axis=2)
+    order = [rng.permutation(X.shape[2]) for _ in range(100)]
+    shuffled = np.stack([song[:, frames] for song, frames in zip(X[150:], order, strict=True)])
     assert mrr_scorer(model, shuffled, texts[150:]) < 3 * chance(100)["mrr"]
