@@ -6,6 +6,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
+import soundfile
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -23,12 +24,13 @@ from skdcca import (
     Doc2VecLyrics,
     KernelCCA,
     LinearCCA,
+    LyricsCharacters,
     LyricsForm,
     MelSpectrogram,
     TemporalSummary,
 )
 from skdcca.datasets import make_songs
-from skdcca.encoders import MLP, MelCNN
+from skdcca.encoders import MLP, MelCNN, SequenceEncoder
 from skdcca.metrics import (
     chance,
     embed,
@@ -191,19 +193,49 @@ def test_memory_saves_fits_of_the_audio_branch(songs, tmp_path):
     assert count(str(tmp_path / "cache")) == 2 + 1
 
 
-def test_joblib_round_trip_in_a_fresh_process(songs, tmp_path):
-    model = make_model().fit(songs.audio, songs.lyrics)
-    expected = embed(model, songs.audio[:5], songs.lyrics[:5])
-    joblib.dump(model, tmp_path / "model.joblib")
-    joblib.dump((songs.audio[:5], songs.lyrics[:5]), tmp_path / "songs.joblib")
+def embedded_in_a_fresh_process(model, audio, lyrics, folder):
+    joblib.dump(model, folder / "model.joblib")
+    joblib.dump((audio, lyrics), folder / "songs.joblib")
     code = (
         "import sys, joblib; from skdcca.metrics import embed; folder = sys.argv[1];"
         "model = joblib.load(folder + '/model.joblib'); songs = joblib.load(folder + '/songs.joblib');"
         "joblib.dump(embed(model, *songs), folder + '/embedded.joblib')"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    for ours, theirs in zip(expected, joblib.load(tmp_path / "embedded.joblib"), strict=True):
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+    return joblib.load(folder / "embedded.joblib")
+
+
+def test_joblib_round_trip_in_a_fresh_process(songs, tmp_path):
+    model = make_model().fit(songs.audio, songs.lyrics)
+    expected = embed(model, songs.audio[:5], songs.lyrics[:5])
+    found = embedded_in_a_fresh_process(model, songs.audio[:5], songs.lyrics[:5], tmp_path)
+    for ours, theirs in zip(expected, found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_search_of_a_joint_model_on_files_answers_the_same_in_a_fresh_process(songs, tmp_path):
+    paths = [str(tmp_path / f"{i}.wav") for i in range(len(songs.audio))]
+    for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
+        soundfile.write(path, waveform, rate, subtype="FLOAT")
+    # Frames and characters, read side by side by convolutions of their own.
+    encoder = SequenceEncoder(8, kernel_size=3, pool_size=2, head="steps", n_steps=5)
+    model = make_joint_model(
+        n_components=10,
+        loss="infonce",
+        x_encoder=encoder,
+        y_encoder=clone(encoder),
+        y_transformer=LyricsCharacters(stretch=True),
+        max_epochs=2,
+        batch_size=20,
+    )
+    grid = {"cca__x_encoder__n_units": [4, 8], "cca__y_encoder__n_layers": [1, 2]}
+    search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=GroupKFold(2))
+    search.fit(paths, songs.lyrics, groups=songs.groups)
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
+    expected = embed(search, paths[:5], songs.lyrics[:5])
+    found = embedded_in_a_fresh_process(search, paths[:5], songs.lyrics[:5], tmp_path)
+    for ours, theirs in zip(expected, found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_permutation_test_score_finds_the_pairing(songs, tmp_path):
@@ -304,12 +336,12 @@ def test_too_many_components_are_named(songs):
 def make_joint_model(**parameters):
     """From raw songs to one space, the convolutions trained by the correlation objective."""
     settings = {"x_encoder": MelCNN(8), "y_encoder": MLP((64,)), "lr": 3e-3, "batch_size": 100}
-    settings |= {"max_epochs": 20, "random_state": 0}
+    settings |= {"n_components": 4, "max_epochs": 20, "random_state": 0}
     settings["y_transformer"] = Doc2VecLyrics(20, epochs=40, random_state=0)
     return Pipeline(
         [
             ("mel", MelSpectrogram(sample_rate=11025, n_mels=32, duration=3.0)),
-            ("cca", DeepCCA(4, **settings | parameters)),
+            ("cca", DeepCCA(**settings | parameters)),
         ]
     )
 
