@@ -64,6 +64,7 @@ VERSION = (
 )
 PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
 ALL = "summary + MTT_musicnn + dynamics"
+TWO = "summary + dynamics"
 AUDIO = ["summary", "MTT_musicnn", "dynamics", ALL]
 END_TO_END = ("aligned", "frozen", "shuffled", "joint")
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
@@ -81,8 +82,9 @@ def words():
     return Doc2VecLyrics(random_state=0)
 
 
-def tf_idf():
-    return make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(100, random_state=0))
+def tf_idf(n_components=100, **parameters):
+    words = TfidfVectorizer(min_df=2, **parameters)
+    return make_pipeline(words, TruncatedSVD(n_components, random_state=0))
 
 
 def with_form(transformer):
@@ -94,6 +96,7 @@ TEXTS = {
     "Doc2vec + form": lambda: with_form(words()),
     "tf-idf": tf_idf,
     "tf-idf + form": lambda: with_form(tf_idf()),
+    "20 of tf-idf + form": lambda: with_form(tf_idf(20, sublinear_tf=True)),
     "form": LyricsForm,
 }
 SENTENCES = ("sentences", "sentences + form")
@@ -224,7 +227,7 @@ def parse_arguments():
         options.collections, options.models = ["hymns"], ["linear", "kernel"]
         options.texts, options.splits, options.audio = ["tf-idf"], ["by group"], ["summary"]
     if options.report:
-        options.audio = [*AUDIO, "form", *PRETRAINED[1:]]
+        options.audio = [*AUDIO, TWO, "form", *PRETRAINED[1:]]
         options.models, options.splits = [*MODELS, *END_TO_END], SPLITS
         options.texts = [*TEXTS, *SENTENCES]
     return options
@@ -329,7 +332,7 @@ def measure(cell, name, songs, cache, options):
 
 def y_size(text):
     """Columns of the lyrics, at least."""
-    return 21 if text == "form" else 100
+    return {"form": 21, "20 of tf-idf + form": 41}.get(text, 100)
 
 
 def searched(grid, n_columns, n_songs):

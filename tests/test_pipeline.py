@@ -220,7 +220,7 @@ def test_search_of_a_joint_model_on_files_answers_the_same_in_a_fresh_process(so
     # Frames and characters, read side by side by convolutions of their own.
     encoder = SequenceEncoder(8, kernel_size=3, pool_size=2, head="steps", n_steps=5)
     model = make_joint_model(
-        n_components=10,
+        n_components=5,
         loss="infonce",
         x_encoder=encoder,
         y_encoder=clone(encoder),
@@ -228,7 +228,7 @@ def test_search_of_a_joint_model_on_files_answers_the_same_in_a_fresh_process(so
         max_epochs=2,
         batch_size=20,
     )
-    grid = {"cca__x_encoder__n_units": [4, 8], "cca__y_encoder__n_layers": [1, 2]}
+    grid = {"cca__x_encoder__n_units": [8, 16], "cca__y_encoder__n_layers": [1, 2]}
     search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=GroupKFold(2))
     search.fit(paths, songs.lyrics, groups=songs.groups)
     assert len(set(search.cv_results_["mean_test_score"])) == 4
