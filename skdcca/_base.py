@@ -22,6 +22,9 @@ from skdcca._checks import check_whole
 from skdcca.metrics import similarity, variate_correlations
 
 FLOATS = (np.float64, np.float32)
+SIMILARITIES = ("cosine", "weighted", "likelihood")
+# Power of the correlations that weighted variates are scaled by; see the user guide.
+POWER = 2
 
 
 class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -197,8 +200,13 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Higher is more alike. The scorers of `skdcca.metrics` rank by them.
         """
         check_is_fitted(self)
-        by_likelihood = self._check_similarity() == "likelihood"
-        return similarity(zx, zy, self.canonical_correlations_ if by_likelihood else None)
+        kind = self._check_similarity()
+        if kind == "likelihood":
+            return similarity(zx, zy, self.canonical_correlations_)
+        if kind == "weighted":
+            weights = self.canonical_correlations_**POWER
+            return similarity(np.multiply(zx, weights), np.multiply(zy, weights))
+        return similarity(zx, zy)
 
     def _check_parameters(self):
         """Refuse parameters out of range, before any work."""
@@ -206,8 +214,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_similarity(self):
         kind = getattr(self, "similarity", "cosine")
-        if not isinstance(kind, str) or kind not in ("cosine", "likelihood"):
-            raise ValueError(f"similarity={kind!r}; it must be one of ['cosine', 'likelihood']")
+        if not isinstance(kind, str) or kind not in SIMILARITIES:
+            raise ValueError(f"similarity={kind!r}; it must be one of {list(SIMILARITIES)}")
         return kind
 
     def _check_x(self, X, reset=False):

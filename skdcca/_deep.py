@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from torch import nn, optim
 
-from skdcca._base import BaseCCA
+from skdcca._base import POWER, BaseCCA
 from skdcca._checks import check_whole
 from skdcca._linear import LinearCCA
 from skdcca._training import (
@@ -40,8 +40,6 @@ LOSSES = {
     "infonce": InfoNCELoss,
     "vicreg": VICRegLoss,
 }
-# Power of the held-out correlations that the variates are scaled by; see the user guide.
-POWER = 2
 # The correlation of fewer rows says nothing: none are held out then.
 LEAST_HELD_OUT = 10
 # Networks of fitted models, as their pickles and their attributes hold arrays only.

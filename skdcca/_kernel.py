@@ -56,11 +56,12 @@ class KernelCCA(BaseCCA):
     n_landmarks : int, default=300
         Number of landmarks, or of random features; all rows if there are fewer. Only for an
         approximation.
-    similarity : {"cosine", "likelihood"}, default="cosine"
+    similarity : {"cosine", "weighted", "likelihood"}, default="cosine"
         How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
-        of the variates, or by how much likelier they are as a pair than apart
-        (`skdcca.metrics.similarity`). The likelihood heeds how large variates are, and serves few
-        components, of which one is a length or another amount; the cosine many that are alike.
+        of the variates, as they are or scaled by their squared correlations; or by how much likelier
+        they are as a pair than apart (`skdcca.metrics.similarity`). The likelihood heeds how large
+        variates are, and serves few components, of which one is a length or another amount; the
+        cosines serve many that are alike, the weighted one where later components are mostly noise.
     random_state : int, RandomState instance or None, default=None
         Generator of the landmarks or random features.
     y_transformer : estimator, default=None

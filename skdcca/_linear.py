@@ -39,11 +39,12 @@ class LinearCCA(BaseCCA):
         variance of each of its columns, so a value means the same at every sample size and in every
         unit. A pair sets ``(reg_x, reg_y)``. 0 is classical CCA; with more features than samples that
         finds perfect and meaningless correlations, and a ridge from 0.1 to 10 is in place.
-    similarity : {"cosine", "likelihood"}, default="cosine"
+    similarity : {"cosine", "weighted", "likelihood"}, default="cosine"
         How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
-        of the variates, or by how much likelier they are as a pair than apart
-        (`skdcca.metrics.similarity`). The likelihood heeds how large variates are, and serves few
-        components, of which one is a length or another amount; the cosine many that are alike.
+        of the variates, as they are or scaled by their squared correlations; or by how much likelier
+        they are as a pair than apart (`skdcca.metrics.similarity`). The likelihood heeds how large
+        variates are, and serves few components, of which one is a length or another amount; the
+        cosines serve many that are alike, the weighted one where later components are mostly noise.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is
         numbers. Its output must be dense; follow tf-idf by a `TruncatedSVD`. X may be sparse.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 from sklearn.metrics import label_ranking_average_precision_score, top_k_accuracy_score
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -340,6 +341,10 @@ def test_a_similarity_set_after_fit_is_checked_and_heeded():
         model.set_params(similarity="likelihood")
         expected = similarity(zx, zy, model.canonical_correlations_)
         np.testing.assert_array_equal(model.compare(zx, zy), expected)
+        model.set_params(similarity="weighted")
+        squared = model.canonical_correlations_**2
+        expected = cosine_similarity(zx * squared, zy * squared)
+        np.testing.assert_allclose(model.compare(zx, zy), expected, atol=1e-9)
         with pytest.raises(ValueError, match="similarity='likelyhood'"):
             model.set_params(similarity="likelyhood").compare(zx, zy)
 
