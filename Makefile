@@ -25,7 +25,7 @@ format: $(VENV)/lint.done
 
 # SCRIPT=two_halves and so on; most need SKDCCA_DATA. See docs/benchmarks.md.
 SCRIPT ?= lieder
-bench: $(VENV)/demo.done
+bench: $(VENV)/bench.done
 	$(BIN)/python benchmarks/$(SCRIPT).py $(ARGS)
 
 # What the benchmarks compare with, in environments of their own.
@@ -46,6 +46,10 @@ $(BIN)/python:
 
 $(VENV)/demo.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[songs,plot]'
+	touch $@
+
+$(VENV)/bench.done: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[bench]'
 	touch $@
 
 $(VENV)/test.done: pyproject.toml constraints.txt | $(BIN)/python
