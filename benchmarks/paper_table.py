@@ -24,6 +24,7 @@ that are, and draws them.
 import argparse
 import hashlib
 import json
+import re
 import subprocess
 
 import joblib
@@ -204,6 +205,7 @@ def main():
         for split in SPLITS:
             print_chosen(name, split, groups, found)
         print_differences(found, name, groups)
+        print_unshared(found, name, songs)
     for (name, split), value in best.items():
         print(f"best of the table, seen on the test folds[{name}, {split}]={value:.4f}")
     if options.figure:
@@ -520,6 +522,26 @@ def print_differences(found, name, groups):
             f"aligned - {key[3]}[{name}, {key[1]}]={apart.mean():.4f} ({low:.3f}-{high:.3f}; folds "
             f"{apart.min():.3f} to {apart.max():.3f}, paired t-test of the folds p={p:.1e})"
         )
+
+
+def print_unshared(found, name, songs, n_words=5):
+    """Models that hear the words, on songs that share no five words in a row with another group's."""
+    runs = [runs_of_words(song["lyrics"], n_words) for song in songs]
+    groups = {}
+    for run, song in zip(runs, songs, strict=True):
+        for five in run:
+            groups.setdefault(five, set()).add(song["group"])
+    alone = np.array([all(len(groups[five]) == 1 for five in run) for run in runs])
+    for key, result in found.items():
+        if key[0] == name and key[3] == "aligned":
+            value = np.array(result["reciprocal"])[alone].mean()
+            shared = f"{alone.sum()} of {len(alone)} songs that share no {n_words} words in a row"
+            print(f"aligned[{name}, {key[1]}]={value:.4f} for the {shared} with another group")
+
+
+def runs_of_words(text, n_words):
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    return {tuple(words[i : i + n_words]) for i in range(len(words) - n_words + 1)}
 
 
 def draw(found, file):
