@@ -15,11 +15,14 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skdcca._checks import check_whole
+from skdcca._raw import NoTableMixin, RawInputMixin
 
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
 
 
-class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class MelSpectrogram(
+    NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Log-mel spectrograms of audio files or waveforms, all of one length.
 
     A song is a path to an audio file (wav, flac, ogg, mp3 and whatever else libsndfile reads), a
@@ -181,21 +184,6 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
 
-    def set_output(self, *, transform=None):
-        """Do nothing: spectrograms have three axes and no table can hold them.
-
-        Parameters
-        ----------
-        transform : object
-            Ignored; here so that a Pipeline can set the output of its other steps.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return self
-
     def _settings(self):
         import librosa
 
@@ -229,12 +217,6 @@ class MelSpectrogram(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
                 f"fmin={self.fmin!r} and fmax={self.fmax!r}: it must be 0 <= fmin < fmax <= "
                 f"sample_rate / 2 = {self.sample_rate / 2:g}"
             )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 def _is_number(value, least=-np.inf, above=-np.inf):

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._audio import check_songs, each_song, load_song
 from skdcca._checks import check_whole
+from skdcca._raw import RawInputMixin
 
 _FORMAT = 1  # raise it whenever the numbers come out differently, so that caches are not used
 _N_FFT, _HOP = 2048, 512
@@ -16,7 +17,7 @@ _LAGS = (1, 3, 8)  # frames; at 22050 Hz 23, 70 and 186 ms
 _HELD = 8  # frames
 
 
-class AudioDynamics(TransformerMixin, BaseEstimator):
+class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
     """How each mel band of whole songs moves: its level, and how much it rises and falls.
 
     Every note is a rise in some bands, sudden or slow, and so the rises of a whole song, band by band
@@ -158,12 +159,6 @@ class AudioDynamics(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "feature_names_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 _NAMES = ["mean", "std", *(f"{way}{lag}" for lag in _LAGS for way in ("rise", "fall"))]

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._audio import check_songs, each_song, load_song
 from skdcca._checks import check_whole
+from skdcca._raw import RawInputMixin
 
 _FORMAT = 1  # raise it whenever the numbers come out differently, so that caches are not used
 _HOP = 512
@@ -15,7 +16,7 @@ _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
 
-class AudioForm(TransformerMixin, BaseEstimator):
+class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     """Form of whole songs, whatever they sound like: length, density, tempo, loudness, register, mode.
 
     The counterpart of `LyricsForm`: a long song has many words, a dense one many syllables. An honest
@@ -147,12 +148,6 @@ class AudioForm(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "feature_names_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 _NAMES = (

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from skdcca._checks import check_whole
+from skdcca._raw import RawInputMixin
 
 _WORD = re.compile(r"[^\W\d_]+")
 _VOWELS = re.compile(r"[aeiouyæœø]+")
@@ -23,7 +24,9 @@ _MARKS = {"comma": ",", "stop": ".", "exclamation": "!", "question": "?", "colon
 _MARKS |= {"quote": '"“”„«»', "apostrophe": "'’"}
 
 
-class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Doc2VecLyrics(
+    RawInputMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Doc2vec embeddings of lyrics, trained on the lyrics given or pretrained.
 
     Parameters are gensim's, by their names. Unlike gensim's own, the embedding of a text is always
@@ -213,14 +216,8 @@ class Doc2VecLyrics(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _n_features_out(self):
         return self.model_.vector_size
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
-
-class LyricsForm(TransformerMixin, BaseEstimator):
+class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     """Form of lyrics, whatever they say: length, syllables, phrases, repetition, punctuation.
 
     How much text there is, and in what portions, is what music betrays most readily of its words;
@@ -306,12 +303,6 @@ class LyricsForm(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.array(self.feature_names_, dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 def _form(text):

@@ -24,6 +24,7 @@ from skdcca._audio import (
     load_song,
 )
 from skdcca._checks import check_whole
+from skdcca._raw import RawInputMixin
 
 _FORMAT = 1  # raise it whenever features come out differently, so that caches are not used
 _SHIPPED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
@@ -39,7 +40,7 @@ def _is_table(transformer):
     return transformer.pooling != "sequence"
 
 
-class MelCNNAudio(TransformerMixin, BaseEstimator):
+class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     """Embeddings of songs by a convolutional network that was trained to tag music.
 
     Songs are cut into segments of 3 s, each of which the network turns into one row of numbers, the
@@ -297,12 +298,6 @@ class MelCNNAudio(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 def _embed(key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version):

@@ -15,11 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._checks import check_whole
 from skdcca._lyrics import Doc2VecLyrics, _check_lyrics, _listed
+from skdcca._raw import NoTableMixin, RawInputMixin
 
 _TOKEN = re.compile(r"\S+")
 
 
-class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class LyricsSequence(
+    NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Consecutive parts of lyrics, each as numbers: their order reaches the model.
 
     Each text is cut into the same number of parts of about as many words, at the ends of lines where
@@ -115,32 +118,13 @@ class LyricsSequence(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         _warn_of_zeros(sequences, "word")
         return np.ascontiguousarray(sequences)
 
-    def set_output(self, *, transform=None):
-        """Do nothing: sequences have three axes and no table can hold them.
-
-        Parameters
-        ----------
-        transform : object
-            Ignored; here so that a Pipeline can set the output of its other steps.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return self
-
     def _parts(self, texts):
         return [part for text in texts for part in _cut(text, self.n_steps_)]
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
-
-class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class LyricsCharacters(
+    NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Lyrics as the sequence of their characters, for an encoder that learns to read them.
 
     Each text becomes a matrix with a row for each letter or mark and a column for each place in the
@@ -262,27 +246,6 @@ class LyricsCharacters(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
                     sequence[rows[character], place] = 1.0
         _warn_of_zeros(sequences, "character")
         return sequences
-
-    def set_output(self, *, transform=None):
-        """Do nothing: sequences have three axes and no table can hold them.
-
-        Parameters
-        ----------
-        transform : object
-            Ignored; here so that a Pipeline can set the output of its other steps.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return self
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
 
 
 def _plain(text):
