@@ -258,11 +258,13 @@ def cells(options):
             for audio, text in pairings(model, options):
                 cell = {"split": split, "audio": audio, "model": model, "text": text}
                 yield cell | {"rows": "paired"}
-        control = {"split": split, "audio": options.audio[0], "model": "linear"}
         if "linear" in options.models:
-            yield control | {"text": options.texts[-1], "rows": "permuted"}
-            if options.report:
-                yield control | {"text": "Doc2vec + form", "rows": "permuted"}
+            controls = pairings("linear", options)
+            for audio, text in (
+                controls if options.report else [(options.audio[0], options.texts[-1])]
+            ):
+                control = {"split": split, "audio": audio, "model": "linear", "text": text}
+                yield control | {"rows": "permuted"}
 
 
 def pairings(model, options):
