@@ -60,9 +60,8 @@ from skdcca.metrics import chance, mrr_scorer, ranks
 
 from _scores import data_folder, load_lieder, load_pairs, with_voice
 
-VERSION = (
-    2  # raise it whenever a cell or a feature comes out differently, so that caches are not used
-)
+# Raise it whenever a cell comes out differently, so that those kept are not used.
+VERSION = 2
 PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
 ALL = "summary + MTT_musicnn + dynamics"
 TWO = "summary + dynamics"
@@ -259,10 +258,8 @@ def cells(options):
                 cell = {"split": split, "audio": audio, "model": model, "text": text}
                 yield cell | {"rows": "paired"}
         if "linear" in options.models:
-            controls = pairings("linear", options)
-            for audio, text in (
-                controls if options.report else [(options.audio[0], options.texts[-1])]
-            ):
+            one = [(options.audio[0], options.texts[-1])]
+            for audio, text in pairings("linear", options) if options.report else one:
                 control = {"split": split, "audio": audio, "model": "linear", "text": text}
                 yield control | {"rows": "permuted"}
 
