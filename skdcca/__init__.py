@@ -9,7 +9,15 @@ __version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["datasets", "encoders", "losses", "metrics"],
+    submodules=[
+        "datasets",
+        "encoders",
+        "losses",
+        "metrics",
+        "persistence",
+        "plotting",
+        "retrieval",
+    ],
     submod_attrs={
         "_audio": ["MelSpectrogram", "TemporalSummary"],
         "_audio_dynamics": ["AudioDynamics"],
@@ -20,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
         "_pretrained": ["MelCNNAudio"],
         "_sequence": ["LyricsCharacters", "LyricsSequence"],
+        "retrieval": ["CrossModalIndex", "FaissNeighbors"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
     },
 )

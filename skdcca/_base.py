@@ -1,6 +1,7 @@
 """What every canonical correlation estimator shares: the contract of two views in scikit-learn."""
 
 import warnings
+from numbers import Real
 
 import numpy as np
 from sklearn.base import (
@@ -199,14 +200,24 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         scores : ndarray of shape (n_samples_x, n_samples_y)
             Higher is more alike. The scorers of `skdcca.metrics` rank by them.
         """
+        return similarity(zx, zy, **self.comparison())
+
+    def comparison(self):
+        """How variates are compared, as arguments of `skdcca.metrics.similarity`.
+
+        Returns
+        -------
+        arguments : dict
+            Empty for the cosine; ``correlations``, and ``power`` if they weight the variates.
+        """
         check_is_fitted(self)
         kind = self._check_similarity()
+        if kind == "cosine":
+            return {}
+        arguments = {"correlations": self.canonical_correlations_}
         if kind == "likelihood":
-            return similarity(zx, zy, self.canonical_correlations_)
-        if kind == "weighted":
-            weights = self.canonical_correlations_**POWER
-            return similarity(np.multiply(zx, weights), np.multiply(zy, weights))
-        return similarity(zx, zy)
+            return arguments
+        return arguments | {"power": POWER if kind == "weighted" else kind}
 
     def _check_parameters(self):
         """Refuse parameters out of range, before any work."""
@@ -214,9 +225,14 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_similarity(self):
         kind = getattr(self, "similarity", "cosine")
-        if not isinstance(kind, str) or kind not in SIMILARITIES:
-            raise ValueError(f"similarity={kind!r}; it must be one of {list(SIMILARITIES)}")
-        return kind
+        if isinstance(kind, str) and kind in SIMILARITIES:
+            return kind
+        if isinstance(kind, Real) and not isinstance(kind, bool) and 0 <= kind < np.inf:
+            return kind
+        raise ValueError(
+            f"similarity={kind!r}; it must be one of {list(SIMILARITIES)}, or a number from 0, the "
+            "power of the correlations that variates are weighted by"
+        )
 
     def _check_x(self, X, reset=False):
         """First view as an array of floats, of the features seen in `fit`."""

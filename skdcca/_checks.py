@@ -4,8 +4,9 @@ from numbers import Integral
 
 
 def is_whole(value, least=1):
-    """Whether this is a whole number, and no less than `least`; True and False are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    """Whether this is a whole number, and no less than `least` if given; True and False are none."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and (least is None or value >= least)
 
 
 def check_whole(name, value, least=1, or_none=False):

@@ -18,11 +18,11 @@ end look through a `Pipeline` or a fitted search to the canonical correlation mo
 """
 
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import gammaln
-from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length
 
 __all__ = [
@@ -286,8 +286,8 @@ def _chance_of_first(n, n_right):
     return none_before[:-1] - none_before[1:]
 
 
-def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
-    """All retrieval metrics in both directions, by the cosine of the embeddings.
+def retrieval_metrics(zx, zy, labels=None, k=(1, 10), *, correlations=None, power=None):
+    """All retrieval metrics in both directions, by the similarity of the embeddings.
 
     Parameters
     ----------
@@ -299,6 +299,8 @@ def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
         the song itself.
     k : sequence of int, default=(1, 10)
         Lengths for the recall.
+    correlations, power
+        As for `similarity`, by which is ranked; the cosine by default.
 
     Returns
     -------
@@ -314,7 +316,7 @@ def retrieval_metrics(zx, zy, labels=None, k=(1, 10)):
     {'mrr': 1.0, 'recall@1': 1.0, 'recall@10': 1.0, 'median_rank': 1.0}
     """
     check_consistent_length(zx, zy)
-    return both_directions(similarity(zx, zy), labels, k)
+    return both_directions(similarity(zx, zy, correlations, power), labels, k)
 
 
 def both_directions(scores, labels=None, k=(1, 10)):
@@ -350,8 +352,11 @@ def _summary(scores, labels, k):
     return {"mrr": reciprocal_rank(found), **recalls, "median_rank": median_rank(found)}
 
 
-def similarity(zx, zy, correlations=None):
-    """Score of every row of one embedding with every row of the other: cosine, or likelihood ratio.
+def similarity(zx, zy, correlations=None, power=None):
+    """Score of every row of one embedding with every row of the other.
+
+    Without more the cosine; with `correlations` and `power` the cosine of weighted variates; with
+    `correlations` alone a likelihood ratio.
 
     Parameters
     ----------
@@ -360,8 +365,11 @@ def similarity(zx, zy, correlations=None):
     zy : array-like of shape (n_gallery, n_components)
         The other.
     correlations : array-like of shape (n_components,), default=None
-        Correlation of each pair of canonical variates. None: the score is the cosine. Given: it is the
-        log of how much likelier the two rows are as a pair than apart, see Notes.
+        Correlation of each pair of canonical variates. None: the score is the cosine.
+    power : float, default=None
+        Variates are scaled by ``correlations ** power`` before the cosine is taken, so that it heeds
+        those components that can be relied on [1]_. None: with `correlations`, the score is the log of
+        how much likelier the two rows are as a pair than apart, see Notes.
 
     Returns
     -------
@@ -371,17 +379,20 @@ def similarity(zx, zy, correlations=None):
 
     Notes
     -----
-    Probabilistic canonical correlation analysis [1]_ takes variates ``x``, ``y`` of a pair for standard
+    Probabilistic canonical correlation analysis [2]_ takes variates ``x``, ``y`` of a pair for standard
     normal with correlation ``r``, those of different songs for independent. The log of the ratio of
     both densities is the sum over the components of
     ``(r x y - r**2 (x**2 + y**2) / 2) / (1 - r**2) - log(1 - r**2) / 2``. Unlike the cosine it heeds how
     large variates are: a long song and a very long one point in the same direction. Negative
-    correlations count as 0, and none for more than 0.9999. Of a model with a ridge the densities are
-    those of its covariances with the ridge added: an order of the pairs, not calibrated odds.
+    correlations count as 0, in the weights too, and none for more than 0.9999 in the likelihood. Of a
+    model with a ridge the densities are those of its covariances with the ridge added: an order of the
+    pairs, not calibrated odds.
 
     References
     ----------
-    .. [1] F. R. Bach and M. I. Jordan, "A probabilistic interpretation of canonical correlation
+    .. [1] Y. Gong, Q. Ke, M. Isard and S. Lazebnik, "A multi-view embedding space for modeling internet
+       images, tags, and their semantics", International Journal of Computer Vision 106 (2014).
+    .. [2] F. R. Bach and M. I. Jordan, "A probabilistic interpretation of canonical correlation
        analysis", Technical Report 688, University of California, Berkeley, 2005.
 
     Examples
@@ -389,28 +400,50 @@ def similarity(zx, zy, correlations=None):
     >>> from skdcca.metrics import similarity
     >>> similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]])
     array([[1., 0.]])
+    >>> similarity([[1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]], correlations=[0.9, 0.3], power=4).round(2)
+    array([[1.  , 0.01]])
     >>> similarity([[1.0]], [[1.0], [2.0], [-1.0]], correlations=[0.8]).round(1)
     array([[ 1. ,  0.5, -3.5]])
     """
     zx = check_array(zx, dtype=np.float64, input_name="zx")
     zy = check_array(zy, dtype=np.float64, input_name="zy")
-    if correlations is None:
-        return cosine_similarity(zx, zy).round(10)
-    return _log_likelihood_ratio(zx, zy, correlations).round(8)
-
-
-def _log_likelihood_ratio(zx, zy, correlations):
-    r = check_array(correlations, dtype=np.float64, ensure_2d=False, input_name="correlations")
-    if not zx.shape[1:] == zy.shape[1:] == r.shape:
+    zx, zy = (scoring_rows(z, view, correlations, power) for z, view in ((zx, "x"), (zy, "y")))
+    if zx.shape[1] != zy.shape[1]:
         raise ValueError(
-            f"zx has shape {zx.shape}, zy {zy.shape} and correlations {r.shape}; they must have the "
-            "same number of components"
+            f"zx has shape {zx.shape} and zy {zy.shape}; they must have the same number of components"
         )
+    return (zx @ zy.T).round(score_decimals(correlations, power))
+
+
+def scoring_rows(z, view, correlations=None, power=None):
+    """Rows whose products with those of the other view are the scores of `similarity`.
+
+    So whatever searches for the greatest products searches by what was scored.
+    """
+    if correlations is None:
+        if power is not None:
+            raise ValueError(f"power={power!r} without correlations; give those of the variates")
+        return normalize(z)
+    r = check_array(correlations, dtype=np.float64, ensure_2d=False, input_name="correlations")
+    if z.shape[1:] != r.shape:
+        raise ValueError(
+            f"z{view} has shape {z.shape} and correlations {r.shape}; they must have the same number "
+            "of components"
+        )
+    if power is not None:
+        if not isinstance(power, Real) or not 0 <= power < np.inf:
+            raise ValueError(f"power={power!r}; it must be a number from 0, and finite")
+        return normalize(z * np.clip(r, 0.0, None) ** power)
     r = np.clip(r, 0.0, 0.9999)  # closer to 1 the digits go that equal rows need to tie
     apart = 1 - r**2
-    half = r**2 / apart / 2
-    together = (zx * (r / apart)) @ zy.T
-    return together - (zx**2 @ half)[:, None] - zy**2 @ half - np.log(apart).sum() / 2
+    alone = -(z**2) @ (r**2 / apart / 2) - np.log(apart).sum() / 4
+    one = np.ones_like(alone)
+    return np.column_stack([z * (r / apart), alone, one] if view == "x" else [z, one, alone])
+
+
+def score_decimals(correlations=None, power=None):
+    """Decimals that `similarity` rounds to."""
+    return 10 if correlations is None or power is not None else 8
 
 
 def variate_correlations(zx, zy, sample_weight=None):
@@ -535,8 +568,8 @@ def pair_scores(estimator, X, y):
     Parameters
     ----------
     estimator : estimator
-        What `embed` takes. A model with a method ``compare(zx, zy)`` is asked for the scores of its
-        variates (`LinearCCA`, say, which heeds its parameter `similarity`); of others it is the cosine.
+        What `embed` takes. A model with a method ``comparison()`` says how its variates are compared
+        (`LinearCCA`, say, which heeds its parameter `similarity`); of others it is the cosine.
     X, y : array-like or list
         The two views.
 
@@ -559,8 +592,16 @@ def pair_scores(estimator, X, y):
 
 def compare(estimator, zx, zy):
     """Scores of variates as the model inside the estimator compares them, or their cosines."""
+    return similarity(zx, zy, **comparison(estimator))
+
+
+def comparison(estimator):
+    """How the model inside the estimator compares variates: arguments of `similarity`.
+
+    Models of other packages have no ``comparison`` and compare by the cosine.
+    """
     _, model = _inside(estimator)
-    return getattr(model, "compare", similarity)(zx, zy)
+    return model.comparison() if hasattr(model, "comparison") else {}
 
 
 def mrr_scorer(estimator, X, y):
