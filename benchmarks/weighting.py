@@ -81,8 +81,8 @@ def splits_of_songs(X, lyrics, groups, by_group):
     outer, inner = (
         GroupKFold(n) if by_group else KFold(n, shuffle=True, random_state=0) for n in (5, 3)
     )
-    for train, test in outer.split(X, groups=groups):
-        within = inner.split(train, groups=groups[train])
+    for train, test in outer.split(X, groups=groups if by_group else None):
+        within = inner.split(train, groups=groups[train] if by_group else None)
         parts = [(train[a], train[b]) for a, b in within]
         *chosen_by, reported = (numbers(X, lyrics, a, b) for a, b in [*parts, (train, test)])
         yield [chosen_by, reported]

@@ -1,5 +1,6 @@
 """The main job end to end, as ``skdcca demo`` runs it: songs in, retrieval in both directions out."""
 
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -7,27 +8,22 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
-from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
-from skdcca import (
-    Doc2VecLyrics,
-    LinearCCA,
-    LyricsForm,
-    MelSpectrogram,
-    TemporalSummary,
-    __version__,
-)
+from skdcca import __version__
 from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
+from skdcca._recipes import search_over, song_index, song_model
 from skdcca.datasets import load_chorales, load_songs, make_songs
-from skdcca.metrics import chance, mrr_scorer, ranks, recall_at_k
+from skdcca.metrics import chance, ranks, recall_at_k
+from skdcca.persistence import save
 
 N_PLANTED = 200
 STRENGTH = 0.9
 LEAST_SONGS = 30
+N_COMPONENTS = 5
+GRID = {"cca__reg": [0.1, 1.0, 10.0]}
 
 
 def run(songs=None, output="demo-output"):
@@ -45,6 +41,7 @@ def run(songs=None, output="demo-output"):
     output.mkdir(parents=True, exist_ok=True)
     results = [_own(songs)] if songs is not None else [_planted(), *_chorales()]
     _draw(results, output / "demo.png")
+    _save(results[0], output)
     print(f"\nDone in {time.perf_counter() - began:.0f} s.")
 
 
@@ -107,13 +104,19 @@ def _own(path):
 
 def _examine(name, songs):
     """Search, test and show one collection; returns what the picture needs of it."""
-    features = cache_folder() / "features"
-    mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=str(features), n_jobs=-1, verbose=1)
-    mel.fit_transform(songs.audio)  # once, with a progress bar; the folds read the cache
+    model = song_model(
+        "linear", len(songs.audio), memory=str(cache_folder() / "features"), verbose=1
+    )
+    # Once, with a progress bar; the folds read the cache.
+    model["mel"].fit_transform(songs.audio)
+    model.set_params(mel__n_jobs=None, mel__verbose=0, cca__n_components=N_COMPONENTS)
     with tempfile.TemporaryDirectory() as scratch:
-        search = _search(mel.set_params(n_jobs=None, verbose=0), scratch)
+        search = search_over(model, GRID, scratch, n_jobs=-1)
         _explain(search)
         grouped, random, permuted = _cross_validate(search, songs)
+        fitted = search.set_params(cv=GroupKFold(5)).fit(
+            songs.audio, songs.lyrics, groups=songs.groups
+        )
     rows = [
         ("by group", mean_over_folds(grouped)),
         ("random folds", mean_over_folds(random)),
@@ -127,27 +130,7 @@ def _examine(name, songs):
         "lyrics given to the wrong songs."
     )
     _show_queries(songs, grouped[0])
-    return {"name": name, "folds": grouped}
-
-
-def _search(mel, scratch):
-    """From raw songs to the best of a few models, by grouped or random folds as `fit` is told."""
-    lyrics = FeatureUnion(
-        [("words", Doc2VecLyrics(50, epochs=20, random_state=0)), ("form", LyricsForm())],
-    )
-    # The caches keep what the candidates of the search have in common.
-    y_side = Pipeline([("lyrics", lyrics), ("scale", StandardScaler())], memory=scratch)
-    model = Pipeline(
-        [
-            ("mel", mel),
-            ("summary", TemporalSummary()),
-            ("scale", StandardScaler()),
-            ("cca", LinearCCA(5, y_transformer=y_side)),
-        ],
-        memory=scratch,
-    )
-    grid = {"cca__reg": [0.1, 1.0, 10.0]}
-    return GridSearchCV(model, grid, scoring=mrr_scorer, n_jobs=-1)
+    return {"name": name, "folds": grouped, "model": fitted.best_estimator_, "songs": songs}
 
 
 def _explain(search):
@@ -203,6 +186,18 @@ def _multiple_correlation(z, mood):
     z = np.column_stack([np.ones(len(z)), z])
     residual = mood - z @ np.linalg.lstsq(z, mood, rcond=None)[0]
     return np.sqrt(1 - residual.var(axis=0) / mood.var(axis=0))
+
+
+def _save(result, output):
+    """A model of all songs and an index of them, and what to type next."""
+    model, index = output / "model.skdcca", output / "songs.index"
+    save(result["model"], model, notes={"songs": result["name"]})
+    save(song_index(result["model"], result["songs"]), index, notes={"songs": result["name"]})
+    line = result["songs"].lyrics[0].splitlines()[0].replace('"', "")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
+    print(f"\nModel: {model}, index of its {len(result['songs'].audio)} songs: {index}. Next, type")
+    print(f'  {program} search {index} "{line}"')
+    print(f"  {program} serve {index}")
 
 
 def _draw(results, path):

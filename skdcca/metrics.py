@@ -22,6 +22,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import gammaln
+from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length
 
@@ -549,6 +550,8 @@ def embed(estimator, X=None, y=None):
 
 def _inside(estimator):
     """Steps before the canonical correlation model, and the model itself."""
+    if isinstance(estimator, FrozenEstimator):
+        return _inside(estimator.estimator)
     if hasattr(estimator, "best_estimator_"):
         return _inside(estimator.best_estimator_)
     if hasattr(estimator, "named_steps"):

@@ -1,6 +1,10 @@
 """The command line: a person's own songs from nothing to a table, and clear errors."""
 
 import csv
+import json
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +12,9 @@ import soundfile
 
 from skdcca import __version__
 from skdcca.cli import main
-from skdcca.datasets import make_songs
+from skdcca.datasets import load_songs, make_songs
+from skdcca.metrics import embed, retrieval_metrics
+from skdcca.persistence import load, read_header
 
 
 @pytest.fixture
@@ -40,6 +46,188 @@ def test_demo_on_own_songs(manifest, tmp_path, capsys):
     assert rows["chance"][0] == "0.340"  # H_8 / 8
     assert shown.count("the right one is at") == 3
     assert (output / "demo.png").read_bytes().startswith(b"\x89PNG")
+    following = shown[shown.index("Next, type") :].splitlines()[1]
+    assert following.strip().startswith("skdcca search")
+    assert main(shlex.split(following)[1:]) == 0  # what the person is told to type works
+    assert capsys.readouterr().out.startswith("  1. ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of 30 generated songs, as name.wav with name.txt."""
+    folder = tmp_path_factory.mktemp("songs")
+    made = make_songs(30, strength=1.0, duration=3.0, sample_rate=11025, random_state=0)
+    for name, (waveform, rate), text in zip(made.ids, made.audio, made.lyrics, strict=True):
+        soundfile.write(folder / f"{name}.wav", waveform, rate)
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workplace(folder, tmp_path_factory):
+    """Model and index that the command line made of the folder."""
+    place = tmp_path_factory.mktemp("workplace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKDCCA_CACHE", str(place / "cache"))
+        model, index = str(place / "model.skdcca"), str(place / "songs.index")
+        fit = ["fit", str(folder), "-o", model, "--search", "--hold-out", "0.3", "--quiet"]
+        assert main(fit) == 0
+        assert main(["index", model, str(folder), "-o", index, "--quiet"]) == 0
+        yield place
+
+
+def test_from_nothing_to_a_search(folder, workplace, capsys, monkeypatch):
+    monkeypatch.setenv("SKDCCA_CACHE", str(workplace / "cache"))
+    model, index = str(workplace / "model.skdcca"), str(workplace / "songs.index")
+    songs = load_songs(folder)
+
+    assert main(["evaluate", model, str(folder), "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("9 songs not learned from; 21 of the manifest")
+    rows = {line[:16].strip(): line[16:].split() for line in shown.splitlines() if "   " in line}
+    assert float(rows["chance"][0]) == pytest.approx(sum(1 / i for i in range(1, 10)) / 9, abs=1e-3)
+
+    assert main(["evaluate", model, str(folder), "--all", "--json", "--quiet"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    fitted = load(model)
+    pair = embed(fitted, songs.audio, songs.lyrics)
+    expected = retrieval_metrics(*pair, **fitted[-1].comparison())
+    assert figures["x_to_y"] == expected["x_to_y"]
+    assert figures["n_songs"] == 30
+    assert figures["songs"] == "some learned from"
+
+    text = songs.lyrics[4]
+    assert main(["search", index, text, "-n", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    scores, ids = load(index).query(y=[text], n_neighbors=3)
+    assert [result["id"] for result in found["results"]] == ids[0].tolist()
+    assert [result["score"] for result in found["results"]] == scores[0].round(4).tolist()
+
+    assert main(["search", index, "--audio", songs.audio[4], "-n", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    _, ids = load(index).query(X=[songs.audio[4]], n_neighbors=3)
+    assert [result["id"] for result in found["results"]] == ids[0].tolist()
+    lyrics = dict(zip(songs.ids, songs.lyrics, strict=True))
+    assert all(result["lyrics"] == lyrics[result["id"]] for result in found["results"])
+
+
+@pytest.mark.filterwarnings("default:1 of 1 texts have no word")
+def test_results_in_words_say_whether_they_are_more_than_chance(workplace, folder, capsys):
+    index = str(workplace / "songs.index")
+    assert main(["search", index, "xyzzy plugh", "-n", "100"]) == 0
+    shown, noted = capsys.readouterr()
+    assert noted.startswith("skdcca: note: 1 of 1 texts have no word that the model knows")
+    places = [line.split()[0] for line in shown.splitlines() if line[:3].strip().isdecimal()]
+    assert places == [f"{place}." for place in range(1, 31)]
+    level = load(index).chance_score("y")
+    best = float(shown.split()[1])
+    assert ("Nothing here stands out" in shown) == (best <= level)
+    assert f"{level:.3f}" in shown
+
+
+def test_inspect_tells_what_a_file_is_without_naming_the_songs(workplace, capsys):
+    for name, expected in [("model.skdcca", "LinearCCA"), ("songs.index", "of 30 items")]:
+        assert main(["inspect", str(workplace / name)]) == 0
+        shown = capsys.readouterr().out
+        assert expected in shown
+        assert "Doc2VecLyrics + LyricsForm -> StandardScaler" in shown
+        assert __version__ in shown
+        assert "learned_from" not in shown
+    assert len(read_header(workplace / "model.skdcca")["notes"]["learned_from"]) == 21
+
+
+@pytest.mark.parametrize("kind", ["kernel", "deep", "joint"])
+def test_other_kinds_of_model(folder, workplace, kind, capsys, monkeypatch):
+    monkeypatch.setenv("SKDCCA_CACHE", str(workplace / "cache"))
+    monkeypatch.setattr("skdcca._recipes.MAX_EPOCHS", 2)
+    model = str(workplace / f"{kind}.skdcca")
+    assert main(["fit", str(folder), "-o", model, "--model", kind, "--quiet"]) == 0
+    assert {"kernel": "KernelCCA"}.get(kind, "DeepCCA") in capsys.readouterr().out
+    assert main(["evaluate", model, str(folder), "--quiet"]) == 0
+    assert "flatter the model" in capsys.readouterr().out
+
+
+def test_faults_are_told_with_status_2_and_no_traceback(folder, workplace, tmp_path, capsys):
+    model, index = str(workplace / "model.skdcca"), str(workplace / "songs.index")
+    picture = tmp_path / "clip.wav"
+    picture.write_bytes(b"\x89PNG\r\n")
+    lost = str(tmp_path / "lost")
+    cases = [
+        (["fit", lost, "-o", str(tmp_path / "m")], "lost"),
+        (["fit", str(folder), "-o", str(tmp_path / "no" / "m")], "does not exist"),
+        (["fit", str(folder), "-o", str(tmp_path)], "is a folder"),
+        (["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "1.5"], "--hold-out 1.5"),
+        (["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.9"], "songs to learn"),
+        (["evaluate", index, str(folder)], "holds an index"),
+        (["evaluate", lost, str(folder)], "lost"),
+        (["index", str(picture), str(folder), "-o", str(tmp_path / "i")], "a PNG image"),
+        (["search", model, "night"], "holds a model"),
+        (["search", index, "  "], "line of lyrics is empty"),
+        (["search", index, "--audio", str(picture)], "clip.wav"),
+        (["search", index, "--audio", lost + ".wav"], "lost.wav"),
+        (["inspect", str(folder / "song00.wav")], "a WAVE file"),
+        (["serve", model], "holds a model"),
+        (["serve", index, "--port", "70000"], "70000"),
+    ]
+    for arguments, message in cases:
+        assert main(arguments) == 2, arguments
+        shown = capsys.readouterr()
+        assert shown.err.startswith("skdcca: ")
+        assert message in shown.err, shown.err
+        assert "Traceback" not in shown.err
+    assert not list(tmp_path.glob("m*"))
+
+
+def test_interruption_and_faults_of_ours(workplace, capsys, monkeypatch):
+    index = str(workplace / "songs.index")
+    for raised, status, message in [
+        (KeyboardInterrupt, 130, "skdcca: interrupted"),
+        (ZeroDivisionError("by night"), 1, "skdcca: unexpected ZeroDivisionError: by night"),
+    ]:
+        monkeypatch.setattr("skdcca._commands.load", _raising(raised))
+        assert main(["search", index, "night"]) == status
+        assert capsys.readouterr().err.startswith(message)
+    with pytest.raises(ZeroDivisionError):
+        main(["--traceback", "search", index, "night"])
+
+
+def _raising(error):
+    def raises(*_):
+        raise error
+
+    return raises
+
+
+def test_as_a_program_in_a_pipe(workplace):
+    """A reader that has seen enough is no error, and standard output holds results alone."""
+    command = [
+        sys.executable,
+        "-m",
+        "skdcca.cli",
+        "search",
+        str(workplace / "songs.index"),
+        "night",
+    ]
+    run = subprocess.run(f"{shlex.join(command)} | head -n 1", shell=True, capture_output=True)
+    assert run.stdout.startswith(b"  1. ")
+    assert run.stderr == b""
+
+
+def test_help_teaches(capsys):
+    for arguments, expected in [
+        (["--help"], "skdcca fit songs.csv -o model.skdcca"),
+        (["fit", "--help"], "linear  exact and fast"),
+        (["search", "--help"], "--audio FILE"),
+        (["serve", "--help"], "127.0.0.1"),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        assert expected in capsys.readouterr().out
+    for arguments in (["search", "songs.index"], ["search", "i", "a", "-n", "0"], ["fit", "x"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
 
 
 def test_errors_have_no_traceback(tmp_path, capsys):

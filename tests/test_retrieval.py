@@ -8,6 +8,8 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -151,6 +153,14 @@ def test_works_with_pipelines_searches_and_other_models(views):
         _, ids = CrossModalIndex(fitted).fit(X).query(y=y[:20], n_neighbors=5)
         _, order = all_sorted(pair_scores(fitted, X, y[:20]).T)
         np.testing.assert_array_equal(ids, order[:, :5])
+
+
+def test_a_clone_of_an_index_keeps_a_frozen_model(views, model):
+    X, y = views
+    pipeline = make_pipeline(StandardScaler(), LinearCCA()).fit(X[:200], y[:200])
+    index = clone(CrossModalIndex(FrozenEstimator(pipeline))).fit(X)
+    _, order = all_sorted(pair_scores(pipeline, X, y[:5]).T)
+    np.testing.assert_array_equal(index.query(y=y[:5])[1], order[:, :10])
 
 
 def test_a_similarity_set_later_is_heeded(views):
