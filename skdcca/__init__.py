@@ -28,7 +28,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_lyrics": ["Doc2VecLyrics", "LyricsForm"],
         "_pretrained": ["MelCNNAudio"],
         "_sequence": ["LyricsCharacters", "LyricsSequence"],
-        "retrieval": ["CrossModalIndex", "FaissNeighbors"],
         "_significance": ["canonical_correlation_test", "redundancy", "variance_explained"],
+        "persistence": ["load", "save"],
+        "retrieval": ["CrossModalIndex", "FaissNeighbors"],
     },
 )

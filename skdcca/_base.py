@@ -23,8 +23,8 @@ from skdcca._checks import check_whole
 from skdcca.metrics import similarity, variate_correlations
 
 FLOATS = (np.float64, np.float32)
-SIMILARITIES = ("cosine", "weighted", "likelihood")
-# Power of the correlations that weighted variates are scaled by; see the user guide.
+SIMILARITIES = ("weighted", "cosine", "likelihood")
+# Power of the correlations that weighted variates are scaled by: benchmarks/weighting.py.
 POWER = 2
 
 

@@ -16,8 +16,9 @@ from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
 from skdcca._recipes import search_over, song_index, song_model
 from skdcca.datasets import load_chorales, load_songs, make_songs
-from skdcca.metrics import chance, ranks, recall_at_k
+from skdcca.metrics import ranks
 from skdcca.persistence import save
+from skdcca.plotting import RecallDisplay
 
 N_PLANTED = 200
 STRENGTH = 0.9
@@ -209,29 +210,8 @@ def _draw(results, path):
     figure = Figure(figsize=(5.5 * len(results), 4.2), layout="constrained")
     axes = figure.subplots(1, len(results), squeeze=False)[0]
     for ax, result in zip(axes, results, strict=True):
-        _draw_recall(ax, result)
+        scores = [fold["scores"] for fold in result["folds"]]
+        display = RecallDisplay.from_predictions(scores, names=("audio", "lyrics"), ax=ax)
+        display.ax_.set(title=result["name"], ylabel="recall@k, folds by group")
     figure.savefig(path, dpi=130)
     print(f"\nPicture: {path}")
-
-
-def _draw_recall(ax, result):
-    """Recall against the length of the list, both directions, with chance."""
-    n = min(fold["n_gallery"] for fold in result["folds"])
-    k = np.unique(np.geomspace(1, n, 100).round().astype(int))
-    styles = {"audio asks for lyrics": (1, "-", "C0"), "lyrics ask for audio": (-1, "--", "C1")}
-    for label, (turn, line, colour) in styles.items():
-        curves = []
-        for fold in result["folds"]:
-            scores = fold["scores"] if turn == 1 else fold["scores"].T
-            curves.append([recall_at_k(scores, at) for at in k])
-        ax.plot(k, np.mean(curves, axis=0), line, color=colour, label=label)
-    ax.plot(k, k / n, ":", color="black", label="chance")
-    mrr = np.mean([[f[d]["mrr"] for d in ("x_to_y", "y_to_x")] for f in result["folds"]])
-    title = f"{result['name']}: MRR {mrr:.3f}, chance {chance(n)['mrr']:.3f}"
-    ax.set(xscale="log", xlim=(1, n), ylim=(0, 1), title=title)
-    ax.set(xlabel=f"k, songs looked through (of {n})", ylabel="recall@k, folds by group")
-    ticks = [at for at in (1, 2, 5, 10, 20, 50, 100, 200, 500) if at < n]
-    ax.set_xticks(ticks, ticks)
-    ax.minorticks_off()
-    ax.legend(loc="upper left", frameon=False)
-    ax.grid(alpha=0.3)

@@ -56,12 +56,16 @@ class KernelCCA(BaseCCA):
     n_landmarks : int, default=300
         Number of landmarks, or of random features; all rows if there are fewer. Only for an
         approximation.
-    similarity : {"cosine", "weighted", "likelihood"}, default="cosine"
-        How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
-        of the variates, as they are or scaled by their squared correlations; or by how much likelier
-        they are as a pair than apart (`skdcca.metrics.similarity`). The likelihood heeds how large
-        variates are, and serves few components, of which one is a length or another amount; the
-        cosines serve many that are alike, the weighted one where later components are mostly noise.
+    similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
+        How `compare`, and with it every scorer of retrieval and every index, tells what belongs together
+        (`skdcca.metrics.similarity`):
+
+        - ``"weighted"``: by the cosine of the variates scaled by their squared correlations, which
+          heeds those that can be relied on; a number is another power of the correlations, 4 where there
+          are many components and rows;
+        - ``"cosine"``: by the cosine of the variates as they are;
+        - ``"likelihood"``: by how much likelier they are as a pair than apart. It heeds how large
+          variates are, and serves few components, of which one is a length or another amount.
     random_state : int, RandomState instance or None, default=None
         Generator of the landmarks or random features.
     y_transformer : estimator, default=None
@@ -163,7 +167,7 @@ class KernelCCA(BaseCCA):
         reg=0.1,
         approximation=None,
         n_landmarks=300,
-        similarity="cosine",
+        similarity="weighted",
         random_state=None,
         y_transformer=None,
     ):

@@ -39,12 +39,16 @@ class LinearCCA(BaseCCA):
         variance of each of its columns, so a value means the same at every sample size and in every
         unit. A pair sets ``(reg_x, reg_y)``. 0 is classical CCA; with more features than samples that
         finds perfect and meaningless correlations, and a ridge from 0.1 to 10 is in place.
-    similarity : {"cosine", "weighted", "likelihood"}, default="cosine"
-        How `compare`, and with it every scorer of retrieval, tells what belongs together: by the cosine
-        of the variates, as they are or scaled by their squared correlations; or by how much likelier
-        they are as a pair than apart (`skdcca.metrics.similarity`). The likelihood heeds how large
-        variates are, and serves few components, of which one is a length or another amount; the
-        cosines serve many that are alike, the weighted one where later components are mostly noise.
+    similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
+        How `compare`, and with it every scorer of retrieval and every index, tells what belongs together
+        (`skdcca.metrics.similarity`):
+
+        - ``"weighted"``: by the cosine of the variates scaled by their squared correlations, which
+          heeds those that can be relied on; a number is another power of the correlations, 4 where there
+          are many components and rows;
+        - ``"cosine"``: by the cosine of the variates as they are;
+        - ``"likelihood"``: by how much likelier they are as a pair than apart. It heeds how large
+          variates are, and serves few components, of which one is a length or another amount.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is
         numbers. Its output must be dense; follow tf-idf by a `TruncatedSVD`. X may be sparse.
@@ -120,7 +124,7 @@ class LinearCCA(BaseCCA):
 
     _accept_sparse = "csr"
 
-    def __init__(self, n_components=None, *, reg=0.0, similarity="cosine", y_transformer=None):
+    def __init__(self, n_components=None, *, reg=0.0, similarity="weighted", y_transformer=None):
         self.n_components = n_components
         self.reg = reg
         self.similarity = similarity
