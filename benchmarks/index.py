@@ -3,8 +3,8 @@
 1,000 queries ask for the best 10 of 200,000 items of 64 components, simulated pairs whose correlations
 fall from 0.95 to 0.05, in a `LinearCCA` that has learned from 20,000 of them: with variates weighted by
 correlation ** 4, and not weighted, where they vary alike in all directions, the hardest case for any
-inverted file. The reference is a product of matrices in blocks and a partial sort (`numpy.argpartition`) in single
-precision. All of them are timed in turn, several rounds, and the least time counts.
+inverted file. The reference is a product of matrices in blocks and a partial sort (`numpy.argpartition`)
+in single precision. All of them are timed in turn, several rounds, and the least time counts.
 
     python benchmarks/index.py [--quick]
 """

@@ -55,7 +55,9 @@ def test_figures_are_those_of_the_chosen_model_on_the_held_out_fold():
     for fold in folds:
         train = np.setdiff1d(np.arange(100), fold["test"])
         model = clone(LinearCCA(3)).set_params(**fold["params"]).fit(X[train], y[train])
-        scores = cosine_similarity(*model.transform(X[fold["test"]], y[fold["test"]]))
+        weights = model.canonical_correlations_**2
+        variates = model.transform(X[fold["test"]], y[fold["test"]])
+        scores = cosine_similarity(*(z * weights for z in variates))
         expected = label_ranking_average_precision_score(np.eye(20), scores)
         assert np.isclose(fold["x_to_y"]["mrr"], expected)
         assert fold["chance"] == chance(20)

@@ -259,7 +259,16 @@ def test_embed_refuses_what_has_no_second_view():
 def test_scorers_agree_with_each_other_and_with_the_arrays():
     X, y = views()
     model = LinearCCA(2).fit(X, y)
-    zx, zy = model.transform(X, y)
+    weights = (
+        np.array(
+            [
+                np.corrcoef(*pair)[0, 1]
+                for pair in zip(*(z.T for z in model.transform(X, y)), strict=True)
+            ]
+        )
+        ** 2
+    )
+    zx, zy = (z * weights for z in model.transform(X, y))
     cosine = (zx / np.linalg.norm(zx, axis=1, keepdims=True)) @ (
         zy / np.linalg.norm(zy, axis=1, keepdims=True)
     ).T
@@ -334,19 +343,56 @@ def test_equal_rows_tie_by_likelihood(correlations):
 
 def test_a_similarity_set_after_fit_is_checked_and_heeded():
     X = np.random.default_rng(0).normal(size=(40, 3))
-    for model in (LinearCCA(2), KernelCCA(2)):
+    for model in (LinearCCA(2, similarity="cosine"), KernelCCA(2, similarity="cosine")):
         model.fit(X, X[:, ::-1])
         zx, zy = model.transform(X, X[:, ::-1])
         np.testing.assert_array_equal(model.compare(zx, zy), similarity(zx, zy))
         model.set_params(similarity="likelihood")
         expected = similarity(zx, zy, model.canonical_correlations_)
         np.testing.assert_array_equal(model.compare(zx, zy), expected)
-        model.set_params(similarity="weighted")
-        squared = model.canonical_correlations_**2
-        expected = cosine_similarity(zx * squared, zy * squared)
-        np.testing.assert_allclose(model.compare(zx, zy), expected, atol=1e-9)
+        for kind, power in [("weighted", 2), (0.5, 0.5), (4, 4), (0, 0)]:
+            model.set_params(similarity=kind)
+            weights = model.canonical_correlations_**power
+            expected = cosine_similarity(zx * weights, zy * weights)
+            np.testing.assert_allclose(model.compare(zx, zy), expected, atol=1e-9)
         with pytest.raises(ValueError, match="similarity='likelyhood'"):
             model.set_params(similarity="likelyhood").compare(zx, zy)
+
+
+def test_weighting_is_better_where_later_components_are_noise():
+    """The claim of Gong et al.: of many components, few of which are shared, weighted ones find more."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(1500, 3))
+    X = np.hstack([shared, rng.normal(size=(1500, 17))])
+    y = np.hstack([shared + 0.5 * rng.normal(size=shared.shape), rng.normal(size=(1500, 17))])
+    model = LinearCCA(20).fit(X[:1000], y[:1000])
+    found = {}
+    for kind in ("cosine", "weighted"):
+        model.set_params(similarity=kind)
+        found[kind] = mrr_scorer(model, X[1000:], y[1000:])
+    assert found["weighted"] > 2 * found["cosine"] > 0.05
+
+
+def test_metrics_of_embeddings_take_the_weighting():
+    X, y = views()
+    model = LinearCCA(2).fit(X, y)
+    pair = model.transform(X, y)
+    for kind in ("weighted", "likelihood", 4):
+        model.set_params(similarity=kind)
+        how = model.comparison()
+        found = retrieval_metrics(*pair, **how)
+        assert found["x_to_y"]["mrr"] == mrr_x_to_y(model, X, y)
+        assert found["y_to_x"]["mrr"] == mrr_y_to_x(model, X, y)
+
+
+@pytest.mark.parametrize("power", [-1, np.nan, np.inf, "2"])
+def test_a_power_out_of_range_is_refused(power):
+    with pytest.raises(ValueError, match="it must be a number from 0, and finite"):
+        similarity(np.eye(3), np.eye(3), [0.9, 0.5, 0.1], power)
+    with pytest.raises(ValueError, match="it must be one of"):
+        LinearCCA(similarity=power).fit(np.eye(5), np.eye(5))
+    with pytest.raises(ValueError, match="power=2 without correlations"):
+        similarity(np.eye(3), np.eye(3), power=2)
 
 
 def test_both_directions_are_the_metrics_of_the_scores_and_of_their_transpose():
