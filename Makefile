@@ -45,7 +45,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.done: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[songs,plot]'
+	$(INSTALL) --editable '.[songs,plot,web]'
 	touch $@
 
 $(VENV)/bench.done: pyproject.toml constraints.txt | $(BIN)/python

@@ -94,7 +94,7 @@ def searches_of(model, X, y, rows):
         "CrossModalIndex": ours,
         "scikit-learn, brute force": brute,
         "FaissNeighbors()": lambda: ours(FaissNeighbors()),
-        "FaissNeighbors(n_probe=256)": lambda: ours(FaissNeighbors(n_probe=256)),
+        "FaissNeighbors(n_probe=512)": lambda: ours(FaissNeighbors(n_probe=512)),
     }
 
 

@@ -216,6 +216,18 @@ class Doc2VecLyrics(
     def _n_features_out(self):
         return self.model_.vector_size
 
+    def __getstate__(self):
+        """The model as words and arrays, so that a file of it needs no classes of gensim."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = _state_of(self.model_)
+        return state
+
+    def __setstate__(self, state):
+        if "model_" in state:
+            state = {**state, "model_": _restored(state["model_"])}
+        super().__setstate__(state)
+
 
 class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     """Form of lyrics, whatever they say: length, syllables, phrases, repetition, punctuation.
@@ -390,6 +402,78 @@ def _load_pretrained(path):
     if not isinstance(model, Doc2Vec) or getattr(model, "dm_concat", 0):
         raise ValueError(f"pretrained={str(path)!r} is not a Doc2Vec (dm_concat=0) but {model!r}")
     return model
+
+
+# Numbers of a Doc2Vec that inference and training heed.
+_NUMBERS = ("vector_size", "window", "epochs", "alpha", "min_alpha", "sample", "negative", "hs")
+_NUMBERS += ("seed", "min_count", "ns_exponent", "dbow_words")
+
+
+def _state_of(model):
+    """A Doc2Vec without its training texts, as plain numbers, words and arrays."""
+    state = {name: getattr(model, name) for name in _NUMBERS}
+    state |= {"dm": 1 - model.sg, "dm_mean": model.cbow_mean}
+    state |= {"words": model.wv.index_to_key, "vectors": model.wv.vectors}
+    state |= {name: model.wv.expandos[name] for name in ("count", "sample_int")}
+    if model.negative:
+        state |= {"outputs": model.syn1neg, "cum_table": model.cum_table}
+    if model.hs:
+        state["tree"] = model.syn1
+        # Each word has a path of its own length.
+        state["path_lengths"] = np.array([len(path) for path in model.wv.expandos["code"]])
+        state["codes"] = np.concatenate(model.wv.expandos["code"])
+        state["points"] = np.concatenate(model.wv.expandos["point"])
+    return state
+
+
+def _restored(state):
+    """A Doc2Vec of its state, checked, as gensim reads arrays without looking at their bounds."""
+    from gensim.models.doc2vec import Doc2Vec
+    from gensim.models.keyedvectors import KeyedVectors
+
+    words, size = state["words"], state["vector_size"]
+    n = len(words)
+    for name in ("vector_size", "window"):
+        check_whole(name, state[name])
+    numbers = {name: state[name] for name in (*_NUMBERS, "dm", "dm_mean")}
+    model = Doc2Vec(workers=1, **numbers)
+    model.wv = wv = KeyedVectors(size)
+    wv.index_to_key, wv.key_to_index = list(words), {word: i for i, word in enumerate(words)}
+    wv.vectors = _array(state, "vectors", np.float32, (n, size))
+    wv.vectors_lockf = np.ones(1, dtype=np.float32)
+    wv.expandos["count"] = _array(state, "count", np.int64, (n,))
+    wv.expandos["sample_int"] = _array(state, "sample_int", np.uint32, (n,))
+    if model.negative:
+        model.syn1neg = _array(state, "outputs", np.float32, (n, size))
+        model.cum_table = _array(state, "cum_table", np.uint32, (n,))
+        steps = np.diff(model.cum_table.astype(np.int64), prepend=0)
+        if not steps.any() or (steps < 0).any():
+            raise ValueError("cum_table of a Doc2Vec must rise from 0")
+    if model.hs:
+        model.syn1 = _array(state, "tree", np.float32, (n, size))
+        wv.expandos |= _paths(state, n)
+    return model
+
+
+def _paths(state, n_words):
+    """Way of each word through the tree of a hierarchical softmax."""
+    lengths = _array(state, "path_lengths", np.int64, (n_words,))
+    codes = _array(state, "codes", np.uint8, (lengths.sum(),))
+    points = _array(state, "points", np.uint32, (lengths.sum(),))
+    if (lengths < 0).any() or (points >= n_words).any():
+        raise ValueError("points of a Doc2Vec must be rows of its tree")
+    paths = {"code": np.empty(n_words, dtype=object), "point": np.empty(n_words, dtype=object)}
+    for i, end in enumerate(np.cumsum(lengths)):
+        way = slice(end - lengths[i], end)
+        paths["code"][i], paths["point"][i] = codes[way], points[way]
+    return paths
+
+
+def _array(state, name, dtype, shape):
+    array = np.ascontiguousarray(state[name], dtype=dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} of a Doc2Vec has shape {array.shape}; it must be {shape}")
+    return array
 
 
 def _check_lyrics(lyrics):

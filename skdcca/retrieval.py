@@ -348,9 +348,9 @@ class FaissNeighbors(BaseEstimator):
     Parameters
     ----------
     n_lists : int, default=None
-        Number of lists. None: the square root of the number of vectors. There are no more than leave 39
-        vectors for each.
-    n_probe : int, default=64
+        Number of lists. None: four times the square root of the number of vectors. There are no more than
+        leave 39 vectors for each.
+    n_probe : int, default=128
         Number of lists that a query looks through; more take longer and miss less.
     n_candidates : int, default=5
         Number of vectors looked at again, as a multiple of the neighbours asked for.
@@ -383,7 +383,7 @@ class FaissNeighbors(BaseEstimator):
     array([0, 1, 2])
     """
 
-    def __init__(self, n_lists=None, *, n_probe=64, n_candidates=5, random_state=0):
+    def __init__(self, n_lists=None, *, n_probe=128, n_candidates=5, random_state=0):
         self.n_lists = n_lists
         self.n_probe = n_probe
         self.n_candidates = n_candidates
@@ -416,7 +416,7 @@ class FaissNeighbors(BaseEstimator):
         X = check_array(X, dtype=np.float32, order="C")
         self.n_samples_fit_, self.n_features_in_ = X.shape
         most = max(1, len(X) // 39)  # clusters of fewer vectors are made of chance
-        self.n_lists_ = min(most, self.n_lists or round(np.sqrt(len(X))))
+        self.n_lists_ = min(most, self.n_lists or round(4 * np.sqrt(len(X))))
         lists = faiss.Kmeans(
             X.shape[1], self.n_lists_, niter=10, seed=self.random_state, min_points_per_centroid=1
         )
