@@ -333,8 +333,19 @@ class CrossModalIndex(BaseEstimator):
         return self._galleries[view]
 
     def __getstate__(self):
-        # The rows follow from the variates.
-        return {**super().__getstate__(), "_galleries": {}}
+        state = super().__getstate__()
+        if "metadata_" not in state:
+            return state
+        # The rows follow from the variates; one text is written much faster than a dict an item.
+        metadata = [self.metadata_.get(i) for i in self.ids_.tolist()]
+        return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if "metadata_" in state:
+            rows = zip(state["ids_"].tolist(), json.loads(state["metadata_"]), strict=True)
+            state["metadata_"] = {i: of for i, of in rows if of is not None}
+        super().__setstate__(state)
 
 
 class FaissNeighbors(BaseEstimator):
@@ -348,9 +359,9 @@ class FaissNeighbors(BaseEstimator):
     Parameters
     ----------
     n_lists : int, default=None
-        Number of lists. None: four times the square root of the number of vectors. There are no more than
-        leave 39 vectors for each.
-    n_probe : int, default=128
+        Number of lists. None: the square root of the number of vectors. There are no more than leave 39
+        vectors for each.
+    n_probe : int, default=64
         Number of lists that a query looks through; more take longer and miss less.
     n_candidates : int, default=5
         Number of vectors looked at again, as a multiple of the neighbours asked for.
@@ -383,7 +394,7 @@ class FaissNeighbors(BaseEstimator):
     array([0, 1, 2])
     """
 
-    def __init__(self, n_lists=None, *, n_probe=128, n_candidates=5, random_state=0):
+    def __init__(self, n_lists=None, *, n_probe=64, n_candidates=5, random_state=0):
         self.n_lists = n_lists
         self.n_probe = n_probe
         self.n_candidates = n_candidates
@@ -416,7 +427,7 @@ class FaissNeighbors(BaseEstimator):
         X = check_array(X, dtype=np.float32, order="C")
         self.n_samples_fit_, self.n_features_in_ = X.shape
         most = max(1, len(X) // 39)  # clusters of fewer vectors are made of chance
-        self.n_lists_ = min(most, self.n_lists or round(4 * np.sqrt(len(X))))
+        self.n_lists_ = min(most, self.n_lists or round(np.sqrt(len(X))))
         lists = faiss.Kmeans(
             X.shape[1], self.n_lists_, niter=10, seed=self.random_state, min_points_per_centroid=1
         )
