@@ -324,7 +324,7 @@ def _print_results(results, level, view, n_items):
     if not results or results[0]["score"] <= level:
         print(
             f"\nNothing here stands out: 95 % of {asked} that belong to none of these {n_items} songs "
-            f"reach up to {level:.3f}."
+            f"reach up to {level:.3f}. More lines, or a longer sound, tell more."
         )
     else:
         n_above = sum(result["score"] > level for result in results)
