@@ -1,8 +1,8 @@
 """What the commands of ``skdcca`` do; `skdcca.cli` says how they are called."""
 
 import json
+import shlex
 import tempfile
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,26 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit, ParameterGrid
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from skdcca._answers import ask, told
 from skdcca._cache import cache_folder
 from skdcca._evaluation import table
-from skdcca._recipes import GRIDS, search_over, song_index, song_model
+from skdcca._recipes import (
+    GRIDS,
+    LEARNED_FROM,
+    fingerprint,
+    learned_from,
+    read_songs,
+    search_over,
+    song_index,
+    song_model,
+)
 from skdcca.datasets import load_songs
 from skdcca.metrics import (
-    _inside,
     both_directions,
     chance,
     compare,
     embed,
+    inside,
     mrr_scorer,
     variate_correlations,
 )
@@ -33,53 +43,38 @@ _SPLITS = 3
 
 def fit(options):
     """Learn from the songs of a manifest, and save the model."""
-    _check_output(options.output)
-    songs = load_songs(options.manifest, on_error=options.on_error)
-    learned, kept_out = _held_out(songs, options.hold_out, options.seed)
+    _check_output(options.output, options.manifest)
+    songs = _load_songs(options)
+    learned, n_kept = _held_out(songs, options)
     n_songs, n_groups = len(learned.audio), len(set(learned.groups))
-    if n_songs < LEAST_SONGS:
-        raise ValueError(
-            f"{options.manifest}: {n_songs} songs to learn from; it takes {LEAST_SONGS} at least, and "
-            "hundreds to learn something"
-        )
-    print(f"{n_songs} songs to learn from, in {n_groups} groups; {kept_out} held out")
-    verbose = 0 if options.quiet else 1
-    memory = str(cache_folder() / "features")
+    _check_enough(n_songs, n_groups, options)
+    print(f"Songs to learn from: {n_songs}, groups: {n_groups}; songs held out: {n_kept}")
     model = song_model(
-        options.model, n_songs, memory=memory, random_state=options.seed, verbose=verbose
+        options.model,
+        n_songs,
+        memory=str(cache_folder() / "features"),
+        random_state=options.seed,
+        verbose=0 if options.quiet else 1,
     )
     print(_steps(model))
-    notes = {
-        "manifest": Path(options.manifest).name,
-        "model": options.model,
-        "n_songs": n_songs,
-        "seed": options.seed,
-        "learned_from": [_fingerprint(text) for text in learned.lyrics],
-    }
+    notes = {"manifest": Path(options.manifest).name, "model": options.model, "seed": options.seed}
+    read_songs(model, learned, verbose=0 if options.quiet else 1)
     if options.search:
         model, notes["search"] = _search(model, learned, options)
     else:
         model.fit(learned.audio, learned.lyrics)
     print(_correlations(model))
-    save(model, options.output, notes=notes)
+    save(model, options.output, notes={**notes, **learned_from(learned)})
     print(f"Saved {_size(options.output)}. Next:")
-    print(f"  skdcca evaluate {options.output} {options.manifest}")
-    print(f"  skdcca index {options.output} {options.manifest} -o songs.index")
+    _print_command("evaluate", options.output, options.manifest)
+    _print_command("index", options.output, options.manifest, "-o", "songs.index")
 
 
 def evaluate(options):
     """Measure retrieval in both directions among the songs of a manifest."""
     model, header = _load(options.model_file, "model")
-    songs = load_songs(options.manifest, on_error=options.on_error)
-    seen = _seen(songs, header)
-    if seen.any() and not seen.all() and not options.all:
-        songs, kind = _rows(songs, ~seen), "not learned from"
-    else:
-        kind = _kind(seen)
-    if len(songs.audio) < 2:
-        raise ValueError(
-            f"{options.manifest}: {len(songs.audio)} song {kind}; retrieval needs 2 at least"
-        )
+    songs = _load_songs(options)
+    songs, kind, n_seen = _to_count(songs, header, options)
     _show_progress(model, options.quiet)
     zx, zy = embed(model, songs.audio, songs.lyrics)
     scores, total = compare(model, zx, zy), float(variate_correlations(zx, zy).sum())
@@ -88,56 +83,54 @@ def evaluate(options):
         figures = {"n_songs": len(scores), "songs": kind, **found, "chance": level}
         print(json.dumps({**figures, "sum_of_correlations": total}, indent=2))
         return
+    known = "" if n_seen is None else f" (of the manifest, {n_seen} were)"
+    print(f"{len(scores)} songs, {kind}{known}\n")
     rows = [("this model", {**found, "chance": level}), ("chance", {"chance": level})]
-    print(f"{len(scores)} songs {kind}; {int(seen.sum())} of the manifest were learned from\n")
     print("\n".join(table(rows, len(scores))))
     print(f"\nSum of the correlations of {zx.shape[1]} components: {total:.2f}")
-    if kind == "learned from":
+    if kind != "not learned from":
         print(
-            "These figures flatter the model: it has learned from these very songs. Hold some out "
-            "(skdcca fit --hold-out 0.2), or give a manifest of others."
+            "Figures of songs that a model has learned from flatter it. Hold some out (skdcca fit "
+            "--hold-out 0.2), or give a manifest of others."
         )
 
 
 def index(options):
     """Make the songs of a manifest searchable."""
-    _check_output(options.output)
+    _check_output(options.output, options.manifest, options.model_file)
     model, _ = _load(options.model_file, "model")
-    songs = load_songs(options.manifest, on_error=options.on_error)
+    songs = _load_songs(options)
     _show_progress(model, options.quiet)
-    neighbors = FaissNeighbors() if options.faiss else None
-    made = song_index(model, songs, neighbors)
+    made = song_index(model, songs, FaissNeighbors() if options.faiss else None)
+    _show_progress(model, quiet=True)  # queries are answered without a bar
     save(made, options.output, notes={"manifest": Path(options.manifest).name})
     print(f"{len(songs.ids)} songs. Saved {_size(options.output)}. Next:")
-    print(f'  skdcca search {options.output} "a line of lyrics"')
-    print(f"  skdcca search {options.output} --audio clip.wav")
-    print(f"  skdcca serve {options.output}")
+    _print_command("search", options.output, "a line of lyrics")
+    _print_command("search", options.output, "--audio", "clip.wav")
+    _print_command("serve", options.output)
 
 
 def search(options):
     """Find songs for a line of lyrics, or lyrics for a sound."""
     found, _ = _load(options.index_file, "index")
-    if options.audio is not None:
-        view, query = "x", {"X": [options.audio]}
-    else:
-        if not options.lyrics.strip():
-            raise ValueError("the line of lyrics is empty")
-        view, query = "y", {"y": [options.lyrics]}
-    n = min(options.number, len(found.ids_))
-    scores, ids = found.query(**query, n_neighbors=n)
-    level = found.chance_score(view)
-    results = [_result(found, *one) for one in zip(ids[0].tolist(), scores[0], strict=True)]
+    view, query = ("x", options.audio) if options.audio is not None else ("y", options.lyrics)
+    if view == "y" and not query.strip():
+        raise ValueError("the line of lyrics is empty")
+    searched = found.zx_ if view == "y" else found.zy_
+    if searched is None:
+        side = "sounds, so no lyrics can" if view == "y" else "lyrics, so no sound can"
+        raise ValueError(f"{options.index_file} has no {side} ask for them")
+    answer = ask(found, view, query, options.number)
     if options.json:
-        print(json.dumps({"chance_score": level, "results": results}, indent=2, ensure_ascii=False))
+        print(json.dumps(_as_json(found, answer), indent=2, ensure_ascii=False))
     else:
-        _print_results(results, level, view, len(found.ids_))
+        _print_answer(found, answer, view)
 
 
 def inspect(options):
     """Say what is in a file."""
     header = read_header(options.file)
-    notes = dict(header["notes"])
-    notes.pop("learned_from", None)
+    notes = {key: value for key, value in header["notes"].items() if key != LEARNED_FROM}
     print(f"{_size(options.file)}, {header['class']}, written by skdcca {header['skdcca']}")
     for key, value in notes.items():
         print(f"  {key}: {value if isinstance(value, (str, int, float)) else json.dumps(value)}")
@@ -147,8 +140,9 @@ def inspect(options):
         given = " and ".join(name for name, z in views.items() if z is not None)
         print(f"index of the {given} of {len(found.ids_)} items")
         found = found.estimator
-    print(_steps(found))
-    print(_correlations(found))
+    if _is_model(found):
+        print(_steps(found))
+        print(_correlations(found))
     print(f"\n{found}")
 
 
@@ -167,22 +161,90 @@ def demo(options):
     run(options.songs, options.output)
 
 
+# Songs
+
+
+def _load_songs(options):
+    try:
+        return load_songs(options.manifest, on_error=options.on_error)
+    except ValueError as error:  # in the words of the command line
+        raise ValueError(str(error).replace('pass on_error="skip"', "give --skip-bad")) from error
+
+
+def _held_out(songs, options):
+    """Songs to learn from, and how many are held out, whole groups at a time."""
+    share = options.hold_out
+    if not 0 <= share < 1:
+        raise ValueError(f"--hold-out {share}; it must be a share from 0 to below 1")
+    if share == 0:
+        return songs, 0
+    n_groups = len(set(songs.groups))
+    n_kept = max(1, round(share * n_groups))
+    if n_kept >= n_groups:
+        raise ValueError(
+            f"--hold-out {share} keeps whole groups apart, and leaves none to learn from of the "
+            f"{n_groups} in {options.manifest} (its column group)"
+        )
+    splitter = GroupShuffleSplit(1, test_size=n_kept, random_state=options.seed)
+    train, test = next(splitter.split(songs.audio, groups=songs.groups))
+    return _rows(songs, train), len(test)
+
+
+def _check_enough(n_songs, n_groups, options):
+    if n_songs < LEAST_SONGS:
+        raise ValueError(
+            f"{options.manifest}: {n_songs} songs to learn from; it takes {LEAST_SONGS} at least, and "
+            "hundreds to learn something"
+        )
+    if options.search and n_groups < _SPLITS:
+        raise ValueError(
+            f"{options.manifest}: {n_groups} groups to learn from (its column group, less --hold-out); "
+            f"--search takes {_SPLITS} folds by group, so {_SPLITS} groups at least"
+        )
+
+
+def _to_count(songs, header, options):
+    """Songs to measure with, what they are to the model, and how many of all it has learned from."""
+    learned = header["notes"].get(LEARNED_FROM)
+    if learned is None:
+        kind, n_seen = "not known whether learned from", None
+    else:
+        seen = np.isin([fingerprint(text) for text in songs.lyrics], learned)
+        kind, n_seen = _kind(seen), int(seen.sum())
+        if kind == "some learned from" and not options.all:
+            songs, kind = _rows(songs, ~seen), "not learned from"
+    if len(songs.audio) < 2:
+        every = "; --all counts the others too" if n_seen else ""
+        raise ValueError(
+            f"{options.manifest}: {len(songs.audio)} song, {kind}; retrieval needs 2 at least{every}"
+        )
+    return songs, kind, n_seen
+
+
+def _kind(seen):
+    if seen.all():
+        return "learned from"
+    return "some learned from" if seen.any() else "not learned from"
+
+
+def _rows(songs, rows):
+    """The same songs, some of them; `rows` are places or a mask."""
+    places = np.arange(len(songs.audio))[rows]
+    part = {key: [songs[key][i] for i in places] for key in ("audio", "lyrics", "ids", "titles")}
+    return Bunch(**part, groups=songs.groups[places])
+
+
+# Models
+
+
 def _search(model, songs, options):
     """The best of a grid by folds in which no group is torn apart, and how it fared."""
-    n_groups = len(set(songs.groups))
-    if n_groups < _SPLITS:
-        raise ValueError(
-            f"{n_groups} groups; --search takes {_SPLITS} folds, so {_SPLITS} at least"
-        )
     folds = list(GroupKFold(_SPLITS).split(songs.audio, groups=songs.groups))
-    # Once, with a progress bar; the folds read the cache.
-    model["mel"].fit_transform(songs.audio)
-    model.set_params(mel__verbose=0)
-    quiet = clone(model).set_params(
-        **{key: 0 for key in model.get_params() if key == "cca__verbose"}
-    )
     grid = GRIDS[options.model]
     n_candidates = len(ParameterGrid(grid))
+    quiet = clone(model)
+    if "cca__verbose" in quiet.get_params():
+        quiet.set_params(cca__verbose=0)  # of many fits, the bar of the search is enough
     with (
         tempfile.TemporaryDirectory() as scratch,
         tqdm(total=n_candidates * _SPLITS, desc="search", unit="fit", disable=options.quiet) as bar,
@@ -196,51 +258,23 @@ def _search(model, songs, options):
         search.fit(songs.audio, songs.lyrics)
     best = {key.removeprefix("cca__"): value for key, value in search.best_params_.items()}
     gallery = min(len(test) for _, test in folds)
-    level = chance(gallery)["mrr"]
-    chosen = ", ".join(f"{key}={value}" for key, value in best.items())
+    result = {
+        "best": best,
+        "mrr": float(search.best_score_),
+        "chance": chance(gallery)["mrr"],
+        "gallery": gallery,
+    }
+    _print_best(result, n_candidates)
+    return search.best_estimator_, result
+
+
+def _print_best(result, n_candidates):
+    chosen = ", ".join(f"{key}={value}" for key, value in result["best"].items())
     print(
-        f"Chosen of {n_candidates}: {chosen}. MRR {search.best_score_:.3f} in {_SPLITS} folds by "
-        f"group, chance {level:.3f} (gallery {gallery}); the best of those tried, so a little flattering"
+        f"Chosen of {n_candidates}: {chosen}. MRR {result['mrr']:.3f} in {_SPLITS} folds by group, "
+        f"chance {result['chance']:.3f} (gallery {result['gallery']}); the best of those tried, so a "
+        "little flattering"
     )
-    return search.best_estimator_, {"best": best, "mrr": float(search.best_score_), "chance": level}
-
-
-def _held_out(songs, share, seed):
-    """Songs to learn from, and how many are held out, whole groups at a time."""
-    if not 0 <= share < 1:
-        raise ValueError(f"--hold-out {share}; it must be a share from 0 to below 1")
-    if share == 0:
-        return songs, 0
-    if len(set(songs.groups)) < 2:
-        raise ValueError(
-            "--hold-out keeps whole groups apart, and these songs are all of one group"
-        )
-    splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
-    train, test = next(splitter.split(songs.audio, groups=songs.groups))
-    return _rows(songs, train), len(test)
-
-
-def _rows(songs, rows):
-    """The same songs, some of them; `rows` are places or a mask."""
-    places = np.arange(len(songs.audio))[rows]
-    part = {key: [songs[key][i] for i in places] for key in ("audio", "lyrics", "ids", "titles")}
-    return Bunch(**part, groups=songs.groups[places])
-
-
-def _fingerprint(text):
-    return sha256(text.encode()).hexdigest()[:12]
-
-
-def _seen(songs, header):
-    """Which songs have lyrics that the model learned from."""
-    learned = set(header["notes"].get("learned_from", []))
-    return np.array([_fingerprint(text) in learned for text in songs.lyrics])
-
-
-def _kind(seen):
-    if seen.all():
-        return "learned from"
-    return "not learned from" if not seen.any() else "some learned from"
 
 
 def _load(path, kind):
@@ -251,30 +285,31 @@ def _load(path, kind):
         raise ValueError(f"{path} holds a model; make an index of it first: skdcca index")
     if kind == "model" and is_index:
         raise ValueError(f"{path} holds an index; give the model that it was made of")
-    return load(path), header
+    found = load(path)
+    if not _is_model(found.estimator if is_index else found):
+        raise ValueError(f"{path} holds {header['class']}, which is no fitted model of two views")
+    return found, header
 
 
-def _check_output(path):
-    """Find out before hours of work that the result could not be written."""
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"folder {folder} does not exist, so {path} cannot be written there"
-        )
-    if Path(path).is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file")
+def _is_model(estimator):
+    """Whether there is a fitted canonical correlation model inside."""
+    try:
+        return hasattr(inside(estimator)[1], "canonical_correlations_")
+    except TypeError:
+        return False
 
 
 def _show_progress(model, quiet):
-    """Let the songs that are read show a bar; two processors read twice as many."""
-    for step in getattr(model, "named_steps", {}).values():
+    """Let the steps that read songs show a bar, two of them at a time."""
+    steps = [step for part in inside(model)[0] for step in part.named_steps.values()]
+    for step in steps:
         if {"n_jobs", "verbose"} <= set(step.get_params()):
-            step.set_params(n_jobs=-1, verbose=0 if quiet else 1)
+            step.set_params(n_jobs=None if quiet else -1, verbose=0 if quiet else 1)
 
 
 def _steps(model):
     """The way of a song, and that of its lyrics, in the names of the steps."""
-    before, cca = _inside(model)
+    before, cca = inside(model)
     steps = [step for part in before for step in part.named_steps.values()]
     lyrics = _names(getattr(cca, "y_transformer", None))
     return " -> ".join(type(step).__name__ for step in [*steps, cca]) + f"\nlyrics: {lyrics}"
@@ -289,7 +324,7 @@ def _names(transformer):
 
 
 def _correlations(model):
-    _, model = _inside(model)
+    _, model = inside(model)
     train = ", ".join(f"{r:.2f}" for r in model.canonical_correlations_)
     lines = [f"canonical correlations of the training songs: {train}"]
     held_out = getattr(model, "validation_correlations_", None)
@@ -298,36 +333,84 @@ def _correlations(model):
     return "\n".join(lines)
 
 
+# Files
+
+
+def _check_output(path, *inputs):
+    """Find out before hours of work that the result cannot be written, or would destroy something."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"-o {str(path)!r} is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"-o {path}: the folder {path.parent} does not exist")
+    if path.exists():
+        if any(Path(given).exists() and path.samefile(given) for given in inputs):
+            raise ValueError(f"-o {path} is what is read; give the result another name")
+        try:
+            read_header(path)
+        except ValueError as error:
+            raise ValueError(
+                f"-o {path} exists and is no file of skdcca; give another name, or remove it"
+            ) from error
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(
+            f"-o {path}: nothing can be written to {path.parent} ({error.strerror})"
+        ) from error
+
+
 def _size(path):
     size = Path(path).stat().st_size
     return f"{path} ({size / 1e6:.1f} MB)" if size > 1e5 else f"{path} ({size / 1e3:.0f} kB)"
 
 
-def _result(found, name, score):
-    about = found.metadata_.get(name, {})
-    return {"id": name, "score": round(float(score), 4), **about}
+# What is printed
 
 
-def _print_results(results, level, view, n_items):
-    for place, result in enumerate(results, start=1):
-        title = str(result.get("title", result["id"]))[:60]
-        group = result.get("group")
-        by = f"  ({str(group)[:40]})" if group not in (None, result["id"]) else ""
-        print(f"{place:3}. {result['score']:7.3f}  {title}{by}")
-        line = result.get("lyrics", "").strip().partition("\n")[0] if view == "x" else ""
-        line = line if view == "x" else result.get("audio", "")
-        if line:
-            print(f"{'':14}{line[:100]}")
-    asked = "sounds" if view == "x" else "lyrics"
-    if level is None:
-        return
-    if not results or results[0]["score"] <= level:
-        print(
-            f"\nNothing here stands out: 95 % of {asked} that belong to none of these {n_items} songs "
-            f"reach up to {level:.3f}. More lines, or a longer sound, tell more."
+def _print_command(*arguments):
+    """What to type next, ready for a shell."""
+    print(f"  {shlex.join(['skdcca', *map(str, arguments)])}")
+
+
+def _as_json(found, answer):
+    above = answer.above or [None] * len(answer.ids)
+    results = [
+        {**found.metadata_.get(name, {}), "id": name, "score": score, "above_chance": more}
+        for name, score, more in zip(answer.ids, answer.scores, above, strict=True)
+    ]
+    told = {"chance_score": answer.level, "understood": answer.understood}
+    return {**told, "results": results}
+
+
+def _print_answer(found, answer, view):
+    for place, (name, score) in enumerate(zip(answer.ids, answer.scores, strict=True), start=1):
+        about = found.metadata_.get(name, {})
+        title = (told(about, "title").strip() or str(name))[:60]
+        group = told(about, "group")
+        by = f"  ({group[:40]})" if group not in ("", str(name)) else ""
+        print(f"{place:3}. {score:7.3f}  {title}{by}")
+        shown = (
+            told(about, "lyrics").strip().partition("\n")[0]
+            if view == "x"
+            else told(about, "audio")
         )
-    else:
-        n_above = sum(result["score"] > level for result in results)
-        print(
-            f"\n{n_above} above {level:.3f}, the level that 95 % of unrelated {asked} stay below."
-        )
+        if shown:
+            print(f"{'':14}{shown[:100]}")
+    for note in answer.notes:
+        print(f"\n{note}")
+    if answer.above:
+        print(f"\n{_judgement(answer, view, len(found.ids_))}")
+
+
+def _judgement(answer, view, n_items):
+    """Whether what was found is more than chance, in a sentence."""
+    if not answer.understood:
+        return "The model knows none of these words, so nothing found means anything."
+    asked, level = "sounds" if view == "x" else "lyrics", f"{answer.level:.3f}"
+    if any(answer.above):
+        return f"{sum(answer.above)} above {level}, the level that 95 % of unrelated {asked} stay below."
+    return (
+        f"Nothing here stands out: 95 % of {asked} that belong to none of these {n_items} songs reach "
+        f"up to {level}. More lines, or a longer sound, tell more."
+    )

@@ -1,5 +1,6 @@
 """The main job end to end, as ``skdcca demo`` runs it: songs in, retrieval in both directions out."""
 
+import shlex
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from skdcca import __version__
 from skdcca._cache import cache_folder, replaced
 from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds, table
-from skdcca._recipes import search_over, song_index, song_model
+from skdcca._recipes import learned_from, read_songs, search_over, song_index, song_model
 from skdcca.datasets import load_chorales, load_songs, make_songs
 from skdcca.metrics import ranks
 from skdcca.persistence import save
@@ -105,12 +106,8 @@ def _own(path):
 
 def _examine(name, songs):
     """Search, test and show one collection; returns what the picture needs of it."""
-    model = song_model(
-        "linear", len(songs.audio), memory=str(cache_folder() / "features"), verbose=1
-    )
-    # Once, with a progress bar; the folds read the cache.
-    model["mel"].fit_transform(songs.audio)
-    model.set_params(mel__n_jobs=None, mel__verbose=0, cca__n_components=N_COMPONENTS)
+    model = song_model("linear", len(songs.audio), memory=str(cache_folder() / "features"))
+    read_songs(model.set_params(cca__n_components=N_COMPONENTS), songs, verbose=1)
     with tempfile.TemporaryDirectory() as scratch:
         search = search_over(model, GRID, scratch, n_jobs=-1)
         _explain(search)
@@ -192,13 +189,14 @@ def _multiple_correlation(z, mood):
 def _save(result, output):
     """A model of all songs and an index of them, and what to type next."""
     model, index = output / "model.skdcca", output / "songs.index"
-    save(result["model"], model, notes={"songs": result["name"]})
-    save(song_index(result["model"], result["songs"]), index, notes={"songs": result["name"]})
-    line = result["songs"].lyrics[0].splitlines()[0].replace('"', "")
+    songs = result["songs"]
+    notes = {"songs": result["name"]}
+    save(result["model"], model, notes={**notes, **learned_from(songs)})
+    save(song_index(result["model"], songs), index, notes=notes)
     program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
-    print(f"\nModel: {model}, index of its {len(result['songs'].audio)} songs: {index}. Next, type")
-    print(f'  {program} search {index} "{line}"')
-    print(f"  {program} serve {index}")
+    print(f"\nModel: {model}, index of its {len(songs.audio)} songs: {index}. Next, type")
+    print(f"  {shlex.join([program, 'search', str(index), songs.lyrics[0].splitlines()[0]])}")
+    print(f"  {shlex.join([program, 'serve', str(index)])}")
 
 
 def _draw(results, path):

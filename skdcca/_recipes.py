@@ -1,5 +1,6 @@
 """Models from raw songs and raw lyrics, ready to fit: what the command line and the demo build."""
 
+from hashlib import sha256
 from pathlib import Path
 
 from sklearn.base import clone
@@ -20,6 +21,8 @@ from skdcca.encoders import MLP, MelCNN
 from skdcca.metrics import mrr_scorer
 from skdcca.retrieval import CrossModalIndex
 
+# A note of files: what the model learned from.
+LEARNED_FROM = "learned_from"
 # What a search tries of each kind, each part a grid of its own.
 _SIMILARITIES = ["cosine", "weighted", "likelihood"]
 GRIDS = {
@@ -49,14 +52,14 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
     random_state : int, default=0
         Seed.
     verbose : int, default=0
-        1 shows progress.
+        1 shows the progress of a deep training.
 
     Returns
     -------
     model : Pipeline
         Not fitted; the last step is called "cca".
     """
-    mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=memory, n_jobs=-1, verbose=verbose)
+    mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=memory)
     cca = _correlation(kind, n_songs, random_state, verbose)
     cca.set_params(y_transformer=lyrics_side(random_state))
     if kind == "joint":
@@ -114,7 +117,26 @@ def search_over(model, grid, scratch, *, scoring=mrr_scorer, cv=None, n_jobs=Non
         Not fitted.
     """
     model = clone(model).set_params(memory=scratch, cca__y_transformer__memory=scratch)
-    return GridSearchCV(model, grid, scoring=scoring, cv=cv, n_jobs=n_jobs)
+    return GridSearchCV(model, grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise")
+
+
+def learned_from(songs):
+    """Note for the file of a model: fingerprints of the lyrics it learned from, and their number."""
+    return {
+        "n_songs": len(songs.lyrics),
+        LEARNED_FROM: [fingerprint(text) for text in songs.lyrics],
+    }
+
+
+def fingerprint(text):
+    """A text as a short number, by which it is known again and not read."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def read_songs(model, songs, verbose=0):
+    """Spectrograms of songs into the cache of a model, once, with a progress bar."""
+    model["mel"].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
+    model["mel"].set_params(n_jobs=None, verbose=0)
 
 
 def song_index(model, songs, neighbors=None):

@@ -24,6 +24,7 @@ from songs to a search:
 Files are opened without running any code that is in them. Exit status: 0, or 2 if the input is at
 fault, 130 if interrupted, 1 for anything that should not have happened.
 """
+INTERRUPTED = "training was interrupted"
 KINDS = """\
 kinds of model:
   linear  exact and fast, on statistics of the spectrogram; the one to beat
@@ -52,8 +53,12 @@ def main(arguments=None):
         0; 2 with a message if the input is at fault, 130 if interrupted, 1 for a fault of ours.
     """
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # any title on any terminal
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
+        # A training that was interrupted returns what it has; here it is the whole command that ends.
+        warnings.filterwarnings("error", INTERRUPTED)
         try:
             getattr(import_module("skdcca._commands"), options.command)(options)
             sys.stdout.flush()
@@ -63,8 +68,16 @@ def main(arguments=None):
             return _fail("interrupted", 130)
         except (ValueError, OSError, ImportError) as error:
             return _fail(error, 2, options)
+        except UserWarning as warning:
+            if str(warning).startswith(INTERRUPTED):
+                return _fail("interrupted", 130)
+            raise
         except Exception as error:
-            return _fail(f"unexpected {type(error).__name__}: {error}; see --traceback", 1, options)
+            return _fail(
+                f"unexpected {type(error).__name__}: {error}; for more: skdcca --traceback ...",
+                1,
+                options,
+            )
     return 0
 
 
@@ -125,7 +138,7 @@ def _fit(commands):
         metavar="SHARE",
         help="share of the songs, whole groups of them, to keep for evaluate (default: 0)",
     )
-    command.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
     _add_quiet(command)
 
 
@@ -173,7 +186,12 @@ def _search(commands):
     )
     command.add_argument("index_file", metavar="INDEX", help="from skdcca index")
     query = command.add_mutually_exclusive_group(required=True)
-    query.add_argument("lyrics", nargs="?", metavar="LYRICS", help="a line of lyrics, in quotes")
+    query.add_argument(
+        "lyrics",
+        nargs="?",
+        metavar="LYRICS",
+        help="a line of lyrics, in quotes; one that begins with a dash comes last, after --",
+    )
     query.add_argument("--audio", metavar="FILE", help="a sound file that asks for lyrics")
     command.add_argument(
         "-n", "--number", type=_positive, default=10, help="number of songs (default: 10)"
@@ -250,6 +268,12 @@ def _add_output(command, name):
 
 def _add_quiet(command):
     command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _seed(text):
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def _positive(text):

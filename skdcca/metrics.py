@@ -46,6 +46,9 @@ __all__ = [
     "variate_correlations",
 ]
 
+# Correlations closer to 1 count as this in the likelihood, or the digits go that equal rows need to tie.
+MOST = 0.9999
+
 
 def ranks(scores, query_labels=None, gallery_labels=None):
     """Rank at which each query finds its first right answer, 1 being best.
@@ -413,7 +416,10 @@ def similarity(zx, zy, correlations=None, power=None):
         raise ValueError(
             f"zx has shape {zx.shape} and zy {zy.shape}; they must have the same number of components"
         )
-    return (zx @ zy.T).round(score_decimals(correlations, power))
+    scores = (zx @ zy.T).round(score_decimals(correlations, power))
+    if not np.isfinite(scores).all():
+        raise ValueError("variates are so large that their scores overflow; scale the views")
+    return scores
 
 
 def scoring_rows(z, view, correlations=None, power=None):
@@ -432,10 +438,10 @@ def scoring_rows(z, view, correlations=None, power=None):
             "of components"
         )
     if power is not None:
-        if not isinstance(power, Real) or not 0 <= power < np.inf:
+        if not isinstance(power, Real) or isinstance(power, bool) or not 0 <= power < np.inf:
             raise ValueError(f"power={power!r}; it must be a number from 0, and finite")
         return normalize(z * np.clip(r, 0.0, None) ** power)
-    r = np.clip(r, 0.0, 0.9999)  # closer to 1 the digits go that equal rows need to tie
+    r = np.clip(r, 0.0, MOST)
     apart = 1 - r**2
     alone = -(z**2) @ (r**2 / apart / 2) - np.log(apart).sum() / 4
     one = np.ones_like(alone)
@@ -536,7 +542,7 @@ def embed(estimator, X=None, y=None):
     """
     if X is None and y is None:
         raise ValueError("embed needs X, y or both")
-    steps, model = _inside(estimator)
+    steps, model = inside(estimator)
     if X is not None:
         for step in steps:
             X = step.transform(X)
@@ -548,14 +554,14 @@ def embed(estimator, X=None, y=None):
     return np.asarray(zx), np.asarray(zy)
 
 
-def _inside(estimator):
+def inside(estimator):
     """Steps before the canonical correlation model, and the model itself."""
     if isinstance(estimator, FrozenEstimator):
-        return _inside(estimator.estimator)
+        return inside(estimator.estimator)
     if hasattr(estimator, "best_estimator_"):
-        return _inside(estimator.best_estimator_)
+        return inside(estimator.best_estimator_)
     if hasattr(estimator, "named_steps"):
-        steps, model = _inside(estimator[-1])
+        steps, model = inside(estimator[-1])
         return ([estimator[:-1], *steps] if len(estimator) > 1 else steps), model
     if not hasattr(estimator, "transform_y"):
         raise TypeError(
@@ -603,7 +609,7 @@ def comparison(estimator):
 
     Models of other packages have no ``comparison`` and compare by the cosine.
     """
-    _, model = _inside(estimator)
+    _, model = inside(estimator)
     return model.comparison() if hasattr(model, "comparison") else {}
 
 

@@ -21,10 +21,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdcca._checks import check_whole, is_whole
 from skdcca.metrics import (
-    _inside,
     both_directions,
     chance,
     embed,
+    inside,
     pair_scores,
     variate_correlations,
 )
@@ -164,7 +164,7 @@ class CorrelationDisplay:
             )
         held_out = _correlations(estimator, X, y)
         if X_train is None:
-            train = _inside(estimator)[1].canonical_correlations_
+            train = inside(estimator)[1].canonical_correlations_
         else:
             train = _correlations(estimator, X_train, y_train)
         return cls.from_predictions(held_out, train, ax=ax)
@@ -473,7 +473,7 @@ class HistoryDisplay:
             For a model that is not trained by epochs.
         """
         _require_matplotlib(cls)
-        _, model = _inside(estimator)
+        _, model = inside(estimator)
         check_is_fitted(model)
         if not hasattr(model, "history_"):
             raise TypeError(
@@ -739,7 +739,7 @@ class LoadingsDisplay:
         _require_matplotlib(cls)
         if not isinstance(view, str) or view not in ("x", "y"):
             raise ValueError(f"view={view!r}; it must be 'x' or 'y'")
-        steps, model = _inside(estimator)
+        steps, model = inside(estimator)
         check_is_fitted(model)
         if not hasattr(model, f"{view}_loadings_"):
             raise TypeError(
@@ -953,7 +953,7 @@ def _outline_diagonal(ax, n):
 def _correlations(estimator, X, y):
     """Correlations of the canonical variates, whatever a deep model's projection makes of them."""
     zx, zy = embed(estimator, X, y)
-    _, model = _inside(estimator)
+    _, model = inside(estimator)
     if getattr(model, "projection_", None) == "raw":
         zx, zy = model.linear_.transform(zx, zy)
     return variate_correlations(zx, zy)

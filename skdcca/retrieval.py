@@ -1,6 +1,7 @@
 """A gallery that is searched across the two views: lyrics find audio, audio finds lyrics."""
 
 import json
+from numbers import Integral
 
 import joblib
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
 from skdcca._checks import check_whole, is_whole
-from skdcca.metrics import _inside, comparison, embed, score_decimals, scoring_rows
+from skdcca.metrics import MOST, comparison, embed, inside, score_decimals, scoring_rows
 
 __all__ = ["CrossModalIndex", "FaissNeighbors"]
 
@@ -58,15 +59,9 @@ class CrossModalIndex(BaseEstimator):
     -----
     Every score is a product of two rows (`skdcca.metrics.similarity`). The exact search takes products
     of single precision in blocks, keeps what may belong to the best by a bound of their rounding, and
-    computes that again in double precision. Items of equal score come in the order of the gallery. For
-    `neighbors` the rows are lengthened by one number, so that the greatest product is the least
-    distance [1]_. To clone an index together with its fitted model, wrap the model in
-    :class:`sklearn.frozen.FrozenEstimator`.
-
-    References
-    ----------
-    .. [1] Y. Bachrach et al., "Speeding up the Xbox recommender system using a Euclidean transformation
-       for inner-product spaces", RecSys 2014.
+    computes that again in double precision. Items of equal score come in the order of the gallery, but
+    for those that `neighbors` do not find. To clone an index together with its fitted model, wrap the
+    model in :class:`sklearn.frozen.FrozenEstimator`.
 
     Examples
     --------
@@ -114,7 +109,7 @@ class CrossModalIndex(BaseEstimator):
             If neither view is given, lengths differ, an id is there twice, or metadata are no dicts of
             JSON values.
         """
-        check_is_fitted(_inside(self.estimator)[1])
+        check_is_fitted(inside(self.estimator)[1])
         _check_neighbors(self.neighbors)
         self._set(**self._items(X, y, ids, metadata, first=0), next_number=0)
         if self.neighbors is not None:
@@ -138,17 +133,17 @@ class CrossModalIndex(BaseEstimator):
         """
         check_is_fitted(self)
         self._check_same_views(X, y)
-        if ids is None and self.ids_.dtype.kind == "U":
+        if ids is None and len(self.ids_) and self.ids_.dtype.kind == "U":
             raise ValueError("ids=None, but the items of this index have names; give each a name")
         new = self._items(X, y, ids, metadata, first=self._next_number)
-        if new["ids"].dtype.kind != self.ids_.dtype.kind:
+        if len(self.ids_) and new["ids"].dtype.kind != self.ids_.dtype.kind:
             raise ValueError(
                 f"ids has {new['ids'][:1]}, the index {self.ids_[:1]}; all must be names, or all numbers"
             )
         if twice := np.intersect1d(new["ids"], self.ids_).tolist():
             raise ValueError(f"ids has {_some(twice)}, in the index already; remove them first")
         self._set(
-            ids=np.concatenate([self.ids_, new["ids"]]),
+            ids=np.concatenate([self.ids_, new["ids"]]) if len(self.ids_) else new["ids"],
             zx=None if X is None else np.concatenate([self.zx_, new["zx"]]),
             zy=None if y is None else np.concatenate([self.zy_, new["zy"]]),
             metadata=self.metadata_ | new["metadata"],
@@ -252,8 +247,10 @@ class CrossModalIndex(BaseEstimator):
             A best score below it says nothing. None if the gallery lacks a view or has one item.
         """
         check_is_fitted(self)
-        if view not in OTHER:
+        if not isinstance(view, str) or view not in OTHER:
             raise ValueError(f"view={view!r}; it must be 'x' or 'y', the view of the queries")
+        if not 0 <= quantile <= 1:
+            raise ValueError(f"quantile={quantile!r}; it must be a share from 0 to 1")
         if self.zx_ is None or self.zy_ is None or len(self.ids_) < 2:
             return None
         n_queries = min(len(self.ids_), _CHANCE_QUERIES)
@@ -277,8 +274,8 @@ class CrossModalIndex(BaseEstimator):
         return {
             "ids": ids,
             "metadata": _check_metadata(metadata, ids),
-            "zx": None if X is None else self.embed(X),
-            "zy": None if y is None else self.embed(y=y),
+            "zx": None if X is None else _finite(self.embed(X), "X"),
+            "zy": None if y is None else _finite(self.embed(y=y), "y"),
         }
 
     def _set(self, ids, zx, zy, metadata, next_number):
@@ -311,12 +308,13 @@ class CrossModalIndex(BaseEstimator):
     def _nearest(self, view, z, k):
         """Scores and places in the gallery of the best `k` items for variates of a view."""
         how = comparison(self.estimator)
-        queries = scoring_rows(check_array(z, dtype=np.float64), view, **how)
+        z = check_array(z, dtype=np.float64)
+        queries = scoring_rows(z, view, **how)
         exact = self._gallery(OTHER[view])
         if self.neighbors is None:
             return exact.top(queries, k)
-        longer = np.pad(queries, [(0, 0), (0, 1)])
-        places = self._searches[OTHER[view]].kneighbors(longer, k, return_distance=False)
+        asking = _distance_rows(z, asking=True, **how)
+        places = self._searches[OTHER[view]].kneighbors(asking, k, return_distance=False)
         return exact.among(queries, np.asarray(places), k)
 
     def _gallery(self, view):
@@ -324,12 +322,12 @@ class CrossModalIndex(BaseEstimator):
         how = comparison(self.estimator)
         if (by := joblib.hash(how)) != self._compared_by:  # a parameter of the model was set since
             self._galleries, self._searches, self._compared_by = {}, {}, by
+        z = np.asarray(getattr(self, f"z{view}_"), dtype=np.float64)
         if view not in self._galleries:
-            z = check_array(getattr(self, f"z{view}_"), dtype=np.float64)
             self._galleries[view] = ExactSearch(scoring_rows(z, view, **how), score_decimals(**how))
         if self.neighbors is not None and view not in self._searches:
-            rows = self._galleries[view].rows
-            self._searches[view] = clone(self.neighbors).fit(_lengthened(rows))
+            rows = _distance_rows(z, asking=False, **how)
+            self._searches[view] = clone(self.neighbors).fit(rows)
         return self._galleries[view]
 
     def __getstate__(self):
@@ -341,10 +339,11 @@ class CrossModalIndex(BaseEstimator):
         return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
 
     def __setstate__(self, state):
-        state = dict(state)
         if "metadata_" in state:
-            rows = zip(state["ids_"].tolist(), json.loads(state["metadata_"]), strict=True)
-            state["metadata_"] = {i: of for i, of in rows if of is not None}
+            metadata = json.loads(state["metadata_"])
+            _check_restored(state, metadata)
+            rows = zip(state["ids_"].tolist(), metadata, strict=True)
+            state = {**state, "metadata_": {i: of for i, of in rows if of is not None}}
         super().__setstate__(state)
 
 
@@ -424,7 +423,9 @@ class FaissNeighbors(BaseEstimator):
         check_whole("n_lists", self.n_lists, or_none=True)
         for name, least in (("n_probe", 1), ("n_candidates", 1), ("random_state", 0)):
             check_whole(name, getattr(self, name), least)
-        X = check_array(X, dtype=np.float32, order="C")
+        if self.random_state >= 2**31:
+            raise ValueError(f"random_state={self.random_state}; it must be below 2**31 for faiss")
+        X = _check_vectors(X)
         self.n_samples_fit_, self.n_features_in_ = X.shape
         most = max(1, len(X) // 39)  # clusters of fewer vectors are made of chance
         self.n_lists_ = min(most, self.n_lists or round(np.sqrt(len(X))))
@@ -465,7 +466,7 @@ class FaissNeighbors(BaseEstimator):
             raise ValueError(
                 f"n_neighbors={n_neighbors}, but there are {self.n_samples_fit_} vectors"
             )
-        X = check_array(X, dtype=np.float32, order="C")
+        X = _check_vectors(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} features, FaissNeighbors {self.n_features_in_}")
         squares, places = self._search(X, n_neighbors, self.n_probe)
@@ -492,7 +493,20 @@ class FaissNeighbors(BaseEstimator):
         vectors = state.pop("_vectors", None)
         super().__setstate__(state)
         if vectors is not None:
+            # faiss reads arrays without a look at their bounds, and makes room for n_samples_fit_.
+            n_features = self.n_features_in_
+            _check_floats("centroids_", self.centroids_, (self.n_lists_, n_features))
+            _check_floats("codebook_", self.codebook_, (n_features, 16))
+            _check_floats("_vectors", vectors, (self.n_samples_fit_, n_features))
             self._index = _inverted_file(self.centroids_, self.codebook_, vectors)
+
+
+def _check_vectors(X):
+    """Vectors of single precision, whose squares faiss can add up; it ends the process otherwise."""
+    X = check_array(X, dtype=np.float32, order="C")
+    if np.abs(X).max() > 1e15:
+        raise ValueError(f"X has a number of {np.abs(X).max():.3g}; faiss takes none above 1e15")
+    return X
 
 
 def _import_faiss():
@@ -532,9 +546,9 @@ class ExactSearch:
     def __init__(self, rows, decimals):
         self.rows = rows
         self.decimals = decimals
-        longest = np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)) or 1.0
+        self.longest = np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)) or 1.0
         self.single = np.multiply(
-            rows, 1 / longest, out=np.empty(rows.shape, np.float32), casting="same_kind"
+            rows, 1 / self.longest, out=np.empty(rows.shape, np.float32), casting="same_kind"
         )
 
     def top(self, queries, k):
@@ -549,11 +563,8 @@ class ExactSearch:
         return self._first(queries, row, places.ravel(), k)
 
     def _top(self, queries, k):
-        many = _MANY * len(self.rows)
-        if k < many:
-            row, place = self._candidates(queries, k)
-            if len(row) < many * len(queries):
-                return self._first(queries, row, place, k)
+        if k < _MANY * len(self.rows) and (found := self._candidates(queries, k)):
+            return self._first(queries, *found, k)
         # Of many items, or many that tie, all products are needed.
         products = (queries @ self.rows.T).round(self.decimals)
         places = np.argsort(-products, axis=1, kind="stable")[:, :k]
@@ -563,13 +574,17 @@ class ExactSearch:
         """Pairs of query and place among which are the best `k` of every query.
 
         By products of single precision. Their rounding is bounded, as no row is longer than 1 [1]_: what
-        is less than the k-th best by more than the bound on both sides is not among the best.
+        is less than the k-th best by more than the bound on both sides, and the rounding to decimals, is
+        not among the best. None if that leaves many.
 
         .. [1] N. J. Higham, "Accuracy and stability of numerical algorithms", SIAM 2002, section 3.1.
         """
         lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None]
-        queries = (queries / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
-        margin = np.float32((queries.shape[1] + 4) * np.finfo(np.float32).eps)
+        lengths = np.where(lengths > 0, lengths, 1.0)
+        queries = (queries / lengths).astype(np.float32)
+        margin = (queries.shape[1] + 4) * np.finfo(np.float32).eps
+        margin = margin + 10.0**-self.decimals / (lengths * self.longest)
+        margin = np.minimum(margin, 4).astype(np.float32)  # no product is out of that
         least = np.full((len(queries), 1), -np.inf, np.float32)
         kept, n_kept, most = [], 0, 0
         for block in gen_batches(len(self.rows), max(_ITEMS, k)):
@@ -580,6 +595,8 @@ class ExactSearch:
             row, place = np.divmod(at, products.shape[1])
             kept.append((row, place + block.start, products.ravel()[at]))
             n_kept += len(at)
+            if n_kept > _MANY * len(self.rows) * len(queries):
+                return None
             if n_kept > most:
                 row, place, value = map(np.concatenate, zip(*kept, strict=True))
                 least = _kth_best(row, value, k)[:, None] - margin
@@ -588,7 +605,7 @@ class ExactSearch:
                 n_kept = near.sum()
                 most = 2 * n_kept
         row, place, value = map(np.concatenate, zip(*kept, strict=True))
-        near = value >= _kth_best(row, value, k)[row] - margin
+        near = value >= (_kth_best(row, value, k)[:, None] - margin)[row, 0]
         return row[near], place[near]
 
     def _first(self, queries, row, place, k):
@@ -611,10 +628,28 @@ def _kth_best(row, value, k):
     return value[order][first + k - 1]
 
 
-def _lengthened(rows):
-    """Rows that are all equally long by one number more; see the notes of `CrossModalIndex`."""
-    squares = np.einsum("ij,ij->i", rows, rows)
-    return np.column_stack([rows, np.sqrt(squares.max(initial=0.0) - squares)])
+def _distance_rows(z, *, asking, correlations=None, power=None):
+    """Rows whose distances order a gallery as the scores of `scoring_rows` do.
+
+    Of the likelihood ratio that is ``|r w x - w y|**2 / 2``, with ``w**2 = 1 / (1 - r**2)`` and r on the
+    side of the gallery, but for what depends on the query alone. Of the cosine it is the distance of
+    rows of length 1; one more number makes those of zeros as long as others.
+    """
+    if correlations is not None and power is None:
+        r = np.clip(correlations, 0.0, MOST)
+        return z * ((1.0 if asking else r) / np.sqrt(1 - r**2))
+    rows = scoring_rows(z, "x", correlations, power)
+    left = 1 - np.einsum("ij,ij->i", rows, rows)
+    return np.column_stack([rows, np.zeros(len(rows)) if asking else np.sqrt(left.clip(0))])
+
+
+def _finite(z, name):
+    """Variates, if all of them are numbers."""
+    if len(bad := np.flatnonzero(~np.isfinite(z).all(axis=1)).tolist()):
+        raise ValueError(
+            f"the model gives variates that are not finite for rows {_some(bad)} of {name}"
+        )
+    return z
 
 
 def _check_neighbors(neighbors):
@@ -629,10 +664,18 @@ def _check_neighbors(neighbors):
 
 def _check_ids(ids):
     """Ids as an array of str or of int, each there once."""
-    ids = list(ids) if not isinstance(ids, np.ndarray) else ids.tolist()
-    if not (all(isinstance(i, str) for i in ids) or all(is_whole(i, least=None) for i in ids)):
-        raise ValueError(f"ids has {_some(ids)}; all must be str, or all whole numbers")
-    found = np.array(ids) if ids else np.array([], dtype=int)
+    if isinstance(ids, (str, Integral)):
+        raise ValueError(f"ids={ids!r}; it must be a list of ids")
+    ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    names = bool(ids) and all(isinstance(i, str) for i in ids)
+    if not (names or all(is_whole(i, least=-(2**63)) and i < 2**63 - 1 for i in ids)):
+        raise ValueError(
+            f"ids has {_some(ids)}; all must be str, or all whole numbers of 64 bits with a sign (give "
+            "larger ones as str)"
+        )
+    if names and any(i.endswith("\0") for i in ids):
+        raise ValueError("ids has a str that ends in a NUL character, which NumPy would cut off")
+    found = np.array(ids, dtype=str if names else np.int64)
     values, counts = np.unique(found, return_counts=True)
     if twice := values[counts > 1].tolist():
         raise ValueError(f"ids has {_some(twice)} more than once; each item needs its own")
@@ -646,17 +689,46 @@ def _check_metadata(metadata, ids):
     metadata = list(metadata)
     if len(metadata) != len(ids):
         raise ValueError(f"metadata has {len(metadata)} dicts for {len(ids)} items")
+    kept = {}
     for i, of in zip(ids.tolist(), metadata, strict=True):
         try:
-            fits = isinstance(of, dict) and json.loads(json.dumps(of, allow_nan=False)) == of
-        except (TypeError, ValueError):
+            kept[i] = json.loads(json.dumps(of, allow_nan=False))  # a copy, which stays as it is
+            fits = isinstance(of, dict) and kept[i] == of
+        except (TypeError, ValueError, RecursionError):
             fits = False
         if not fits:
             raise ValueError(
                 f"metadata of item {i!r} is {of!r}; it must be a dict of str to what JSON knows: text, "
                 "numbers, true, false, null, lists and dicts of them"
             )
-    return dict(zip(ids.tolist(), metadata, strict=True))
+    return kept
+
+
+def _check_restored(state, metadata):
+    """Refuse what is no index: it may come from a file."""
+    ids, views = state["ids_"], [state["zx_"], state["zy_"]]
+    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iuU":
+        raise ValueError("ids_ of a CrossModalIndex must be a list of str or of int as an array")
+    for z in views:
+        if z is not None and not (
+            isinstance(z, np.ndarray) and z.dtype.kind == "f" and z.ndim == 2
+        ):
+            raise ValueError("zx_ and zy_ of a CrossModalIndex must be tables of numbers, or None")
+    if lengths := {len(of) for of in (metadata, *views) if of is not None} - {len(ids)}:
+        raise ValueError(
+            f"a CrossModalIndex has {len(ids)} ids_ and {lengths} of what belongs to them"
+        )
+    if not all(of is None or isinstance(of, dict) for of in metadata):
+        raise ValueError("metadata_ of a CrossModalIndex must be dicts")
+    # A query fits them anew, so they must be no others, whose `fit` may open files.
+    searches = [state["neighbors"], *state["_searches"].values()]
+    if not all(of is None or hasattr(type(of), "kneighbors") for of in searches):
+        raise ValueError("neighbors of a CrossModalIndex must be nearest neighbour estimators")
+
+
+def _check_floats(name, array, shape):
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
+        raise ValueError(f"{name} of FaissNeighbors must be an array of float32, of shape {shape}")
 
 
 def _some(values, most=5):

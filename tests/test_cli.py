@@ -2,19 +2,25 @@
 
 import csv
 import json
+import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import soundfile
+from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
 
 from skdcca import __version__
 from skdcca.cli import main
 from skdcca.datasets import load_songs, make_songs
 from skdcca.metrics import embed, retrieval_metrics
-from skdcca.persistence import load, read_header
+from skdcca.persistence import load, read_header, save
 
 
 @pytest.fixture
@@ -83,7 +89,8 @@ def test_from_nothing_to_a_search(folder, workplace, capsys, monkeypatch):
 
     assert main(["evaluate", model, str(folder), "--quiet"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("9 songs not learned from; 21 of the manifest")
+    assert shown.startswith("9 songs, not learned from (of the manifest, 21 were)")
+    assert "flatter" not in shown
     rows = {line[:16].strip(): line[16:].split() for line in shown.splitlines() if "   " in line}
     assert float(rows["chance"][0]) == pytest.approx(sum(1 / i for i in range(1, 10)) / 9, abs=1e-3)
 
@@ -101,7 +108,10 @@ def test_from_nothing_to_a_search(folder, workplace, capsys, monkeypatch):
     found = json.loads(capsys.readouterr().out)
     scores, ids = load(index).query(y=[text], n_neighbors=3)
     assert [result["id"] for result in found["results"]] == ids[0].tolist()
-    assert [result["score"] for result in found["results"]] == scores[0].round(4).tolist()
+    assert [result["score"] for result in found["results"]] == scores[0].tolist()
+    level = load(index).chance_score("y")
+    assert found["chance_score"] == level
+    assert [result["above_chance"] for result in found["results"]] == (scores[0] > level).tolist()
 
     assert main(["search", index, "--audio", songs.audio[4], "-n", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -111,12 +121,27 @@ def test_from_nothing_to_a_search(folder, workplace, capsys, monkeypatch):
     assert all(result["lyrics"] == lyrics[result["id"]] for result in found["results"])
 
 
-@pytest.mark.filterwarnings("default:1 of 1 texts have no word")
+def test_a_text_without_a_known_word_finds_nothing(workplace, capsys):
+    """Whatever its score: it is that of an empty text."""
+    index = str(workplace / "songs.index")
+    for text in (
+        "xyzzy plugh",
+        "qzzzzzzzzzw!\nqkkkkkkkkkw\nqxxxxxxxxxw\nqkkkkkkkkkw!\nqxxxxxxxxxw,",
+    ):
+        assert main(["search", index, text]) == 0
+        shown, noted = capsys.readouterr()
+        assert "knows none of these words" in shown
+        assert noted == ""
+        assert main(["search", index, text, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["understood"] is False
+        assert not any(result["above_chance"] for result in found["results"])
+
+
 def test_results_in_words_say_whether_they_are_more_than_chance(workplace, folder, capsys):
     index = str(workplace / "songs.index")
-    assert main(["search", index, "xyzzy plugh", "-n", "100"]) == 0
-    shown, noted = capsys.readouterr()
-    assert noted.startswith("skdcca: note: 1 of 1 texts have no word that the model knows")
+    assert main(["search", index, "the night and a storm", "-n", "100"]) == 0
+    shown = capsys.readouterr().out
     places = [line.split()[0] for line in shown.splitlines() if line[:3].strip().isdecimal()]
     assert places == [f"{place}." for place in range(1, 31)]
     level = load(index).chance_score("y")
@@ -144,20 +169,38 @@ def test_other_kinds_of_model(folder, workplace, kind, capsys, monkeypatch):
     assert main(["fit", str(folder), "-o", model, "--model", kind, "--quiet"]) == 0
     assert {"kernel": "KernelCCA"}.get(kind, "DeepCCA") in capsys.readouterr().out
     assert main(["evaluate", model, str(folder), "--quiet"]) == 0
-    assert "flatter the model" in capsys.readouterr().out
+    assert "flatter it" in capsys.readouterr().out
 
 
 def test_faults_are_told_with_status_2_and_no_traceback(folder, workplace, tmp_path, capsys):
     model, index = str(workplace / "model.skdcca"), str(workplace / "songs.index")
     picture = tmp_path / "clip.wav"
     picture.write_bytes(b"\x89PNG\r\n")
-    lost = str(tmp_path / "lost")
+    lost, table, few, bad = (tmp_path / name for name in ("lost", "t.csv", "few.csv", "bad.csv"))
+    lost, scaler = str(lost), str(tmp_path / "scaler")
+    rows = [f"{folder / f'song{i:02d}.wav'},la la,{i % 2}" for i in range(12)]
+    few.write_text("\n".join(["audio,lyrics,group", *rows]))
+    bad.write_text("\n".join(["audio,lyrics,group", *rows, "none.wav,la,3"]))
+    table.write_text("mine")
+    save(StandardScaler().fit([[1.0], [2.0]]), scaler)
+    made = load(index)
+    save(clone(made).set_params(estimator=made.estimator).fit(y=["the night"]), tmp_path / "lyrics")
+    save(made.remove(made.ids_), tmp_path / "empty")
     cases = [
         (["fit", lost, "-o", str(tmp_path / "m")], "lost"),
         (["fit", str(folder), "-o", str(tmp_path / "no" / "m")], "does not exist"),
         (["fit", str(folder), "-o", str(tmp_path)], "is a folder"),
         (["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "1.5"], "--hold-out 1.5"),
         (["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.9"], "songs to learn"),
+        (["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.99"], "leaves none"),
+        (["fit", str(folder), "-o", str(table)], "is no file of skdcca"),
+        (["fit", str(few), "-o", str(tmp_path / "m"), "--search"], "column group"),
+        (["fit", str(bad), "-o", str(tmp_path / "m")], "give --skip-bad"),
+        (["fit", str(folder), "-o", "/proc/m"], "nothing can be written to /proc"),
+        (["index", model, str(folder), "-o", model], "is what is read"),
+        (["index", scaler, str(folder), "-o", str(tmp_path / "i")], "no fitted model of two views"),
+        (["search", str(tmp_path / "empty"), "night"], "the index has no items"),
+        (["search", str(tmp_path / "lyrics"), "night"], "no sounds, so no lyrics can ask"),
         (["evaluate", index, str(folder)], "holds an index"),
         (["evaluate", lost, str(folder)], "lost"),
         (["index", str(picture), str(folder), "-o", str(tmp_path / "i")], "a PNG image"),
@@ -176,6 +219,65 @@ def test_faults_are_told_with_status_2_and_no_traceback(folder, workplace, tmp_p
         assert message in shown.err, shown.err
         assert "Traceback" not in shown.err
     assert not list(tmp_path.glob("m*"))
+    assert table.read_text() == "mine"
+
+
+def test_a_model_that_does_not_say_what_it_learned_from(workplace, folder, tmp_path, capsys):
+    save(load(workplace / "model.skdcca"), tmp_path / "model")
+    assert main(["evaluate", str(tmp_path / "model"), str(folder), "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("30 songs, not known whether learned from\n")
+    assert "flatter it" in shown
+
+
+def test_metadata_of_any_kind_are_shown(workplace, capsys, tmp_path):
+    made, index = load(workplace / "songs.index"), str(tmp_path / "i")
+    about = [{"score": "4 stars", "id": 7, "lyrics": None, "title": 1827}] * 29
+    made.metadata_ = dict(zip(made.ids_.tolist(), about, strict=False))
+    save(made, index)
+    assert main(["search", index, "the night", "-n", "30"]) == 0
+    assert capsys.readouterr().out.count("1827") == 29
+    assert main(["search", index, "the night", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"]
+    assert {type(result["score"]) for result in found} == {float}
+    assert len({result["id"] for result in found}) == 10
+
+
+@pytest.mark.parametrize("extra", [[], ["--search"]])
+def test_ctrl_c_in_a_training_ends_the_command(folder, workplace, extra, tmp_path):
+    """A training that is interrupted returns what it has, in Python; the command must not go on."""
+    code = (
+        "import sys, skdcca._recipes\n"
+        "skdcca._recipes.MAX_EPOCHS = 100_000\n"
+        "from skdcca.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    model = tmp_path / "model"
+    command = [sys.executable, "-c", code, "fit", str(folder), "-o", str(model), "--model", "deep"]
+    environment = {**os.environ, "SKDCCA_CACHE": str(workplace / "cache")}
+    with subprocess.Popen(
+        [*command, *extra], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        bar = b""
+        while b"/100000" not in bar if not extra else b"0/12" not in bar:  # it is training
+            bar += run.stderr.read1()
+        time.sleep(1.0 if extra else 0.0)
+        run.send_signal(signal.SIGINT)
+        _, rest = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert rest.endswith(b"skdcca: interrupted\n")
+    assert not model.exists()
+
+
+def test_commands_to_type_next_work_with_spaces_in_paths(folder, workplace, tmp_path, capsys):
+    place = tmp_path / "mödel & ü"
+    place.mkdir()
+    shutil.copy(workplace / "model.skdcca", place / "a model")
+    index = ["index", str(place / "a model"), str(folder), "-o", str(place / "an index"), "--quiet"]
+    assert main(index) == 0
+    following = capsys.readouterr().out.splitlines()[1]
+    assert main(shlex.split(following)[1:]) == 0
+    assert main(["search", str(place / "an index"), "--", "-la la night"]) == 0
 
 
 def test_interruption_and_faults_of_ours(workplace, capsys, monkeypatch):

@@ -373,6 +373,16 @@ def test_weighting_is_better_where_later_components_are_noise():
     assert found["weighted"] > 2 * found["cosine"] > 0.05
 
 
+def test_correlations_near_one_and_decimals_of_scores():
+    z = np.random.default_rng(0).normal(size=(20, 2))
+    likely = similarity(z, z, [0.9999, 0.5])
+    np.testing.assert_array_equal(similarity(z, z, [1.0, 0.5]), likely)
+    np.testing.assert_array_equal(likely, likely.round(8))
+    np.testing.assert_array_equal(similarity(z, z), similarity(z, z).round(10))
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="overflow"):
+        similarity(1e200 * z, z, [0.5, 0.5])
+
+
 def test_metrics_of_embeddings_take_the_weighting():
     X, y = views()
     model = LinearCCA(2).fit(X, y)

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
 
 from skdcca import CrossModalIndex, DeepCCA, FaissNeighbors, KernelCCA, LinearCCA
 from skdcca.encoders import MLP
@@ -81,6 +81,48 @@ def test_ranks_through_the_index_are_those_of_the_metrics(views, model):
     found = 1 + (ids == np.arange(N)[:, None]).argmax(axis=1)
     np.testing.assert_array_equal(found, ranks(pair_scores(model, X, y).T))
     assert reciprocal_rank(found) == mrr_y_to_x(model, X, y)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_single_precision_leaves_open_is_computed_again(seed):
+    """Rows so alike that their products differ by less than single precision can tell."""
+    rng = np.random.default_rng(seed)
+    rows = np.ones((5_000, 64)) / 8 + 1e-8 * rng.normal(size=(5_000, 64))
+    queries = rng.normal(size=(50, 64))
+    scores, order = all_sorted((queries @ rows.T).round(10))
+    found, places = ExactSearch(rows, 10).top(queries, 10)
+    np.testing.assert_array_equal(places, order[:, :10])
+    np.testing.assert_allclose(found, scores[:, :10], atol=2e-10)
+
+
+def test_a_few_rows_that_single_precision_cannot_tell_apart():
+    rng = np.random.default_rng(0)
+    rows = normalize(rng.normal(size=(20_000, 64)))
+    queries = normalize(rng.normal(size=(5, 64)))
+    for i, query in enumerate(queries):
+        rows[i::100][:50] = query + 1e-8 * rng.normal(size=(50, 64))
+    _, order = all_sorted((queries @ rows.T).round(10))
+    search = ExactSearch(rows, 10)
+    assert search._candidates(queries, 10) is not None  # not by all products
+    np.testing.assert_array_equal(search.top(queries, 10)[1], order[:, :10])
+
+
+def test_scores_that_round_to_the_same_come_in_the_order_of_the_gallery():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(5_000, 8))
+    queries = rng.normal(size=(3, 8))
+    for small in (1e-12 * rows, rows):
+        for asked in (queries, 1e-16 * queries):
+            _, order = all_sorted((asked @ small.T).round(10))
+            np.testing.assert_array_equal(ExactSearch(small, 10).top(asked, 5)[1], order[:, :5])
+
+
+def test_more_neighbours_than_a_block_has():
+    rng = np.random.default_rng(0)
+    rows, queries = rng.normal(size=(60_000, 2)), rng.normal(size=(2, 2))
+    _, order = all_sorted((queries @ rows.T).round(10))
+    _, places = ExactSearch(rows, 10).top(queries, 5_000)
+    np.testing.assert_array_equal(places, order[:, :5_000])
 
 
 def test_single_precision_alone_would_err():
@@ -187,6 +229,31 @@ def test_neighbors_that_look_at_all_find_what_the_exact_search_finds(views, neig
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("correlation", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("similarity", ["weighted", "likelihood"])
+def test_faiss_finds_what_the_exact_search_finds_by_any_similarity(similarity, correlation):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10_000, 6))
+    y = correlation * X + np.sqrt(1 - correlation**2) * rng.normal(size=X.shape)
+    model = LinearCCA(similarity=similarity).fit(X, y)
+    exact = CrossModalIndex(model).fit(X, y)
+    near = CrossModalIndex(model, neighbors=FaissNeighbors()).fit(X, y)
+    for asked in ({"y": y[:100]}, {"X": X[:100]}):
+        pairs = zip(exact.query(**asked)[1], near.query(**asked)[1], strict=True)
+        assert np.mean([len(set(a) & set(b)) / 10 for a, b in pairs]) > 0.97
+
+
+@pytest.mark.parametrize("duplicates", [False, True])
+def test_ties_among_the_neighbours_come_in_the_order_of_the_gallery(views, duplicates):
+    X, y = (np.repeat(view[:30], 5, axis=0) for view in views)
+    neighbors = NearestNeighbors() if not duplicates else FaissNeighbors(n_candidates=N)
+    index = CrossModalIndex(LinearCCA(2).fit(*views), neighbors=neighbors).fit(X)
+    scores, ids = index.query(y=y[:20], n_neighbors=150)
+    tied = np.diff(scores, axis=1) == 0
+    assert tied.any()
+    assert (np.diff(ids, axis=1)[tied] > 0).all()
+
+
 def test_faiss_recall_and_distances():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(5_000, 32)) * 0.8 ** np.arange(32)
@@ -232,6 +299,76 @@ def test_a_pickled_index_answers_the_same_in_a_fresh_process(views, model, neigh
     with np.load(answers) as found:
         for name, of in zip(found.files, expected, strict=True):
             np.testing.assert_array_equal(found[name], of)
+
+
+def test_neighbors_are_fitted_by_fit_and_not_by_the_first_query(views, model):
+    X, y = views
+    index = CrossModalIndex(model, neighbors=FaissNeighbors()).fit(X, y)
+    assert sorted(index._searches) == ["x", "y"]
+
+
+def test_faiss_refuses_what_it_cannot_bear():
+    vectors = np.random.default_rng(0).normal(size=(100, 4))
+    search = FaissNeighbors().fit(vectors)
+    for call, message in [
+        (lambda: search.kneighbors(vectors, 101), "n_neighbors=101, but there are 100 vectors"),
+        (lambda: search.kneighbors(vectors[:, :3], 1), "X has 3 features, FaissNeighbors 4"),
+        (lambda: FaissNeighbors().fit(1e30 * vectors), "faiss takes none above 1e15"),
+        (lambda: FaissNeighbors(random_state=2**40).fit(vectors), "below 2"),
+        (lambda: FaissNeighbors(n_lists=0).fit(vectors), "n_lists=0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert FaissNeighbors(n_lists=50).fit(vectors).n_lists_ == 2  # 39 vectors each at least
+
+
+def test_large_whole_numbers_are_ids_or_refused(views, model):
+    X, y = views
+    ids = [-(2**63), 2**63 - 2, 2**53 + 1]
+    index = CrossModalIndex(model).fit(X[:3], ids=np.array(ids))
+    assert sorted(index.query(y=y[:1], n_neighbors=3)[1][0].tolist()) == sorted(ids)
+    assert index.ids_.dtype == np.int64
+    unsigned = CrossModalIndex(model).fit(X[:2], ids=np.array([3, 5], dtype=np.uint64))
+    assert unsigned.add(X[2:3]).ids_.tolist() == [3, 5, 6]
+    for bad in ([2**63, 1], [2**63 - 1, 1], [2**70, 1], [True, False], "ab", 7, ["a\0", "b"]):
+        with pytest.raises(ValueError, match="ids"):
+            CrossModalIndex(model).fit(X[:2], ids=bad)
+
+
+def test_metadata_are_copies(views, model):
+    X, _ = views
+    about = [{"title": "one"}]
+    index = CrossModalIndex(model).fit(X[:1], metadata=about)
+    about[0]["title"] = object()
+    assert pickle.loads(pickle.dumps(index)).metadata_ == {0: {"title": "one"}}
+
+
+def test_variates_that_are_not_finite_are_named(views):
+    X, y = views
+
+    class Odd(LinearCCA):
+        def _project_x(self, X):
+            return super()._project_x(X) / np.where(np.arange(len(X)) == 2, 0, 1)[:, None]
+
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="not finite for rows 2 of X"):
+        CrossModalIndex(Odd().fit(X, y)).fit(X[:5])
+
+
+def test_an_emptied_index_takes_names_or_numbers(views, model):
+    X, _ = views
+    index = CrossModalIndex(model).fit(X[:2], ids=["a", "b"]).remove(["a", "b"])
+    assert index.add(X[:2]).ids_.tolist() == [0, 1]
+
+
+def test_chance_of_a_large_gallery_is_measured_with_a_thousand_queries(model):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2_500, 8)), rng.normal(size=(2_500, 6))
+    index = CrossModalIndex(model).fit(X, y)
+    own = np.linspace(0, 2_499, 1_000).astype(int)
+    scores = pair_scores(model, X, y[own]).T
+    scores[np.arange(1_000), own] = -np.inf
+    expected = np.quantile(scores.max(axis=1), 0.95)
+    assert index.chance_score("y") == pytest.approx(expected, abs=1e-9)
 
 
 def test_pickles_hold_no_rows_that_follow_from_others(views, model):

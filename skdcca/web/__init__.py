@@ -15,7 +15,6 @@ import shutil
 import socket
 import warnings
 from base64 import b64encode
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +24,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+from skdcca._answers import ask
 
 __all__ = ["make_app", "serve"]
 
@@ -188,31 +189,29 @@ class _Gallery:
         self.lock = Lock()  # transformers need not bear two threads at once
 
     def search(self, asked, view, query, n):
-        """Answer one query; `asked` names its kind, `view` is the argument of the index."""
+        """Answer one query; `asked` names its kind, `view` is "x" or "y"."""
         if not self.ids:
             raise _refusal(409, "This index has no songs yet.")
-        with self.lock, _heard_warnings() as heard:
-            scores, ids = self.index.query(**{view: [query]}, n_neighbors=min(n, len(self.ids)))
-            at = _plane(self.index.embed(**{view: [query]}))[0]
-        understood = not any("no word that the model knows" in warning for warning in heard)
-        level = self.levels[asked]
-        # The score of a text without a known word is that of an empty one, and may even be high.
-        reached = np.inf if level is not None and not understood else level
-        found = enumerate(zip(ids[0].tolist(), scores[0].tolist(), strict=True), start=1)
+        with self.lock:
+            answer = ask(self.index, view, query, n, self.levels[asked])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the same as in the answer
+                at = _plane(self.index.embed(**{"X" if view == "x" else "y": [query]}))[0]
+        for note in answer.notes:
+            _log.info("the model warns: %s", note)
+        above = answer.above or [None] * len(answer.ids)
+        found = enumerate(zip(answer.ids, answer.scores, above, strict=True), start=1)
         return {
             "asked": asked,
-            "level": level,
-            "stands_out": None if level is None else bool(scores[0, 0] > reached),
-            "understood": understood,
+            "level": answer.level,
+            "stands_out": above[0],
+            "understood": answer.understood,
             "gallery": len(self.ids),
             "query": at,
-            "results": [
-                {"place": place, **self.result(name, score, reached)}
-                for place, (name, score) in found
-            ],
+            "results": [{"place": place, **self.result(*hit)} for place, hit in found],
         }
 
-    def result(self, name, score, level):
+    def result(self, name, score, above):
         """One hit, with all that the page shows of it."""
         position = self.place[name]
         return {
@@ -221,7 +220,7 @@ class _Gallery:
             "title": self.title(name),
             "group": self.told(name, "group"),
             "score": score,
-            "above_chance": None if level is None else score > level,
+            "above_chance": above,
             "excerpt": _excerpt(self.told(name, "lyrics")),
             "has_audio": self.sound_file(position) is not None,
             **{
@@ -244,13 +243,13 @@ class _Gallery:
         return path if isinstance(path, str) and os.path.isfile(path) else None
 
     def about(self):
-        from skdcca.metrics import _inside
+        from skdcca.metrics import inside
 
         z = self.index.zx_ if self.index.zx_ is not None else self.index.zy_
         return {
             "items": len(self.ids),
             "sides": {side: points is not None for side, points in self.points.items()},
-            "model": type(_inside(self.index.estimator)[1]).__name__,
+            "model": type(inside(self.index.estimator)[1]).__name__,
             "components": z.shape[1],
             "levels": self.levels,
             "limits": {"text": MAX_TEXT, "bytes": MAX_BYTES, "seconds": MAX_SECONDS},
@@ -277,18 +276,6 @@ class _Gallery:
             "lyrics": None,
             **{side: [points[at] for at in shown] for side, points in sides.items()},
         }
-
-
-@contextmanager
-def _heard_warnings():
-    """Messages of the warnings within. Only under the lock: Python keeps them for all threads."""
-    messages = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield messages
-        messages += dict.fromkeys(str(warning.message) for warning in caught)
-    for message in messages:
-        _log.info("the model warns: %s", message)
 
 
 def _plane(z):
@@ -423,7 +410,7 @@ def _check_length(seconds):
 
 def _search_sound(gallery, path, n):
     try:
-        return gallery.search("sound", "X", path, n)
+        return gallery.search("sound", "x", path, n)
     except ValueError as error:
         # What the model says of a song names its file, which is no business of the client.
         _log.warning("a clip was refused: %s", error)
