@@ -25,10 +25,17 @@ from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import LatentDirichletAllocation, TruncatedSVD
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 
 import skdcca
@@ -48,6 +55,7 @@ from skdcca import (
     MelSpectrogram,
     TemporalSummary,
     _base,
+    _nodes,
     metrics,
     persistence,
 )
@@ -142,17 +150,19 @@ def test_every_estimator_of_the_package_is_on_the_list():
     """A new class must be listed, or be a base that no model holds."""
     found = set()
     for module in pkgutil.walk_packages(skdcca.__path__, "skdcca."):
-        if module.name.startswith(("skdcca.web", "skdcca._demo", "skdcca.plotting")):
+        if module.name.startswith(
+            ("skdcca.web", "skdcca._demo", "skdcca.plotting", "skdcca.__main__")
+        ):
             continue
         for thing in vars(import_module(module.name)).values():
             if _is_estimator(thing) and thing.__module__ == module.name:
                 found.add(thing.__name__)
-    listed = {name for names in persistence._CLASSES.values() for name in names}
+    listed = {name for names in _nodes.CLASSES.values() for name in names}
     assert found - listed == {"BaseCCA", "Encoder", "_Loss", "_Net"}
 
 
 def test_every_scorer_is_on_the_list():
-    listed = persistence._FUNCTIONS["skdcca.metrics"]
+    listed = _nodes.FUNCTIONS["skdcca.metrics"]
     takes = {
         name
         for name in metrics.__all__
@@ -163,7 +173,7 @@ def test_every_scorer_is_on_the_list():
 
 
 def test_listed_names_are_things_of_those_names():
-    for listed in (persistence._CLASSES, persistence._FUNCTIONS):
+    for listed in (_nodes.CLASSES, _nodes.FUNCTIONS):
         for module, names in listed.items():
             for name in names:
                 assert getattr(import_module(module), name).__name__ == name
@@ -314,6 +324,36 @@ def test_transformers_of_scikit_learn(songs, path):
     again = round_trip(columns, path)
     assert same(columns.transform(table), again.transform(table))
     assert list(again.get_feature_names_out()) == list(columns.get_feature_names_out())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        OneHotEncoder(),
+        OneHotEncoder(drop="first"),
+        OneHotEncoder(drop="if_binary", handle_unknown="ignore"),
+        OneHotEncoder(min_frequency=2, handle_unknown="infrequent_if_exist"),
+        OneHotEncoder(max_categories=2, drop=["a", 2]),
+    ],
+    ids=str,
+)
+def test_encoders_of_categories(model, path):
+    table = pd.DataFrame({"text": list("aaabbc"), "number": [1, 1, 1, 2, 2, 2]})
+    again = round_trip(model.fit(table), path)
+    assert (again.transform(table) != model.transform(table)).nnz == 0
+
+
+def test_transformers_that_make_sparse_rows(path):
+    words, rows = ["one two", "two three"], [{"a": 1.0, "b": 2.0}, {"b": 1.0}]
+    for model, X in [
+        (HashingVectorizer(n_features=32), words),
+        (CountVectorizer(vocabulary=["one", "two"]), words),
+        (DictVectorizer(), rows),
+        (FeatureHasher(8), rows),
+        (KBinsDiscretizer(2, quantile_method="averaged_inverted_cdf"), np.arange(6.0)[:, None]),
+    ]:
+        again = round_trip(model.fit(X), path)
+        assert (again.transform(X) != model.transform(X)).nnz == 0
 
 
 def test_a_network_of_ones_own_weights(songs, tmp_path, path):
@@ -834,6 +874,90 @@ def test_the_attacks_would_work_were_they_not_refused(linear, path, evil, monkey
     del sys.modules["evil_module"]
 
 
+@pytest.mark.parametrize("module", ["pipeline", "compose"])
+def test_modules_named_like_those_of_scikit_learn_are_not_imported(linear, path, evil, module):
+    shutil.copy(evil.parent / "path" / "evil_module.py", evil.parent / "path" / f"{module}.py")
+    save(linear, path)
+    attack = node("ObjectNode", f"{module}.Estimator")
+    with pytest.raises(ValueError, match=rf"{module}\.Estimator \(in reg\)"):
+        load(tampered(path, lambda schema: _set(schema, "reg", attack)))
+    assert not evil.exists(), "code of the file ran"
+
+
+def test_methods_that_a_file_names_are_not_called(linear, path, evil):
+    """What takes a name of a method, and calls it when a model transforms or scores."""
+    scorer = _changed(make_scorer(np.add), {"_response_method": "fit"})
+    pretrained = Doc2VecLyrics(pretrained=str(evil))
+    for harm in (scorer, make_pipeline(FunctionTransformer(partial(scorer, pretrained)), linear)):
+        search = GridSearchCV(linear, {"reg": [1]}, scoring=harm)
+        with pytest.raises(ValueError, match=r"_Scorer has numbers that do not fit, or a strange"):
+            save(search, path)
+    for name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
+        save(linear, path)
+        attack = node("ObjectNode", f"sklearn.model_selection.{name}")
+        with pytest.raises(ValueError, match=name):
+            load(tampered(path, lambda schema, attack=attack: _set(schema, "reg", attack)))
+
+
+def test_names_of_a_file_do_not_steer_the_terminal(linear, path):
+    save(linear, path)
+    tampered(path, lambda s: _set(s, "reg", node("ObjectNode", "a\x1b[31m\n.b")))
+    with pytest.raises(ValueError, match="not on the list") as raised:
+        load(path)
+    assert str(raised.value).isprintable()
+    assert r"a\x1b[31m\n.b" in str(raised.value)
+
+
+def _encoder(**attributes):
+    return _changed(OneHotEncoder(sparse_output=False).fit([[1], [2], [3]]), attributes)
+
+
+def _changed(model, attributes):
+    vars(model).update(attributes)
+    return model
+
+
+def _vectorizer(model=None, **attributes):
+    return _changed((model or TfidfVectorizer()).fit(["one two"]), attributes)
+
+
+# Each of them crashed the process, or wrote past the end of an array, when it transformed.
+BEYOND = {
+    "columns": _encoder(_n_features_outs=[1]),
+    "too few columns": _encoder(_n_features_outs=[]),
+    "categories": _encoder(categories_=[np.array([3.0, 1.0, 2.0])]),
+    "dropped": _encoder(_drop_idx_after_grouping=np.array([5], dtype=object), _n_features_outs=[2]),
+    "infrequent": _encoder(
+        _infrequent_enabled=True,
+        _infrequent_indices=[np.array([0])],
+        _default_to_infrequent_mappings=[np.array([0, 10**8, 1])],
+    ),
+    "unknown": _encoder(
+        _infrequent_enabled=True,
+        _infrequent_indices=[np.array([10**8])],
+        _default_to_infrequent_mappings=[None],
+    ),
+    "in a masked array": StandardScaler(
+        with_mean=np.ma.masked_array([_encoder(_n_features_outs=[1])], mask=[True], dtype=object)
+    ),
+    "an array of numbers of columns": _encoder(_n_features_outs=np.array([3])),
+    "nested": make_pipeline(FeatureUnion([("a", _encoder(_n_features_outs=[1]))])),
+    "in a function": FunctionTransformer(partial(np.add, _encoder(_n_features_outs=[1]))),
+    "in an array": StandardScaler(with_mean=np.array([_encoder(_n_features_outs=[1])])),
+    "words": _vectorizer(vocabulary_={"one": 10**8, "two": 1}),
+    "words twice": _vectorizer(CountVectorizer(), vocabulary_={"one": 1, "two": 1}),
+    "keys": _changed(DictVectorizer().fit([{"a": 1}]), {"vocabulary_": {"a": -1}}),
+    "no columns": HashingVectorizer(n_features=0),
+    "no columns of dicts": FeatureHasher(n_features=0),
+}
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+def test_numbers_that_point_outside(path, kind):
+    with pytest.raises(ValueError, match=r"numbers that do not fit|damaged"):
+        save(BEYOND[kind], path)
+
+
 def test_a_list_of_names_is_given_at_once(linear, path, evil):
     save(linear, path)
 
@@ -919,7 +1043,72 @@ def _array_of(schema):
     return next(v for v in schema["content"]["content"].values() if v.get("file"))
 
 
+def _again_and_again(schema):
+    """Few nodes that stand for 2**40 when they are printed."""
+    _set(schema, "a0", {**items(text(1), text(2)), "__id__": 900})
+    for i in range(1, 40):
+        last = _reference(899 + i)
+        _set(schema, f"a{i}", {**items(last, last), "__id__": 900 + i})
+
+
+def _masked(data):
+    mask = node("NdArrayNode", "numpy.ndarray", type="json", content=[], shape=_shape(0))
+    content = {"data": data, "mask": mask}
+    return node("MaskedArrayNode", "numpy.ma.MaskedArray", content=content)
+
+
+def _shape(*lengths):
+    return items(*map(text, lengths), loader="TupleNode", name="builtins.tuple")
+
+
+def _partial(**parts):
+    whole = {"func": node("FunctionNode", "numpy.exp"), "args": _shape()}
+    whole |= {"kwds": mapping({}), "namespace": text(None)}
+    return node("PartialNode", "functools.partial", content=whole | parts)
+
+
+def _table(*lengths):
+    return node(
+        "NdArrayNode",
+        "numpy.ndarray",
+        type="json",
+        content=[node("ObjectNode", "skdcca.LinearCCA")],
+        shape=_shape(*lengths),
+    )
+
+
+# What NumPy would take for an array of four numbers at that address.
+ADDRESS = {"data": _shape(8, False), "shape": _shape(4), "typestr": text("<f8"), "version": text(3)}
+
 DAMAGES = {
+    "an address": (
+        lambda s: _set(s, "__array_interface__", mapping(ADDRESS)),
+        "in the place of methods: __array_interface__",
+    ),
+    "a method": (
+        lambda s: _set(s, "transform", node("FunctionNode", "numpy.exp")),
+        r"skdcca\.LinearCCA has attributes in the place of methods: transform",
+    ),
+    "a mask of a thing": (
+        lambda s: _set(s, "reg", _masked(node("ObjectNode", "skdcca.LinearCCA"))),
+        r"reg\.data is no NdArrayNode",
+    ),
+    "a table of things": (lambda s: _set(s, "reg", _table(1, 1)), "more than one dimension"),
+    "a point of a thing": (lambda s: _set(s, "reg", _table()), "more than one dimension"),
+    "keywords of a thing": (
+        lambda s: _set(s, "reg", _partial(kwds=node("ObjectNode", "skdcca.LinearCCA"))),
+        r"reg\.kwds is no DictNode",
+    ),
+    "arguments of a thing": (
+        lambda s: _set(s, "reg", _partial(args=node("ObjectNode", "skdcca.LinearCCA"))),
+        r"reg\.args is no TupleNode",
+    ),
+    "a partial function with attributes": (
+        lambda s: _set(s, "reg", _partial(namespace=text({"a": 1}))),
+        "has attributes",
+    ),
+    "the same again and again": (_again_and_again, "again and again"),
+    "no object": (lambda s: s.update(items()), r"holds a builtins\.list"),
     "an object number defined twice": (_redefine, "number 901 more than once"),
     "keys by reference": (_refer, "have no types"),
     "a reference that says more": (
@@ -1003,6 +1192,9 @@ def test_arrays_that_are_none(linear, path, content):
         ({"format": 0}, "not what skdcca.save writes"),
         ({"format": "1"}, "not what skdcca.save writes"),
         ({"notes": 3}, "not what skdcca.save writes"),
+        ({"class": None}, "not what skdcca.save writes"),
+        ({"skdcca": "1\x1b[0m"}, "not what skdcca.save writes"),
+        ({"scikit-learn": [1]}, "not what skdcca.save writes"),
     ],
 )
 def test_headers_that_are_none(linear, path, header, message):
@@ -1106,3 +1298,64 @@ def test_a_trusted_module_that_is_missing_is_named(linear, path):
     tampered(path, lambda s: _set(s, "reg", node("ObjectNode", "no_such_module.Thing")))
     with pytest.raises(ValueError, match="No module named 'no_such_module'"):
         load(path, trusted=["no_such_module.Thing"])
+
+
+def test_a_file_of_a_list_is_none(linear, path):
+    save(linear, path)
+    tampered(path, lambda s: s.update(items()), header={"class": "builtins.list"})
+    with pytest.raises(ValueError, match=r"holds a builtins\.list"):
+        load(path)
+
+
+@pytest.fixture(scope="module")
+def index(views):
+    X, y = views
+    metadata = [{"row": i} for i in range(N)]
+    return CrossModalIndex(LinearCCA(2).fit(X, y)).fit(X, y, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metadata_": "no JSON"}, "Expecting value"),
+        ({"metadata_": "[]"}, r"40 ids_ and \{0\}"),
+        ({"metadata_": json.dumps(N * [1])}, "must be dicts"),
+        ({"metadata_": {}}, "must be str"),
+        ({"ids_": np.array(N * ["a"], dtype=object)}, "ids_ of a CrossModalIndex"),
+        ({"ids_": np.zeros((N, 2), int)}, "ids_ of a CrossModalIndex"),
+        ({"ids_": list(range(N))}, "ids_ of a CrossModalIndex"),
+        ({"zx_": "words"}, "must be tables of numbers"),
+        ({"zx_": np.zeros(N)}, "must be tables of numbers"),
+        ({"zy_": np.zeros((N, 2), dtype="U1")}, "must be tables of numbers"),
+        ({"zy_": np.zeros((N + 1, 2))}, r"40 ids_ and \{41\}"),
+        ({"neighbors": make_pipeline(Doc2VecLyrics(pretrained="a pickle"))}, "neighbors of a"),
+        ({"_searches": {"x": LinearCCA()}}, "neighbors of a"),
+    ],
+)
+def test_states_that_are_no_index(index, change, message):
+    state = index.__getstate__() | change
+    with pytest.raises((ValueError, TypeError), match=message):
+        CrossModalIndex(None).__setstate__(state)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"centroids_": np.zeros((3, 4), np.float32)},
+        {"codebook_": np.zeros((1, 1), np.float32)},
+        {"codebook_": np.zeros((4, 16))},
+        {"codebook_": "words"},
+        {"_vectors": np.zeros((10, 4), np.float32)},
+        {"_vectors": np.zeros((100, 400), np.float32)},
+        {"n_samples_fit_": 10**12},
+        {"n_lists_": 10**12},
+        {"n_features_in_": 10**6},
+    ],
+    ids=str,
+)
+def test_faiss_gets_no_arrays_that_do_not_fit(change):
+    pytest.importorskip("faiss")
+    vectors = np.random.default_rng(0).normal(size=(100, 4))
+    state = FaissNeighbors().fit(vectors).__getstate__()
+    with pytest.raises(ValueError, match=r"\w+_ of FaissNeighbors|_vectors of FaissNeighbors"):
+        FaissNeighbors().__setstate__(state | change)
