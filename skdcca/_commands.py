@@ -133,7 +133,7 @@ def inspect(options):
     notes = {key: value for key, value in header["notes"].items() if key != LEARNED_FROM}
     print(f"{_size(options.file)}, {header['class']}, written by skdcca {header['skdcca']}")
     for key, value in notes.items():
-        print(f"  {key}: {value if isinstance(value, (str, int, float)) else json.dumps(value)}")
+        _show(f"  {key}: {value if isinstance(value, (str, int, float)) else json.dumps(value)}")
     found = load(options.file)
     if isinstance(found, CrossModalIndex):
         views = {"audio": found.zx_, "lyrics": found.zy_}
@@ -373,6 +373,13 @@ def _print_command(*arguments):
     print(f"  {shlex.join(['skdcca', *map(str, arguments)])}")
 
 
+def _show(line):
+    """Print what may come from a stranger's file, without what would steer a terminal."""
+    print(
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+    )
+
+
 def _as_json(found, answer):
     above = answer.above or [None] * len(answer.ids)
     results = [
@@ -389,14 +396,14 @@ def _print_answer(found, answer, view):
         title = (told(about, "title").strip() or str(name))[:60]
         group = told(about, "group")
         by = f"  ({group[:40]})" if group not in ("", str(name)) else ""
-        print(f"{place:3}. {score:7.3f}  {title}{by}")
+        _show(f"{place:3}. {score:7.3f}  {title}{by}")
         shown = (
             told(about, "lyrics").strip().partition("\n")[0]
             if view == "x"
             else told(about, "audio")
         )
         if shown:
-            print(f"{'':14}{shown[:100]}")
+            _show(f"{'':14}{shown[:100]}")
     for note in answer.notes:
         print(f"\n{note}")
     if answer.above:

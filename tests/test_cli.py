@@ -232,11 +232,13 @@ def test_a_model_that_does_not_say_what_it_learned_from(workplace, folder, tmp_p
 
 def test_metadata_of_any_kind_are_shown(workplace, capsys, tmp_path):
     made, index = load(workplace / "songs.index"), str(tmp_path / "i")
-    about = [{"score": "4 stars", "id": 7, "lyrics": None, "title": 1827}] * 29
+    about = [{"score": "4 stars", "id": 7, "lyrics": None, "title": 1827, "group": "\x1b[2J"}] * 29
     made.metadata_ = dict(zip(made.ids_.tolist(), about, strict=False))
     save(made, index)
     assert main(["search", index, "the night", "-n", "30"]) == 0
-    assert capsys.readouterr().out.count("1827") == 29
+    shown = capsys.readouterr().out
+    assert shown.count("1827") == 29
+    assert "\x1b" not in shown  # what would steer the terminal
     assert main(["search", index, "the night", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["results"]
     assert {type(result["score"]) for result in found} == {float}
