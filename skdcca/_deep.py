@@ -3,6 +3,8 @@
 import warnings
 import weakref
 from numbers import Real
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn, optim
 
 from skdcca._base import POWER, BaseCCA
+from skdcca._checkpoint import Checkpoint, fingerprint_of
 from skdcca._checks import check_whole
 from skdcca._linear import LinearCCA
 from skdcca._training import (
@@ -106,6 +109,11 @@ class DeepCCA(BaseCCA):
     callbacks : list of skorch.callbacks.Callback or (str, Callback), default=None
         Further callbacks of skorch for training; they see ``train_correlation`` and
         ``valid_correlation`` in the history.
+    checkpoint : str or path-like, default=None
+        Folder to write the state of the training to, after an epoch and so that it costs a twentieth of
+        the time at most. If the process dies, `fit` with the same data and parameters goes on from there
+        and ends with the same weights, bit for bit (`callbacks` begin anew). A state of other data or
+        parameters is refused: a folder serves one fit, so none of a search. None: nothing is written.
     warm_start : bool, default=False
         Let `fit` go on from the weights of the last call, with the same encoders, `y_transformer_` and
         scaling, but a new optimizer and schedule.
@@ -221,6 +229,7 @@ class DeepCCA(BaseCCA):
         patience=20,
         device="auto",
         callbacks=None,
+        checkpoint=None,
         warm_start=False,
         y_transformer=None,
         random_state=None,
@@ -242,6 +251,7 @@ class DeepCCA(BaseCCA):
         self.patience = patience
         self.device = device
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.y_transformer = y_transformer
         self.random_state = random_state
@@ -271,29 +281,42 @@ class DeepCCA(BaseCCA):
         return self.linear_.score(zx, zy, sample_weight)
 
     def _fit(self, X, y):
-        random = check_random_state(self.random_state)
         loss = self._resolve_loss()
         device = resolve_device(self.device)
+        seed, checkpoint = self._draw_seeds(X, y, device)
         if not self._continues():
             self._set_up(X, y)
-            self._split_seed = random.randint(2**31 - 1)
         # The same rows of the same data are held out when training goes on.
         order = check_random_state(self._split_seed).permutation(len(X))
         n_valid = self._n_held_out(len(X))
         valid, rows = np.sort(order[:n_valid]), order[n_valid:]
         self.batch_size_ = self._resolve_batch_size(len(rows), loss)
-        with seeded(random.randint(2**31 - 1), device):
+        with seeded(seed, device):
             module = TwoBranches(
                 self._training_network("x", X, rows), self._training_network("y", y, rows)
             )
             self._check_outputs(module, X, y)
-            history = self._train(module, as_module(loss), X, y, rows, valid, device)
+            history = self._train(module, as_module(loss), X, y, rows, valid, device, checkpoint)
         done = len(self.history_)
         self.history_ = self.history_ + [row | {"epoch": done + row["epoch"]} for row in history]
         self.n_epochs_ = len(self.history_)
         self.x_state_ = state_of(module.x_network)
         self.y_state_ = state_of(module.y_network)
         self._fit_linear(X, y, np.sort(rows), valid, loss)
+
+    def _draw_seeds(self, X, y, device):
+        """Seeds of the held-out rows and of the training; those of a checkpoint that is gone on with."""
+        random = check_random_state(self.random_state)
+        if self._continues():
+            return random.randint(2**31 - 1), None
+        checkpoint = None
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint(self.checkpoint, fingerprint_of(self, X, y))
+        seeds = random.randint(2**31 - 1), random.randint(2**31 - 1)
+        if checkpoint is not None:
+            seeds = checkpoint.open(seeds, device)
+        self._split_seed, seed = seeds
+        return seed, checkpoint
 
     def _set_up(self, X, y):
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
@@ -304,7 +327,7 @@ class DeepCCA(BaseCCA):
         self.y_encoder_ = _resolve_encoder(self.y_encoder, self.y_shape_, "y_encoder")
         self.history_ = []
 
-    def _train(self, module, objective, X, y, rows, valid, device):
+    def _train(self, module, objective, X, y, rows, valid, device, checkpoint):
         held_out = HeldOut(X, y, valid, LinearCCA(reg=self.reg)) if len(valid) else None
         history, complete = train(
             module,
@@ -320,6 +343,7 @@ class DeepCCA(BaseCCA):
             patience=self.patience,
             device=device,
             callbacks=self.callbacks,
+            checkpoint=checkpoint,
             verbose=self.verbose,
         )
         if not complete:
@@ -521,6 +545,7 @@ class DeepCCA(BaseCCA):
         as_module(self._resolve_loss())
         resolve_device(self.device)
         check_callbacks(self.callbacks)
+        self._check_checkpoint()
         for name in ("x_encoder", "y_encoder"):
             encoder = getattr(self, name)
             if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
@@ -528,6 +553,16 @@ class DeepCCA(BaseCCA):
                     f"{name}={encoder!r}; it must be an encoder, such as MLP() or a subclass of "
                     "skdcca.encoders.Encoder, or None"
                 )
+
+    def _check_checkpoint(self):
+        if self.checkpoint is None:
+            return
+        if self.warm_start:
+            raise ValueError(
+                "checkpoint and warm_start=True both go on with a training; give one of them"
+            )
+        if not isinstance(self.checkpoint, (str, PathLike)) or Path(self.checkpoint).is_file():
+            raise ValueError(f"checkpoint={self.checkpoint!r}; it must be a folder, or None")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -177,7 +177,8 @@ class _Progress(Callback):
     def on_train_begin(self, net, **kwargs):
         from tqdm.auto import tqdm
 
-        self.bar = tqdm(total=net.max_epochs, desc="DeepCCA", unit="epoch")
+        done = len(net.history)
+        self.bar = tqdm(total=net.max_epochs, initial=done, desc="DeepCCA", unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         row = net.history[-1]
@@ -206,6 +207,7 @@ def train(
     patience,
     device,
     callbacks,
+    checkpoint,
     verbose,
 ):
     """Train the module in place, up to its best epoch on held-out rows if there are any.
@@ -234,6 +236,8 @@ def train(
             policy, lr_lambda=_Cosine(n_steps), step_every="batch", event_name=None
         )
         used.append(("lr_schedule", schedule))
+    if checkpoint:
+        used.append(("checkpoint", checkpoint))  # after all whose state it keeps
     if verbose:
         used.append(("progress", _Progress()))
     settings = {}
@@ -254,7 +258,8 @@ def train(
         verbose=0,
         **settings,
     )
-    net.fit(pairs)  # also returns after Ctrl-C
+    done = checkpoint.n_epochs if checkpoint else 0
+    net.fit(pairs, epochs=max_epochs - done)  # also returns after Ctrl-C
     rows = [_scalars(row) for row in net.history if "dur" in row]
     stopped = held_out and stopper.misses_ >= stopper.patience
     return rows, stopped or len(rows) == max_epochs
