@@ -4,16 +4,21 @@ VENV := .venv
 PEERS := .venv-peers
 MVLEARN := .venv-mvlearn
 SENTENCES := .venv-sentences
+MIN := .venv-min
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench peers sentences docs clean
+.PHONY: demo test test-min lint format bench peers sentences docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo $(ARGS)
 
 test: $(VENV)/test.done
 	$(BIN)/python -m pytest $(ARGS)
+
+# The suite on the oldest versions that pyproject.toml allows. Their own warnings are no errors here.
+test-min: $(MIN)/test.done
+	$(MIN)/bin/python -m pytest --override-ini filterwarnings=default $(ARGS) tests
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
@@ -39,7 +44,7 @@ docs: $(VENV)/test.done
 	$(BIN)/python -m pytest --doctest-glob='*.md' README.md docs $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MIN) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +63,11 @@ $(VENV)/test.done: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/lint.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[lint]'
+	touch $@
+
+$(MIN)/test.done: pyproject.toml constraints-min.txt
+	$(PYTHON) -m venv $(MIN)
+	$(MIN)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-min.txt --editable '.[test]'
 	touch $@
 
 $(PEERS)/peers.done: constraints.txt

@@ -3,13 +3,15 @@
 import hashlib
 import math
 import os
+from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Real
+from threading import Lock
 
 import numpy as np
+from joblib import Parallel, delayed
 from joblib.memory import NotMemorizedFunc
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -18,6 +20,10 @@ from skdcca._checks import check_whole
 from skdcca._raw import NoTableMixin, RawInputMixin
 
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
+_LOUDEST = 1e10  # far above any sound, and far below what overflows in the power of its spectrum
+_DENSE = 8  # frames a byte of a file, above which its header is not taken at its word
+_SHORT = 0.9  # share of the frames that a header tells of, below which a file is cut off
+_LIMITING = Lock()
 
 
 class MelSpectrogram(
@@ -212,7 +218,8 @@ class MelSpectrogram(
             check_whole(name, getattr(self, name))
         check_excerpt(self.duration, self.offset)
         fmax = self.sample_rate / 2 if self.fmax is None else self.fmax
-        if not 0 <= self.fmin < fmax <= self.sample_rate / 2:
+        numbers = _is_number(self.fmin) and _is_number(fmax)
+        if not (numbers and 0 <= self.fmin < fmax <= self.sample_rate / 2):
             raise ValueError(
                 f"fmin={self.fmin!r} and fmax={self.fmax!r}: it must be 0 <= fmin < fmax <= "
                 f"sample_rate / 2 = {self.sample_rate / 2:g}"
@@ -227,7 +234,8 @@ def check_excerpt(duration, offset):
     """Refuse parameters that choose no part of a song."""
     if duration is not None and not _is_number(duration, above=0):
         raise ValueError(f"duration={duration!r}; it must be seconds above 0, or None")
-    if offset != "center" and not _is_number(offset, least=0):
+    centred = isinstance(offset, str) and offset == "center"
+    if not (centred or _is_number(offset, least=0)):
         raise ValueError(f'offset={offset!r}; it must be seconds from 0, or "center"')
 
 
@@ -241,8 +249,20 @@ def excerpt_start(seconds, duration, offset):
 def check_songs(songs, sample_rate, offset=0.0):
     """Length of each song in seconds; one error for all that are wrong or end before the offset."""
     first = 0.0 if offset == "center" else offset
-    if isinstance(songs, (str, os.PathLike)) or hasattr(songs, "columns"):
+    listed = hasattr(songs, "__len__") and hasattr(songs, "__getitem__")
+    if (
+        not listed
+        or isinstance(songs, (str, bytes, os.PathLike, dict))
+        or hasattr(songs, "columns")
+    ):
         raise ValueError(f"X is a {type(songs).__name__}; give a list of songs, or one column")
+    if (
+        isinstance(songs, np.ndarray)
+        and songs.ndim == 1
+        and songs.dtype.kind in "fiu"
+        and len(songs)
+    ):
+        raise ValueError(f"X is one waveform, of shape {songs.shape}; give a list of songs: [X]")
     seconds, problems = [], []
     for i, song in enumerate(songs):
         try:
@@ -272,21 +292,50 @@ def _seconds(song, sample_rate):
 
 
 def _file_seconds(path):
-    import soundfile
-
     if not os.path.exists(path):
-        raise ValueError(f"there is no file {path!r}")
+        shown = path if len(path) <= 300 else f"{path[:300]}... ({len(path)} letters)"
+        raise ValueError(f"there is no file {shown!r}")
     if not os.path.isfile(path):
         raise ValueError(f"{path!r} is not a file")
     try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
+        n_frames, rate = read_header(path)
+    except ValueError as error:
         raise ValueError(
             f"{path!r} cannot be read as audio ({error}); convert it to wav, flac, ogg or mp3"
         ) from error
-    if info.frames == 0:
+    if n_frames == 0:
         raise ValueError(f"{path!r} holds no sound")
-    return info.frames / info.samplerate
+    return n_frames / rate
+
+
+def read_header(path):
+    """Number of frames and sample rate of a file; ValueError with what is wrong, without its name."""
+    import soundfile
+
+    if not os.access(path, os.R_OK):
+        raise ValueError("there is no permission to read it")
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ValueError(str(error)) from error
+    except TypeError as error:  # soundfile asks for the rate of a file that ends in .raw
+        raise ValueError("it has no header") from error
+    if info.frames > _DENSE * os.path.getsize(path) and not _reaches(path, info.frames):
+        seconds = info.frames / info.samplerate
+        raise ValueError(f"its header tells of {seconds:g} s, and it ends before")
+    return info.frames, info.samplerate
+
+
+def _reaches(path, n_frames):
+    """Whether a file goes on to about the end of its header: room is made for that length only then."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            file.seek(int(_SHORT * n_frames))
+            return len(file.read(1)) > 0
+    except soundfile.SoundFileError:
+        return False
 
 
 def _as_pair(song, sample_rate):
@@ -313,7 +362,22 @@ def _as_pair(song, sample_rate):
         )
     if not np.isfinite(waveform).all():
         raise ValueError("its waveform holds NaN or infinity")
+    _check_loudness(waveform, "its waveform")
     return waveform, rate
+
+
+def _check_loudness(waveform, name):
+    """Refuse numbers whose squares overflow."""
+    peak = max(-waveform.min(), waveform.max())
+    if peak > _LOUDEST:
+        raise ValueError(
+            f"{name} goes up to {peak:.3g}; it must be in [-1, 1] (divide 16-bit integers by 32768)"
+        )
+
+
+def song_name(song):
+    """A song as errors name it: its file, if it is one."""
+    return repr(os.fspath(song)) if isinstance(song, (str, os.PathLike)) else "it"
 
 
 def _cache_key(song):
@@ -345,17 +409,34 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
     work = (
         delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
     )
+    # joblib's own: scikit-learn's sets the filters of warnings in every thread, which are the process's.
     parallel = Parallel(n_jobs=transformer.n_jobs, prefer="threads", return_as="generator")
     problems = []
     shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
-    # Threads of BLAS would only wait for each other in products so small, and for the other songs.
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         for i, result in enumerate(tqdm(parallel(work), total=len(settings), **shown)):
             if isinstance(result, str):
                 problems.append(f"song {i}: {result}")
             else:
                 yield i, result
     _report(problems, len(settings))
+
+
+@contextmanager
+def _one_blas_thread():
+    """Limit BLAS: its threads would only wait for each other in products so small, and for other songs.
+
+    The limit is the process's: a thread that comes while another has set it would put it back when
+    that one has left.
+    """
+    if not _LIMITING.acquire(blocking=False):
+        yield
+        return
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        _LIMITING.release()
 
 
 def _attempt(function, song, **settings):
@@ -420,14 +501,17 @@ def _read(path, start, seconds):
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            file.seek(int(start * rate))
-            waveform = file.read(math.ceil(seconds * rate), dtype="float32", always_2d=True).T
+            first = int(start * rate)
+            file.seek(first)
+            wanted = min(math.ceil(seconds * rate), file.frames - first)
+            waveform = file.read(wanted, dtype="float32", always_2d=True).T
     except soundfile.SoundFileError as error:
         raise ValueError(f"{str(path)!r} is damaged ({error}); leave it out") from error
-    if waveform.size == 0:
+    if waveform.size == 0 or waveform.shape[1] < _SHORT * wanted:
         raise ValueError(f"{str(path)!r} ends before its header says; leave it out")
     if not np.isfinite(waveform).all():
         raise ValueError(f"the sound of {str(path)!r} holds NaN or infinity; leave it out")
+    _check_loudness(waveform, f"the sound of {str(path)!r}")
     return waveform, rate
 
 
@@ -491,8 +575,11 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        unknown = isinstance(self.statistics, str) or set(self.statistics) - set(_STATISTICS)
-        if unknown or not len(self.statistics):
+        statistics = self.statistics
+        known = isinstance(statistics, (list, tuple)) and all(
+            s in list(_STATISTICS) for s in statistics
+        )
+        if not known or not len(statistics):
             raise ValueError(
                 f"statistics={self.statistics!r}; it must be a list of some of {list(_STATISTICS)}"
             )
@@ -549,11 +636,13 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
     def _check_spectrograms(self, X, reset):
         X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
-        if X.ndim != 3 or X.shape[2] < 16:
+        if X.ndim != 3 or X.shape[1] < 1 or X.shape[2] < 16:
             raise ValueError(
                 f"X has shape {X.shape}; it must be (n_samples, n_mels, n_frames) with 16 frames or "
                 "more, as MelSpectrogram makes it"
             )
+        if (peak := max(-X.min(), X.max())) > _LOUDEST:
+            raise ValueError(f"X has a number of {peak:.3g}; spectrograms are decibels")
         return X
 
     def __sklearn_tags__(self):

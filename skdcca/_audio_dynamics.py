@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio import check_songs, each_song, load_song
+from skdcca._audio import check_songs, each_song, load_song, song_name
 from skdcca._checks import check_whole
 from skdcca._raw import RawInputMixin
 
@@ -181,7 +181,7 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
         fmax=min(_FMAX, sample_rate / 2),
     )
     if not power.max() > 0:
-        raise ValueError("it is silent: there is nothing that moves; leave it out")
+        raise ValueError(f"{song_name(song)} is silent: there is nothing that moves; leave it out")
     level = librosa.power_to_db(power, ref=np.max, amin=1e-30, top_db=_FLOOR)
     level += 10 * np.log10(power.max())
     # A song shorter than the longest lag stays as it is at its end.

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio import check_songs, each_song, load_song
+from skdcca._audio import check_songs, each_song, load_song, song_name
 from skdcca._checks import check_whole
 from skdcca._raw import RawInputMixin
 
@@ -103,6 +103,8 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         check_whole("sample_rate", self.sample_rate)
+        if self.sample_rate < 1000:
+            raise ValueError(f"sample_rate={self.sample_rate!r}; it must be 1000 Hz or more")
         check_songs(X, self.sample_rate)
         self.feature_names_ = list(_NAMES)
         return self
@@ -165,7 +167,7 @@ def _form(key, *, song, seconds, sample_rate, version):
     power = np.abs(librosa.stft(waveform, hop_length=_HOP)) ** 2
     frame_power = power.mean(axis=0)
     if not frame_power.max() > 0:
-        raise ValueError("it is silent: there is no form to measure; leave it out")
+        raise ValueError(f"{song_name(song)} is silent: there is no form to measure; leave it out")
     loudness = librosa.power_to_db(frame_power, amin=1e-20, top_db=None)
     sounds = loudness > loudness.max() - _SILENT
     rhythm = _rhythm(power, seconds, sample_rate)

@@ -1,6 +1,7 @@
 """What every canonical correlation estimator shares: the contract of two views in scikit-learn."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
@@ -19,13 +20,24 @@ from sklearn.utils.validation import (
 )
 
 from skdcca import __version__
-from skdcca._checks import check_whole
+from skdcca._checks import check_transformer, check_whole
 from skdcca.metrics import similarity, variate_correlations
 
 FLOATS = (np.float64, np.float32)
 SIMILARITIES = ("weighted", "cosine", "likelihood")
 # Power of the correlations that weighted variates are scaled by: benchmarks/weighting.py.
 POWER = 2
+
+
+@contextmanager
+def _text_told(name, remedy):
+    """Say of a view that is text what to do about it."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        raise ValueError(f"{name} holds text ({error}); {remedy}") from error
 
 
 class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -236,38 +248,42 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_x(self, X, reset=False):
         """First view as an array of floats, of the features seen in `fit`."""
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=FLOATS,
-            accept_sparse=self._accept_sparse,
-            allow_nd=self._any_shape,
-            ensure_min_samples=2 if reset else 1,
-        )
+        if X is None:
+            raise ValueError(f"X is None, but {type(self).__name__} needs the first view")
+        remedy = "give what turns it into numbers as a step before, such as MelSpectrogram()"
+        with _text_told("X", remedy):
+            return validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=FLOATS,
+                accept_sparse=self._accept_sparse,
+                allow_nd=self._any_shape,
+                ensure_min_samples=2 if reset else 1,
+            )
 
     def _y_numbers(self, y, reset=False):
         """Second view as numbers of shape (n_samples, n_features_y), through its transformer."""
+        if y is None:
+            raise ValueError(f"y is None, but {type(self).__name__} needs the second view")
         n_samples, names = _num_samples(y), None
         if reset:
+            check_transformer("y_transformer", self.y_transformer)
             self.y_transformer_ = None if self.y_transformer is None else clone(self.y_transformer)
         if self.y_transformer_ is None:
             names = list(y.columns) if hasattr(y, "columns") else None
-            if isinstance(y, (list, tuple)) and n_samples and isinstance(y[0], str):
-                raise ValueError(
-                    "y holds text and y_transformer is None; give what turns it into numbers, such as "
-                    "y_transformer=Doc2VecLyrics()"
-                )
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
-        y = check_array(
-            y,
-            dtype=FLOATS,
-            ensure_2d=False,
-            allow_nd=self._any_shape,
-            input_name="y",
-            estimator=self,
-        )
+        remedy = "give what turns it into numbers, such as y_transformer=Doc2VecLyrics()"
+        with _text_told("y", f"y_transformer is {self.y_transformer_}; {remedy}"):
+            y = check_array(
+                y,
+                dtype=FLOATS,
+                ensure_2d=False,
+                allow_nd=self._any_shape,
+                input_name="y",
+                estimator=self,
+            )
         if len(y) != n_samples:
             raise ValueError(
                 f"{type(self.y_transformer_).__name__} made {len(y)} rows of {n_samples}; "

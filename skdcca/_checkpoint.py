@@ -58,9 +58,10 @@ class Checkpoint(Callback):
             state = torch.load(self.file, map_location=device, weights_only=True)
             fingerprint = state["fingerprint"]
         except Exception as error:
+            # Not with torch's message, whose advice is to let the file run what it holds.
             raise ValueError(
-                f"checkpoint={str(self.folder)!r}: {self.file.name} cannot be read ({error}); remove it "
-                "to begin anew"
+                f"checkpoint={str(self.folder)!r}: {self.file.name} cannot be read "
+                f"({type(error).__name__}); remove it to begin anew"
             ) from error
         if fingerprint != self.fingerprint:
             raise ValueError(

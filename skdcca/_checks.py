@@ -9,6 +9,15 @@ def is_whole(value, least=1):
     return whole and (least is None or value >= least)
 
 
+def check_transformer(name, value):
+    """Refuse what is no transformer; None is for the caller to know."""
+    able = all(hasattr(value, method) for method in ("get_params", "fit", "transform"))
+    if value is not None and (isinstance(value, type) or not able):
+        raise TypeError(
+            f"{name}={value!r}; it must be a transformer (an object, not a class), or None"
+        )
+
+
 def check_whole(name, value, least=1, or_none=False):
     """Refuse what is no whole number from `least`."""
     if not (is_whole(value, least) or (or_none and value is None)):

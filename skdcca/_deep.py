@@ -586,7 +586,8 @@ def _is_class_but_no(base, value):
 
 def _check_number(estimator, name, least=-np.inf, above=-np.inf, below=np.inf):
     value = getattr(estimator, name)
-    if not isinstance(value, Real) or not (least <= value < below and value > above):
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not (least <= value < below and value > above):
         bound = f"from {least}" if above == -np.inf else f"above {above}"
         bound += f" to below {below}" if below < np.inf else ", and finite"
         raise ValueError(f"{name}={value!r}; it must be a number {bound}")

@@ -203,6 +203,7 @@ class KernelCCA(BaseCCA):
                 f"approximation={self.approximation!r}; it must be None, 'nystroem' or 'rff'"
             )
         check_whole("n_landmarks", self.n_landmarks)
+        check_random_state(self.random_state)
         for name, kernel in [("kernel", self.kernel), ("y_kernel", of_y[0])]:
             if self.approximation == "nystroem" and _is(kernel, "precomputed"):
                 raise ValueError(
@@ -466,7 +467,9 @@ class _FeatureView:
         self.mean, self.basis = mean, feature_map.basis
         total = np.trace(covariance)
         limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
-        variance, vectors = linalg.eigh(covariance, driver="evd")
+        # Older SciPy asks for too little work space for the faster driver on a single number.
+        driver = "evd" if len(covariance) > 1 else None
+        variance, vectors = linalg.eigh(covariance, driver=driver)
         real = _real(variance, limit, feature_map.name)
         self.whitener = vectors[:, real] / np.sqrt(variance[real] + reg * total)
 

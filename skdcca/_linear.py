@@ -439,9 +439,13 @@ def _check_weight(sample_weight, X, alone=True):
 def check_reg(reg):
     """The ridges of both views."""
     pair = tuple(reg) if isinstance(reg, (tuple, list, np.ndarray)) else (reg, reg)
-    if len(pair) != 2 or not all(isinstance(r, Real) and 0 <= r < np.inf for r in pair):
+    if len(pair) != 2 or not all(map(_is_ridge, pair)):
         raise ValueError(f"reg={reg!r}; it must be a finite number from 0, or a pair of them")
     return pair
+
+
+def _is_ridge(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < np.inf
 
 
 def leading_svd(cross, k=None):

@@ -133,6 +133,10 @@ class Doc2VecLyrics(
             The fitted transformer.
         """
         _check_lyrics(X)
+        if not (self.tokenizer is None or callable(self.tokenizer)):
+            raise ValueError(
+                f"tokenizer={self.tokenizer!r}; it must be a function from a text to words, or None"
+            )
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         if self.pretrained is None:
             self._check_parameters()
@@ -179,7 +183,10 @@ class Doc2VecLyrics(
         words = (self.tokenizer or _tokenize)(text)
         if isinstance(words, str):
             raise TypeError(f"tokenizer gave the str {words[:30]!r}; it must give a list of words")
-        return list(words)
+        words = list(words) if hasattr(words, "__iter__") else [words]
+        if wrong := [word for word in words if not isinstance(word, str)]:
+            raise TypeError(f"tokenizer gave {wrong[0]!r}; it must give a list of words")
+        return words
 
     def _train(self, documents):
         from gensim.models.doc2vec import Doc2Vec, TaggedDocument
@@ -390,6 +397,8 @@ def _infer(model, words, seed):
 def _load_pretrained(path):
     from gensim.models.doc2vec import Doc2Vec
 
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"pretrained={path!r}; it must be the path of a file, or None")
     if not os.path.isfile(path):
         raise ValueError(f"pretrained={str(path)!r}: there is no such file")
     try:
@@ -477,7 +486,8 @@ def _array(state, name, dtype, shape):
 
 
 def _check_lyrics(lyrics):
-    if isinstance(lyrics, (str, bytes)) or hasattr(lyrics, "columns"):
+    listed = hasattr(lyrics, "__len__") and hasattr(lyrics, "__getitem__")
+    if not listed or isinstance(lyrics, (str, bytes, dict)) or hasattr(lyrics, "columns"):
         raise TypeError(
             f"lyrics are a {type(lyrics).__name__}; give a list of str, one text a song"
         )

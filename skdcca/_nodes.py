@@ -17,6 +17,7 @@ import json
 import math
 import sys
 import zipfile
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from importlib import import_module
 from inspect import getattr_static
@@ -90,7 +91,7 @@ class Allowed:
     """The list of what may be loaded, by full names, and those that the caller adds to it."""
 
     def __init__(self, trusted=()):
-        if isinstance(trusted, (str, type)) or callable(trusted):
+        if isinstance(trusted, (str, type)) or not isinstance(trusted, Iterable):
             raise ValueError(f"trusted={trusted!r}; it must be a list of names or classes")
         self.trusted = {name if isinstance(name, str) else _name(name) for name in trusted}
         for name in self.trusted:
@@ -151,7 +152,8 @@ def public_name(thing):
     own = thing.__name__
     modules = [module for module, names in (CLASSES | FUNCTIONS).items() if own in names]
     names = (f"{module}.{own}" for module in (*modules, *_SKLEARN, "sklearn.metrics", "numpy"))
-    return next((name for name in names if _is_importable(thing, name)), _name(thing))
+    found = next((name for name in names if _is_importable(thing, name)), None)
+    return _name(thing) if found is None else found
 
 
 def _is_importable(thing, name):

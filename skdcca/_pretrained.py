@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional
 
+import skdcca._forks  # noqa: F401 - so that networks compute in forked processes
 from skdcca._audio import (
     _as_pair,
     check_excerpt,
@@ -22,6 +23,7 @@ from skdcca._audio import (
     each_song,
     excerpt_start,
     load_song,
+    song_name,
 )
 from skdcca._checks import check_whole
 from skdcca._raw import RawInputMixin
@@ -317,16 +319,12 @@ def _excerpt_of(song, start, n_samples, sample_rate):
     waveform = load_song(song, start, n_samples, _RATE)[:n_samples]
     if len(waveform) < _N_FFT:
         raise ValueError(
-            f"{_name(song)} has {len(waveform) / _RATE:.3f} s in the excerpt; it must be "
+            f"{song_name(song)} has {len(waveform) / _RATE:.3f} s in the excerpt; it must be "
             f"{_N_FFT / _RATE:.3f} s or more"
         )
     if not waveform.any():
-        raise ValueError(f"{_name(song)} is silent in the excerpt; leave it out")
+        raise ValueError(f"{song_name(song)} is silent in the excerpt; leave it out")
     return np.resize(waveform, _LEAST) if len(waveform) < _LEAST else waveform
-
-
-def _name(song):
-    return repr(os.fspath(song)) if isinstance(song, (str, os.PathLike)) else "it"
 
 
 def _log_mel(waveform, song):
@@ -340,7 +338,7 @@ def _log_mel(waveform, song):
         power = power.T.astype(np.float16).astype(np.float32)
     if not np.isfinite(power).all():
         raise ValueError(
-            f"the waveform of {_name(song)} goes up to {np.abs(waveform).max():.3g}; it must be in "
+            f"the waveform of {song_name(song)} goes up to {np.abs(waveform).max():.3g}; it must be in "
             "[-1, 1] (divide 16-bit integers by 32768)"
         )
     return np.log10(10000 * power + 1)
@@ -419,8 +417,13 @@ def _load_network(weights):
         end = 8 + int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8:end])["__metadata__"]
         tags = json.loads(metadata["tags"])
-        network = _ARCHITECTURES[metadata["architecture"]](len(tags), json.loads(metadata["pools"]))
-        network.load_state_dict(_restored(tensors))
+        with torch.device(
+            "meta"
+        ):  # without weights: to draw them takes from the caller's generator
+            network = _ARCHITECTURES[metadata["architecture"]](
+                len(tags), json.loads(metadata["pools"])
+            )
+        network.to_empty(device="cpu").load_state_dict(_restored(tensors))
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{type(error).__name__}: {error}; it must be safetensors with the tensors and metadata "

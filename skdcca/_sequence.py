@@ -7,17 +7,48 @@ from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
 from numbers import Real
+from threading import Lock
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._checks import check_whole
+from skdcca._checks import check_transformer, check_whole
 from skdcca._lyrics import Doc2VecLyrics, _check_lyrics, _listed
 from skdcca._raw import NoTableMixin, RawInputMixin
 
 _TOKEN = re.compile(r"\S+")
+
+
+class _Silence:
+    """No warnings of unknown words: of a whole text that is worth one, of a few words it is not.
+
+    Filters of warnings are the process's. Threads that put them back each by itself, and overlap, would
+    leave behind what one of them has set; so the first comes to set them, and the last puts them back.
+    """
+
+    def __init__(self):
+        self._lock = Lock()
+        self._n_inside = 0
+
+    def __enter__(self):
+        with self._lock:
+            if not self._n_inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                words = ".* have no word that the model knows"
+                warnings.filterwarnings("ignore", words, UserWarning)
+            self._n_inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._filters.__exit__()
+
+
+_silence = _Silence()
 
 
 class LyricsSequence(
@@ -83,6 +114,7 @@ class LyricsSequence(
             The fitted transformer.
         """
         check_whole("n_steps", self.n_steps)
+        check_transformer("transformer", self.transformer)
         _check_lyrics(X)
         transformer = Doc2VecLyrics() if self.transformer is None else clone(self.transformer)
         self.n_steps_ = self.n_steps
@@ -105,9 +137,7 @@ class LyricsSequence(
         """
         check_is_fitted(self)
         _check_lyrics(X)
-        with warnings.catch_warnings():
-            # Of a whole text that is worth a warning, of a few words it is not.
-            warnings.filterwarnings("ignore", ".* have no word that the model knows", UserWarning)
+        with _silence:
             rows = self.transformer_.transform(self._parts(X))
         if issparse(rows):
             raise ValueError(

@@ -117,15 +117,25 @@ def canonical_correlation_test(
     if method != "permutation":
         raise ValueError(f"method={method!r}; it must be 'permutation' or 'wilks'")
     check_whole("n_permutations", n_permutations)
+    _check_estimator(estimator)
+    rng = check_random_state(random_state)
     steps = _linear_steps if isinstance(estimator, LinearCCA) else _refit_steps
     correlations, largest = steps(estimator, X, y)
-    rng = check_random_state(random_state)
     reached = np.zeros(len(correlations))
     shown = {"desc": "permutations", "unit": "permutation", "disable": not verbose}
     for _ in tqdm(range(n_permutations), **shown):
         reached += largest(rng.permutation(_num_samples(y))) >= correlations - _ROUNDING
     p_values = np.maximum.accumulate((1 + reached) / (1 + n_permutations))
     return Bunch(correlations=correlations, p_values=p_values)
+
+
+def _check_estimator(estimator):
+    able = all(hasattr(estimator, method) for method in ("get_params", "fit"))
+    if isinstance(estimator, type) or not able:
+        raise TypeError(
+            f"estimator={estimator!r}; it must be an estimator of two views (an object, not a class), "
+            "such as LinearCCA()"
+        )
 
 
 def _linear_steps(estimator, X, y):

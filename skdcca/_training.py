@@ -289,6 +289,10 @@ def _scalars(row):
 
 def check_callbacks(callbacks):
     """Refuse what skorch cannot call."""
+    if callbacks is not None and not isinstance(callbacks, (list, tuple)):
+        raise ValueError(
+            f"callbacks={callbacks!r}; it must be a list of callbacks of skorch, or None"
+        )
     for given in callbacks or []:
         callback = given[-1] if isinstance(given, tuple) and len(given) == 2 else given
         if not hasattr(callback, "on_train_begin"):

@@ -16,6 +16,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+import skdcca._forks  # noqa: F401 - so that encoders compute in forked processes
 from skdcca._checks import check_whole, is_whole
 
 __all__ = ["MLP", "Encoder", "MelCNN", "SequenceEncoder"]

@@ -18,13 +18,15 @@ end look through a `Pipeline` or a fitted search to the canonical correlation mo
 """
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.special import gammaln
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length
+
+from skdcca._checks import check_whole, is_whole
 
 __all__ = [
     "both_directions",
@@ -206,7 +208,7 @@ def _recall(better, tied, tied_right, k):
 
 
 def _check_k(k):
-    if np.ndim(k) != 1 or not all(isinstance(at, Integral) and at >= 1 for at in k):
+    if np.ndim(k) != 1 or not all(map(is_whole, k)):
         raise ValueError(f"k={k!r}; it must hold whole numbers from 1")
 
 
@@ -235,7 +237,10 @@ def median_rank(ranks):
 def _check_ranks(ranks):
     ranks = check_array(ranks, dtype=np.float64, ensure_2d=False, input_name="ranks")
     if ranks.ndim != 1 or ranks.min() < 1:
-        raise ValueError("ranks must be one-dimensional and at least 1; see skdcca.metrics.ranks")
+        raise ValueError(
+            f"ranks has shape {ranks.shape} and the minimum {ranks.min():g}; it must be one-dimensional "
+            "and at least 1, as skdcca.metrics.ranks gives it"
+        )
     return ranks
 
 
@@ -265,7 +270,10 @@ def chance(n_gallery, n_right=1, k=(1, 10)):
     (0.0519, 0.1, 50.5)
     """
     _check_k(k)
-    n_right = np.atleast_1d(n_right)
+    check_whole("n_gallery", n_gallery)
+    given, n_right = n_right, np.atleast_1d(n_right)
+    if n_right.ndim != 1 or not all(map(is_whole, n_right)) or not n_right.size:
+        raise ValueError(f"n_right={given!r}; it must be a whole number from 1, or some of them")
     if n_gallery < 1 or n_right.min() < 1 or n_right.max() > n_gallery:
         raise ValueError(
             f"n_gallery={n_gallery!r} with n_right={n_right.min()} to {n_right.max()}: there must "
@@ -717,6 +725,7 @@ def recall_at_k_scorer(k):
     >>> recall_at_k_scorer(5)(LinearCCA().fit(X, -X), X, -X)
     1.0
     """
+    _check_k([k])
     return partial(_recall_at_k_score, k=k)
 
 

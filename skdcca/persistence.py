@@ -19,6 +19,7 @@ import warnings
 import zipfile
 from contextlib import contextmanager
 from functools import partial
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,7 @@ def save(obj, path, *, notes=None, trusted=()):
     """
     if not isinstance(obj, BaseEstimator):
         raise TypeError(f"obj={obj!r}; it must be an estimator, an object and not a class")
+    _check_path(path)
     path, allowed = Path(path), Allowed(trusted)
     buffer = io.BytesIO()
     with _explained(f"{path}: this {type(obj).__name__} cannot be saved"):
@@ -162,6 +164,7 @@ def load(path, *, trusted=()):
     See `save`.
     """
     allowed = Allowed(trusted)
+    _check_path(path)
     with open(path, "rb") as file, _explained(f"{path} cannot be loaded"):
         _check_beginning(file)
         obj, header = _build(file, allowed)
@@ -192,11 +195,17 @@ def read_header(path):
     --------
     See `save`.
     """
+    _check_path(path)
     with open(path, "rb") as file, _explained(f"{path} cannot be read"):
         _check_beginning(file)
         with _opened(file) as members:
             _check_members(members, file)
             return _read_header(members)
+
+
+def _check_path(path):
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path={path!r}; it must be the name of a file, as str or path-like")
 
 
 @contextmanager
@@ -227,7 +236,7 @@ def _header(obj, notes):
     notes = {} if notes is None else notes
     try:
         fits = isinstance(notes, dict) and all(isinstance(key, str) for key in notes)
-        json.dumps(notes)
+        json.dumps(notes, allow_nan=False)
     except (TypeError, ValueError):
         fits = False
     if not fits:

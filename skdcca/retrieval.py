@@ -1,7 +1,7 @@
 """A gallery that is searched across the two views: lyrics find audio, audio finds lyrics."""
 
 import json
-from numbers import Integral
+from numbers import Real
 
 import joblib
 import numpy as np
@@ -249,7 +249,7 @@ class CrossModalIndex(BaseEstimator):
         check_is_fitted(self)
         if not isinstance(view, str) or view not in OTHER:
             raise ValueError(f"view={view!r}; it must be 'x' or 'y', the view of the queries")
-        if not 0 <= quantile <= 1:
+        if not isinstance(quantile, Real) or not 0 <= quantile <= 1:
             raise ValueError(f"quantile={quantile!r}; it must be a share from 0 to 1")
         if self.zx_ is None or self.zy_ is None or len(self.ids_) < 2:
             return None
@@ -310,25 +310,40 @@ class CrossModalIndex(BaseEstimator):
         how = comparison(self.estimator)
         z = check_array(z, dtype=np.float64)
         queries = scoring_rows(z, view, **how)
-        exact = self._gallery(OTHER[view])
-        if self.neighbors is None:
+        exact, search = self._gallery(OTHER[view])
+        if search is None:
             return exact.top(queries, k)
         asking = _distance_rows(z, asking=True, **how)
-        places = self._searches[OTHER[view]].kneighbors(asking, k, return_distance=False)
+        places = search.kneighbors(asking, k, return_distance=False)
         return exact.among(queries, np.asarray(places), k)
 
     def _gallery(self, view):
-        """The rows of a view as queries are multiplied with; `neighbors` are fitted on them."""
+        """The rows of a view as queries are multiplied with, and `neighbors` fitted on them, or None.
+
+        Threads may ask at once: what is missing each makes for itself, and the last one's is kept.
+        """
         how = comparison(self.estimator)
-        if (by := joblib.hash(how)) != self._compared_by:  # a parameter of the model was set since
-            self._galleries, self._searches, self._compared_by = {}, {}, by
+        by = joblib.hash(how)
+        known = by == self._compared_by  # else a parameter of the model was set since
+        gallery = self._galleries.get(view) if known else None
+        search = self._searches.get(view) if known and self.neighbors is not None else None
         z = np.asarray(getattr(self, f"z{view}_"), dtype=np.float64)
-        if view not in self._galleries:
-            self._galleries[view] = ExactSearch(scoring_rows(z, view, **how), score_decimals(**how))
-        if self.neighbors is not None and view not in self._searches:
-            rows = _distance_rows(z, asking=False, **how)
-            self._searches[view] = clone(self.neighbors).fit(rows)
-        return self._galleries[view]
+        if gallery is None:
+            gallery = ExactSearch(scoring_rows(z, view, **how), score_decimals(**how))
+        if self.neighbors is not None and search is None:
+            search = clone(self.neighbors).fit(_distance_rows(z, asking=False, **how))
+        self._keep(view, gallery, search, by)
+        return gallery, search
+
+    def _keep(self, view, gallery, search, by):
+        known = by == self._compared_by
+        galleries, searches = (self._galleries, self._searches) if known else ({}, {})
+        if galleries.get(view) is gallery and searches.get(view) is search:
+            return
+        # New dicts, as other threads may be reading those there are; their mark comes last.
+        self._galleries = galleries | {view: gallery}
+        self._searches = searches if search is None else searches | {view: search}
+        self._compared_by = by
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -503,7 +518,7 @@ class FaissNeighbors(BaseEstimator):
 
 def _check_vectors(X):
     """Vectors of single precision, whose squares faiss can add up; it ends the process otherwise."""
-    X = check_array(X, dtype=np.float32, order="C")
+    X = check_array(X, dtype=np.float32, order="C", input_name="X")
     if np.abs(X).max() > 1e15:
         raise ValueError(f"X has a number of {np.abs(X).max():.3g}; faiss takes none above 1e15")
     return X
@@ -664,7 +679,7 @@ def _check_neighbors(neighbors):
 
 def _check_ids(ids):
     """Ids as an array of str or of int, each there once."""
-    if isinstance(ids, (str, Integral)):
+    if isinstance(ids, str) or not hasattr(ids, "__iter__"):
         raise ValueError(f"ids={ids!r}; it must be a list of ids")
     ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
     names = bool(ids) and all(isinstance(i, str) for i in ids)
@@ -686,6 +701,8 @@ def _check_metadata(metadata, ids):
     """Metadata by id; each a dict of what JSON knows, so that any file can hold it."""
     if metadata is None:
         return {}
+    if isinstance(metadata, (str, dict)) or not hasattr(metadata, "__iter__"):
+        raise ValueError(f"metadata={metadata!r}; it must be a list of dicts, one an item")
     metadata = list(metadata)
     if len(metadata) != len(ids):
         raise ValueError(f"metadata has {len(metadata)} dicts for {len(ids)} items")

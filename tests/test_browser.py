@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import threading
-import time
 
 import pytest
-from test_web import BAD_NAMES, number_index, planted_index, told
+from test_web import BAD_NAMES, number_index, planted_index, start, told
 
 from skdcca import web
 
@@ -23,22 +21,6 @@ ARGUMENTS = [
 ]
 # What the browser says by itself of an answer that is an error; the page says it in words.
 REFUSED = "Failed to load resource: the server responded with a status of"
-
-
-def start(app):
-    """Address of an application that runs in a thread, and its server."""
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + WAIT
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        assert time.monotonic() < end, "the server takes too long to start"
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    return f"http://127.0.0.1:{port}", server, thread
 
 
 @pytest.fixture(scope="module")

@@ -928,3 +928,10 @@ def test_search_over_its_own_keys():
     assert len(set(search.cv_results_["mean_test_score"])) == 8
     search = GridSearchCV(small(loss=InfoNCELoss()), {"loss__temperature": [0.05, 1.0]}, cv=2)
     assert len(set(search.fit(*two_views()).cv_results_["mean_test_score"])) == 2
+
+
+@pytest.mark.parametrize("params", [{"callbacks": 5}, {"lr": True}, {"reg": True}])
+def test_parameters_of_a_wrong_type_are_named(params):
+    (name,) = params
+    with pytest.raises(ValueError, match=f"{name}="):
+        DeepCCA(**params).fit(np.eye(20), np.eye(20))

@@ -23,7 +23,7 @@ def two_views(n=400, p=6, q=4, seed=0):
 
 def sparse_views(n=300, p=40, q=5, seed=0):
     rng = np.random.default_rng(seed)
-    X = sparse.random_array((n, p), density=0.2, rng=rng, format="csr")
+    X = sparse.random_array((n, p), density=0.2, random_state=rng, format="csr")
     y = X @ rng.normal(size=(p, q)) + rng.normal(size=(n, q))
     return X, y
 

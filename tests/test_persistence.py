@@ -1359,3 +1359,20 @@ def test_faiss_gets_no_arrays_that_do_not_fit(change):
     state = FaissNeighbors().fit(vectors).__getstate__()
     with pytest.raises(ValueError, match=r"\w+_ of FaissNeighbors|_vectors of FaissNeighbors"):
         FaissNeighbors().__setstate__(state | change)
+
+
+@pytest.mark.parametrize("path", [None, 5, b"model"])
+def test_what_is_no_path_is_named(path):
+    model = LinearCCA().fit(np.eye(4), np.eye(4)[::-1])
+    for call in (lambda: save(model, path), lambda: load(path), lambda: read_header(path)):
+        with pytest.raises(TypeError, match=r"path=.*; it must be the name of a file"):
+            call()
+
+
+def test_notes_and_trusted_of_wrong_types_are_named(tmp_path):
+    model = LinearCCA().fit(np.eye(4), np.eye(4)[::-1])
+    with pytest.raises(ValueError, match="notes="):
+        save(model, tmp_path / "model", notes={"a": np.nan})
+    with pytest.raises(ValueError, match="trusted=5; it must be a list"):
+        save(model, tmp_path / "model", trusted=5)
+    assert not list(tmp_path.iterdir())

@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -27,6 +30,7 @@ pytest.importorskip("fastapi", reason='the page needs the extra: pip install "sk
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
 
 N_SONGS, RATE = 40, 11025
+WAIT = 20  # seconds, of which a test needs a fraction
 UNKNOWN_WORDS = "qwertz uiop asdf"
 BAD_NAMES = [
     "<script>alert(1)</script>",
@@ -58,6 +62,22 @@ def number_index(n_items=30, n_components=2, **fit):
     """An index over plain numbers, for all that needs no songs."""
     X = np.random.default_rng(0).normal(size=(n_items, 3))
     return CrossModalIndex(LinearCCA(n_components).fit(X, X)).fit(X, X, **fit)
+
+
+def start(app):
+    """Address of an application that runs in a thread, and its server."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + WAIT
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < end, "the server takes too long to start"
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    return f"http://127.0.0.1:{port}", server, thread
 
 
 def client_of(index, **options):
@@ -443,14 +463,96 @@ def test_sounds_that_are_not_there(tmp_path):
         assert str(tmp_path) not in answer.text
 
 
-def test_a_file_that_is_no_sound_is_never_a_page(tmp_path):
-    (tmp_path / "trap.html").write_text("<script>alert(1)</script>")
-    client = client_of(
-        number_index(4, metadata=[{"audio": str(tmp_path / "trap.html")}] + [{}] * 3)
-    )
-    answer = client.get("/audio/0")
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+def one_song_index(path):
+    return number_index(4, metadata=[{"audio": str(path)}] + [{}] * 3)
+
+
+NO_SOUNDS = {
+    "trap.html": b"<script>alert(1)</script>",
+    "trap.wav": b"<script>alert(1)</script>",
+    "passwords": wav(0.1),
+    "model.skdcca": wav(0.1),
+    "model.wav": b"PK\x03\x04" + bytes(100),
+    "utf16.mp3": "secret".encode("utf-16"),
+    "zeros.mp3": bytes(100),
+    "empty.flac": b"",
+    "picture.ogg": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "film.wav": b"RIFF\x00\x00\x00\x00AVI LIST",
+    "key.wav": b"-----BEGIN PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize("name", NO_SOUNDS)
+def test_what_is_no_sound_by_name_and_content_is_not_served(tmp_path, name):
+    (tmp_path / name).write_bytes(NO_SOUNDS[name])
+    index = one_song_index(tmp_path / name)
+    answer = client_of(index).get("/audio/0")
+    assert answer.status_code == 404
+    assert list(answer.json()) == ["error"]
+    assert web._Gallery(index).sound_file(0) is None
+
+
+@pytest.mark.skipif(not os.path.exists("/etc/passwd"), reason="needs files of a Unix system")
+def test_files_of_the_system_are_not_served(tmp_path):
+    (tmp_path / "song.wav").symlink_to("/etc/passwd")
+    for path in ("/etc/passwd", "/dev/zero", "/proc/self/environ", tmp_path / "song.wav"):
+        assert client_of(one_song_index(path)).get("/audio/0").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind", "options"),
+    [
+        ("wav", "audio/wav", {}),
+        ("WAV", "audio/wav", {"format": "RF64"}),
+        ("wav", "audio/wav", {"endian": "BIG"}),
+        ("flac", "audio/flac", {}),
+        ("ogg", "audio/ogg", {}),
+        ("oga", "audio/ogg", {"format": "OGG"}),
+        ("opus", "audio/ogg", {"format": "OGG", "subtype": "OPUS"}),
+        ("mp3", "audio/mpeg", {}),
+        ("aiff", "audio/aiff", {}),
+        ("au", "audio/basic", {}),
+    ],
+)
+def test_sounds_of_all_formats_are_served(tmp_path, suffix, kind, options):
+    path = tmp_path / f"song.{suffix}"
+    tone = 0.1 * np.sin(np.arange(48_000) / 20)
+    with open(path, "wb") as file:
+        soundfile.write(file, tone, 48_000, **{"format": suffix.upper(), **options})
+    answer = client_of(one_song_index(path)).get("/audio/0")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    assert answer.content == path.read_bytes()
+
+
+def test_no_path_of_the_client_is_opened(client, tmp_path, monkeypatch):
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(wav(2.0))
+    opened = []
+
+    def watched(function):
+        def open_and_tell(path, *arguments, **options):
+            opened.append(os.fsdecode(path) if not isinstance(path, int) else "")
+            return function(path, *arguments, **options)
+
+        return open_and_tell
+
+    monkeypatch.setattr("builtins.open", watched(open))
+    monkeypatch.setattr("os.open", watched(os.open))
+    monkeypatch.setattr("soundfile.SoundFile.__init__", seen(opened, soundfile.SoundFile.__init__))
+    assert upload(client, wav(), str(secret)).status_code == 200
+    assert upload(client, str(secret).encode(), str(secret)).status_code == 415
+    assert client.post("/api/search/lyrics", json={"text": f"moon {secret}"}).status_code == 200
+    assert client.get(f"/audio/{secret}").status_code == 404
+    assert any("skdcca-" in path for path in opened)  # so that the test sees what is opened
+    assert not [path for path in opened if "secret" in path]
+
+
+def seen(opened, function):
+    def init(self, file, *arguments, **options):
+        opened.append(str(file))
+        return function(self, file, *arguments, **options)
+
+    return init
 
 
 # ---- who may ask -----------------------------------------------------------------------------
@@ -545,6 +647,154 @@ def test_hostile_metadata_is_text(tmp_path):
     assert points.json()["titles"] == [*BAD_NAMES[:2], "?t?", BAD_NAMES[3]]
     assert all(name not in client.get("/").text for name in BAD_NAMES[:2])
     json.dumps(client.get("/api/about").json())
+
+
+# ---- many, slow and broken clients -----------------------------------------------------------
+
+
+@pytest.fixture
+def serving():
+    """Function that serves an application on a real socket, and gives its port."""
+    running = []
+
+    def serve(app):
+        address, *handles = start(app)
+        running.append(handles)
+        return int(address.rpartition(":")[2])
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = server.force_exit = True
+        thread.join(WAIT)
+
+
+def begin_upload(port, sent=b"", length=10_000_000):
+    """Socket of a client that has sent the beginning of a clip, and sends no more."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=WAIT)
+    client.sendall(
+        b"POST /api/search/audio HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: multipart/form-data; boundary=xx\r\n"
+        b"Content-Length: %d\r\n\r\n--xx\r\n"
+        b'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' % length
+    )
+    client.sendall(sent)
+    return client
+
+
+def client_at(port):
+    import httpx
+
+    return httpx.Client(base_url=f"http://localhost:{port}", timeout=WAIT)
+
+
+def until(condition):
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.02)
+
+
+def test_slow_uploads_keep_nobody_waiting(index, serving):
+    port = serving(web.make_app(index))
+    slow = [begin_upload(port) for _ in range(web.MAX_UPLOADS - 1)]
+    began = time.monotonic()
+    with client_at(port) as client:
+        assert client.get("/").status_code == 200
+        assert client.post("/api/search/lyrics", json={"text": "moon"}).status_code == 200
+        assert client.get("/audio/3").status_code == 200
+        assert upload(client, wav()).status_code == 200
+    assert time.monotonic() - began < 10
+    for one in slow:
+        one.close()
+
+
+@pytest.mark.parametrize("limit", ["MAX_SILENCE", "MAX_SENDING"])
+def test_an_upload_that_takes_too_long_is_ended(index, serving, scratch, monkeypatch, limit):
+    monkeypatch.setattr(web, limit, 0.4)
+    port = serving(web.make_app(index))
+    with begin_upload(port, wav()) as client:
+        answer = b"".join(iter(lambda: client.recv(4096), b""))  # the server hangs up
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'{"error":"This came too slowly' in answer
+    assert not list(scratch.iterdir())
+
+
+def test_a_drop_now_and_then_does_not_buy_time(index, serving, monkeypatch):
+    monkeypatch.setattr(web, "MAX_SENDING", 1.0)
+    port = serving(web.make_app(index))
+    began = time.monotonic()
+    with begin_upload(port) as client:
+        client.settimeout(0.05)
+        answer = b""
+        while not answer and time.monotonic() - began < WAIT:
+            client.sendall(b"x")
+            try:
+                answer = client.recv(4096)
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_uploads_wait_for_their_turn(index, serving, monkeypatch):
+    monkeypatch.setattr(web, "MAX_UPLOADS", 1)
+    monkeypatch.setattr(web, "MAX_WAIT", 0.5)
+    port = serving(web.make_app(index))
+    first = begin_upload(port)
+    time.sleep(0.2)
+    with client_at(port) as client:
+        refused = upload(client, wav())
+        assert refused.status_code == 503
+        assert "Too many sounds" in refused.json()["error"]
+        assert refused.headers["retry-after"] == "10"
+        assert client.get("/api/about").status_code == 200
+        monkeypatch.setattr(web, "MAX_WAIT", WAIT)
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(upload, client, wav())
+            time.sleep(0.3)
+            assert not waiting.done()
+            first.close()
+            assert waiting.result(WAIT).status_code == 200
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts files by Linux's /proc")
+def test_an_upload_that_breaks_off_leaves_nothing(index, serving, scratch):
+    port = serving(web.make_app(index))
+    with client_at(port) as client:
+        assert upload(client, wav()).status_code == 200
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(12):  # more than there are turns
+            # Above a megabyte it goes from memory to the disk.
+            broken = begin_upload(port, bytes(3_000_000))
+            time.sleep(0.05)
+            broken.close()
+        until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+        assert not list(scratch.iterdir())
+        assert upload(client, wav()).status_code == 200
+
+
+def test_searches_leave_threads_to_the_sounds(index, serving, monkeypatch):
+    """The model is busy, and more clients wait for it than the server has threads."""
+    go_on, query = threading.Event(), CrossModalIndex.query
+
+    def slow(self, *arguments, **options):
+        assert go_on.wait(WAIT)
+        return query(self, *arguments, **options)
+
+    monkeypatch.setattr(CrossModalIndex, "query", slow)
+    port = serving(web.make_app(index))
+    with client_at(port) as client, ThreadPoolExecutor(50) as threads:
+        waiting = [
+            threads.submit(client.post, "/api/search/lyrics", json={"text": "gentle moon"})
+            for _ in range(50)
+        ]
+        time.sleep(0.5)
+        try:
+            with client_at(port) as other:
+                assert other.get("/audio/3", timeout=5).status_code == 200
+                assert other.get("/api/map", timeout=5).status_code == 200
+        finally:
+            go_on.set()
+        assert {one.result(WAIT).status_code for one in waiting} == {200}
 
 
 # ---- serve -----------------------------------------------------------------------------------

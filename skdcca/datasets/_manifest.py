@@ -1,12 +1,15 @@
 """A person's own songs: from a table or from a folder, every fault reported at once."""
 
 import csv
+import os
 import warnings
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from skdcca._audio import read_header
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -69,6 +72,8 @@ def load_songs(path, *, on_error="raise"):
     >>> songs.ids, songs.lyrics, songs.groups.tolist()
     (['star.wav'], ['Twinkle twinkle little star, how I wonder'], ['Jane Taylor'])
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path={path!r}; it must be the path of a table or of a folder")
     path = Path(path)
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error={on_error!r} is not known; use 'raise' or 'skip'")
@@ -137,7 +142,10 @@ def _table_rows(path):
     except UnicodeDecodeError as error:
         raise ValueError(f"table {path} is not UTF-8 ({error}); save it again as UTF-8") from error
     except csv.Error as error:
-        raise ValueError(f"table {path} cannot be read ({error}); check its quotes") from error
+        raise ValueError(
+            f"table {path} cannot be read ({error}); check its quotes, and put a text of more than "
+            f"{csv.field_size_limit()} letters into a file of the column lyrics_path"
+        ) from error
     if not rows:
         raise ValueError(f"table {path} has a header but no songs; add one row for each song")
     return rows
@@ -154,7 +162,7 @@ def _read_rows(reader, path):
         row = {name: cell.strip() for name, cell in cells.items() if cell and cell.strip()}
         row.setdefault("id", row.get("audio"))
         for name in {"audio", "lyrics_path"} & set(row):  # relative to the folder of the table
-            row[name] = path.parent / Path(row[name]).expanduser()
+            row[name] = path.parent / os.path.expanduser(row[name])
         yield {**row, "where": where}
 
 
@@ -190,16 +198,14 @@ def _song(row, used):
 
 
 def _audio_fault(audio):
-    import soundfile
-
     if audio is None:
         return "no audio file given"
-    if not audio.is_file():
-        return f"audio file not found: {audio}"
+    if not os.path.isfile(audio):
+        return f"audio file not found: {_short(audio)}"
     try:
-        n_frames = soundfile.info(str(audio)).frames
-    except soundfile.SoundFileError as error:
-        return f"audio file cannot be read: {error}"
+        n_frames, _ = read_header(str(audio))
+    except ValueError as error:
+        return f"audio file cannot be read: {audio} ({error})"
     return None if n_frames else f"audio file has no samples: {audio}"
 
 
@@ -215,8 +221,16 @@ def _lyrics(row):
     except UnicodeDecodeError:
         return None, f"lyrics are not UTF-8: save {file} again as UTF-8"
     except OSError as error:
-        return None, f"lyrics file cannot be read: {file} ({error.strerror})"
+        return None, f"lyrics file cannot be read: {_short(file)} ({error.strerror})"
+    except ValueError as error:  # a NUL character in its name
+        return None, f"lyrics file cannot be read: {_short(file)} ({error})"
     return lyrics, None if lyrics else f"lyrics file is empty: {file}"
+
+
+def _short(path):
+    """A path as errors show it; the columns may have been exchanged, and it be a whole text."""
+    path = str(path)
+    return path if len(path) <= 300 else f"{path[:300]}... ({len(path)} letters)"
 
 
 def _report(skipped, n_songs, path, on_error):

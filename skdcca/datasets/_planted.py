@@ -85,6 +85,9 @@ def make_songs(
     check_scalar(n_songs, "n_songs", Integral, min_val=1)
     check_scalar(strength, "strength", Real, min_val=0, max_val=1)
     check_scalar(duration, "duration", Real, min_val=0, include_boundaries="neither")
+    for name, value in (("strength", strength), ("duration", duration)):
+        if not np.isfinite(value):
+            raise ValueError(f"{name} == {value}, must be finite.")
     check_scalar(sample_rate, "sample_rate", Integral, min_val=1000)
     if n_groups is None:
         n_groups = max(n_songs // 5, min(5, n_songs))

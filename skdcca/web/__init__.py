@@ -13,8 +13,10 @@ import os
 import re
 import shutil
 import socket
+import time
 import warnings
 from base64 import b64encode
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +40,11 @@ MAX_RATE, MAX_CHANNELS = 192_000, 8  # what keeps ten minutes within memory
 MAX_RESULTS = 100
 MAX_POINTS = 2000  # of the map, both sides together
 EXCERPT_LINES, EXCERPT_LETTERS = 4, 280
+MAX_SEARCHES = 4  # threads that search; others wait, and leave the threads that send sounds alone
+MAX_UPLOADS = 8  # clips on this machine at a time, in memory or on the disk; others wait
+MAX_WAIT = 30  # seconds that an upload waits for its turn
+MAX_SILENCE, MAX_SENDING = 15, 120  # seconds between two parts of a request, and of all of it
+MAX_CONNECTIONS = 200  # well below the files that a process may have open
 
 # What browsers call the formats; Python's own table differs between machines.
 _SOUND_TYPES = {
@@ -51,6 +58,15 @@ _SOUND_TYPES = {
     ".aiff": "audio/aiff",
     ".au": "audio/basic",
 }
+_SOUND_BEGINNINGS = [
+    re.compile(known, re.DOTALL)
+    for known in (
+        rb"(RIFF|RIFX|RF64)....WAVE",
+        rb"FORM....AIF[FC]",
+        rb"fLaC|OggS|\.snd",
+        rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd]",  # mp3 with tags; frames of layers II and III
+    )
+]
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 _log = logging.getLogger(__name__)
 
@@ -85,7 +101,13 @@ def serve(index, host="127.0.0.1", port=8000):
     with listener:
         app = make_app(index, hosts=(*LOOPBACK, host) if _is_loopback(host) else None)
         _announce(len(index.ids_), host, listener.getsockname()[1])
-        config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=3)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            ws="none",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=3,
+        )
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
@@ -240,7 +262,7 @@ class _Gallery:
     def sound_file(self, position):
         """Path of the sound of the item at a position; None if there is none any more."""
         path = self.index.metadata_.get(self.ids[position], {}).get("audio")
-        return path if isinstance(path, str) and os.path.isfile(path) else None
+        return path if isinstance(path, str) and _is_sound(path) else None
 
     def about(self):
         from skdcca.metrics import inside
@@ -297,6 +319,20 @@ def _text(value):
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
+def _is_sound(path):
+    """Whether name and content are those of a sound: an index of others may name any file."""
+    if Path(path).suffix.lower() not in _SOUND_TYPES:
+        return False
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            beginning = file.read(12)
+    except (OSError, ValueError):  # it may not be read; it is no name of a file
+        return False
+    return any(known.match(beginning) for known in _SOUND_BEGINNINGS)
+
+
 def _excerpt(lyrics):
     lines = [line.strip() for line in lyrics.splitlines() if line.strip()]
     excerpt = "\n".join(lines[:EXCERPT_LINES])
@@ -306,9 +342,10 @@ def _excerpt(lyrics):
 
 
 def _add_reading_routes(app, gallery, page):
-    from fastapi.responses import FileResponse, HTMLResponse
+    from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-    about, points = gallery.about(), gallery.map()  # the index stays as it is
+    # Written once: the index stays as it is, and a map is long.
+    about, points = (JSONResponse(told).body for told in (gallery.about(), gallery.map()))
     # By the text of the position: whatever is not the number of an item is not in here.
     positions = {str(position): position for position in range(len(gallery.ids))}
 
@@ -318,11 +355,11 @@ def _add_reading_routes(app, gallery, page):
 
     @app.get("/api/about")
     async def tell_about():
-        return about
+        return Response(about, media_type="application/json")
 
     @app.get("/api/map")
     async def show_map():
-        return points
+        return Response(points, media_type="application/json")
 
     @app.get("/audio/{position}")
     def play(position: str):
@@ -330,30 +367,39 @@ def _add_reading_routes(app, gallery, page):
         path = None if at is None else gallery.sound_file(at)
         if path is None:
             raise _refusal(404, "There is no sound file of this song.")
-        kind = _SOUND_TYPES.get(Path(path).suffix.lower(), "application/octet-stream")
-        return FileResponse(path, media_type=kind)
+        return FileResponse(path, media_type=_SOUND_TYPES[Path(path).suffix.lower()])
 
 
 def _add_search_routes(app, gallery):
+    from anyio import CapacityLimiter
+    from anyio.to_thread import run_sync
     from fastapi import Body, File, Form, UploadFile
 
     count = {"ge": 1, "le": MAX_RESULTS}
+    # Threads of their own: those that FastAPI takes for plain functions send the sounds, too, which
+    # would wait behind the searches.
+    in_thread = partial(run_sync, limiter=CapacityLimiter(MAX_SEARCHES))
 
-    # Plain functions: FastAPI runs them in threads, so that the page answers meanwhile.
     @app.post("/api/search/lyrics")
-    def search_by_lyrics(text: Annotated[str, Body()], n: Annotated[int, Body(**count)] = 10):
+    async def search_by_lyrics(text: Annotated[str, Body()], n: Annotated[int, Body(**count)] = 10):
         _check_side(gallery, "sound")
-        return gallery.search("lyrics", "y", _check_text(text), n)
+        return await in_thread(gallery.search, "lyrics", "y", _check_text(text), n)
 
     @app.post("/api/search/audio")
-    def search_by_sound(file: Annotated[UploadFile, File()], n: Annotated[int, Form(**count)] = 10):
+    async def search_by_sound(
+        file: Annotated[UploadFile, File()], n: Annotated[int, Form(**count)] = 10
+    ):
         _check_side(gallery, "lyrics")
-        with TemporaryDirectory(prefix="skdcca-") as folder:
-            path = os.path.join(folder, "clip")  # the client's name is used nowhere
-            with open(path, "wb") as copy:
-                shutil.copyfileobj(file.file, copy)
-            _check_sound(path)
-            return _search_sound(gallery, path, n)
+        return await in_thread(_search_clip, gallery, file.file, n)
+
+
+def _search_clip(gallery, uploaded, n):
+    with TemporaryDirectory(prefix="skdcca-") as folder:
+        path = os.path.join(folder, "clip")  # the client's name is used nowhere
+        with open(path, "wb") as copy:
+            shutil.copyfileobj(uploaded, copy)
+        _check_sound(path)
+        return _search_sound(gallery, path, n)
 
 
 def _check_side(gallery, side):
@@ -419,10 +465,10 @@ def _search_sound(gallery, path, n):
         ) from error
 
 
-def _refusal(status, message):
+def _refusal(status, message, headers=None):
     from fastapi import HTTPException
 
-    return HTTPException(status, message)
+    return HTTPException(status, message, headers)
 
 
 def _too_large():
@@ -488,7 +534,10 @@ class _Guard:
     """
 
     def __init__(self, app, hosts, headers):
+        from anyio import CapacityLimiter
+
         self.app = app
+        self.uploads = CapacityLimiter(MAX_UPLOADS)
         self.hosts = hosts
         self.headers = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
 
@@ -506,7 +555,7 @@ class _Guard:
 
         receive = _limited(receive, MAX_BODY + MAX_BYTES * _is_upload(scope))
         try:
-            answer = self.refusal(scope) or self.app
+            answer = self.refusal(scope) or (self.upload if _is_upload(scope) else self.app)
             await answer(scope, receive, send_with_headers)
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
@@ -514,6 +563,21 @@ class _Guard:
                 raise
             answer = _error(500, "Something went wrong here; the terminal of the server says what.")
             await answer(scope, receive, send_with_headers)
+
+    async def upload(self, scope, receive, send):
+        """Let the application answer in turn: until then nothing of the clip is read."""
+        from anyio import fail_after
+
+        try:
+            with fail_after(MAX_WAIT):
+                await self.uploads.acquire()
+        except TimeoutError:
+            busy = _error(503, "Too many sounds come at once; try again.", {"Retry-After": "10"})
+            return await busy(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.uploads.release()
 
     def refusal(self, scope):
         """Answer to a request that other sites had a hand in; None if it is all right."""
@@ -549,15 +613,27 @@ def _from_elsewhere(headers, host):
 
 
 def _limited(receive, limit):
-    """`receive` that counts what really comes, whatever length the header promises."""
-    n_bytes = 0
+    """`receive` that counts what really comes, whatever length the header promises, and how slowly."""
+    from anyio import fail_after
+
+    n_bytes, more, end = 0, True, None
 
     async def counted():
-        nonlocal n_bytes
-        message = await receive()
+        nonlocal n_bytes, more, end
+        if not more:  # it waits for the client to go
+            return await receive()
+        end = end or time.monotonic() + MAX_SENDING
+        try:
+            with fail_after(min(MAX_SILENCE, end - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise _refusal(
+                408, "This came too slowly; try again.", {"Connection": "close"}
+            ) from None
         n_bytes += len(message.get("body", b""))
         if n_bytes > limit:
             raise _too_large()
+        more = message.get("more_body", False)
         return message
 
     return counted

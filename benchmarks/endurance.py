@@ -1,0 +1,101 @@
+"""What long use costs: memory over 200 fits of each model, open files over 5,000 clips.
+
+Memory is that of the process (resident, by /proc, so it runs on Linux), after garbage is collected, and
+the greatest it ever had. Clips are wav and flac files of 0.2 s in turn, read by `MelSpectrogram` in
+two threads, a thousand a call.
+
+    python benchmarks/endurance.py [--quick]
+"""
+
+import argparse
+import gc
+import os
+import resource
+import sys
+import tempfile
+import time
+
+import numpy as np
+import soundfile
+from sklearn.base import clone
+
+from skdcca import DeepCCA, KernelCCA, LinearCCA, MelSpectrogram
+from skdcca.encoders import MLP
+
+RATE = 8000
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of it")
+    options = parser.parse_args()
+    share = 10 if options.quick else 1
+    stops = [20 // share, 100 // share, 200 // share]
+    print(f"| model | {' | '.join(f'MB after {n} fits' for n in stops)} | greatest | s a fit |")
+    print("|---|---|---|---|---|---|")
+    growth = [fits(name, model, stops) for name, model in models()]
+    left = clips(5000 // share, 1000 // share)
+    print(f"growth_mb={max(growth):.1f} files_left={left}")
+    sys.exit(left != 0)
+
+
+def models():
+    tower = MLP((64,))
+    yield "LinearCCA", LinearCCA(5)
+    yield "KernelCCA", KernelCCA(5)
+    yield "KernelCCA, nystroem", KernelCCA(5, approximation="nystroem", random_state=0)
+    deep = DeepCCA(5, x_encoder=tower, y_encoder=tower, max_epochs=5, device="cpu", random_state=0)
+    yield "DeepCCA, 5 epochs", deep
+
+
+def fits(name, model, stops):
+    """MB by which the process grows from the first stop to the last."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 40))
+    y = X[:, :30] + rng.normal(size=(200, 30))
+    memory, began = [], time.perf_counter()
+    for i in range(1, stops[-1] + 1):
+        clone(model).fit(X, y).transform(X)
+        if i in stops:
+            memory.append(resident())
+    seconds = (time.perf_counter() - began) / stops[-1]
+    cells = [f"{mb:.1f}" for mb in (*memory, greatest())]
+    print(f"| {name} | {' | '.join(cells)} | {seconds:.3f} |", flush=True)
+    return memory[-1] - memory[0]
+
+
+def clips(n_clips, n_at_once):
+    """Number of files that are open after all clips and were not before."""
+    rng = np.random.default_rng(0)
+    transformer = MelSpectrogram(sample_rate=RATE, n_fft=512, duration=0.2, n_jobs=2)
+    print("\n| clips read | open files | MB |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        files = [os.path.join(folder, f"{i}.{('wav', 'flac')[i % 2]}") for i in range(n_clips)]
+        for file in files:
+            soundfile.write(file, 0.1 * rng.normal(size=2000), RATE)
+        transformer.fit_transform(files[:2])
+        before = n_open()
+        print(f"| 2 | {before} | {resident():.0f} |")
+        for first in range(0, n_clips, n_at_once):
+            transformer.transform(files[first : first + n_at_once])
+            print(f"| {first + n_at_once:,} | {n_open()} | {resident():.0f} |", flush=True)
+        return n_open() - before
+
+
+def n_open():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident():
+    """Memory of the process in MB."""
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def greatest():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

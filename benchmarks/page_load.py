@@ -1,0 +1,196 @@
+"""How the page of `skdcca serve` bears 50 clients at once, each with its next request as the last ends.
+
+An index of planted songs is saved, and served by ``python -m skdcca serve`` in a process of its own; the
+clients run beside it, on the same machine. Every answer is checked: its status, the sound, and that the
+ten songs are those that the index finds without a server. Memory and open files of the server are read
+from /proc, so it runs on Linux.
+
+    python benchmarks/page_load.py [--clients 50] [--seconds 60] [--pause 0] [--quick]
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import httpx
+import numpy as np
+import soundfile
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdcca import CrossModalIndex, Doc2VecLyrics, LinearCCA, MelSpectrogram, TemporalSummary, save
+from skdcca.datasets import make_songs
+
+RATE, SECONDS = 11025, 3.0
+# Requests of each kind in a hundred.
+MIX = {
+    "GET /": 10,
+    "GET /api/about": 15,
+    "GET /api/map": 10,
+    "POST /api/search/lyrics": 30,
+    "POST /api/search/audio": 10,
+    "GET /audio/N": 10,
+    "GET /audio/N, a range": 15,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--pause", type=float, default=0, help="mean seconds between two requests")
+    parser.add_argument("--songs", type=int, default=200)
+    parser.add_argument("--quick", action="store_true", help="10 seconds, 40 songs")
+    options = parser.parse_args()
+    seconds, n_songs = (10, 40) if options.quick else (options.seconds, options.songs)
+    with tempfile.TemporaryDirectory() as folder:
+        index, songs = planted_index(folder, n_songs)
+        command = [sys.executable, "-m", "skdcca", "serve", index, "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                address = re.search(r"http://\S+", server.stdout.readline())[0]
+                load = Load(address, server.pid, songs)
+                asyncio.run(load.run(options.clients, seconds, options.pause))
+            finally:
+                server.send_signal(signal.SIGINT)
+    load.report(options.clients, seconds)
+    sys.exit(bool(load.errors))
+
+
+def planted_index(folder, n_songs):
+    """Path of the index, and the songs with their files and what each finds."""
+    songs = make_songs(n_songs, strength=1.0, duration=SECONDS, sample_rate=RATE, random_state=0)
+    songs.files = [os.path.join(folder, f"{name}.wav") for name in songs.ids]
+    for file, (waveform, rate) in zip(songs.files, songs.audio, strict=True):
+        soundfile.write(file, waveform, rate)
+    model = make_pipeline(
+        MelSpectrogram(sample_rate=RATE, n_mels=40, duration=SECONDS),
+        TemporalSummary(),
+        StandardScaler(),
+        LinearCCA(10, reg=0.1, y_transformer=Doc2VecLyrics(30, epochs=40, random_state=0)),
+    ).fit(songs.files, songs.lyrics)
+    told = zip(songs.titles, songs.groups.tolist(), songs.lyrics, songs.files, strict=True)
+    keys = ["title", "group", "lyrics", "audio"]
+    metadata = [dict(zip(keys, values, strict=True)) for values in told]
+    index = CrossModalIndex(model).fit(songs.files, songs.lyrics, ids=songs.ids, metadata=metadata)
+    by_lyrics, by_sound = index.query(y=songs.lyrics)[1], index.query(X=songs.files)[1]
+    songs.found = {"lyrics": by_lyrics.tolist(), "audio": by_sound.tolist()}
+    path = os.path.join(folder, "songs.index")
+    save(index, path)
+    return path, songs
+
+
+class Load:
+    """Clients of one server, and what they saw.
+
+    Parameters
+    ----------
+    address : str
+        Of the server.
+    process : int
+        Its number.
+    songs : Bunch
+        What it serves.
+    """
+
+    def __init__(self, address, process, songs):
+        self.address = address
+        self.process = process
+        self.songs = songs
+        self.contents = [Path(file).read_bytes() for file in songs.files]
+        self.latencies = defaultdict(list)
+        self.errors = defaultdict(int)
+        self.states = [("start", *self.state())]
+
+    def state(self):
+        """Memory of the server in MB, its open files and its threads."""
+        told = Path(f"/proc/{self.process}/status").read_text()
+        memory, threads = (re.search(rf"{key}:\s+(\d+)", told)[1] for key in ("VmRSS", "Threads"))
+        return int(memory) / 1024, len(os.listdir(f"/proc/{self.process}/fd")), int(threads)
+
+    async def run(self, n_clients, seconds, pause):
+        """Let the clients ask for that long, and look at the server meanwhile."""
+        await self.one_of_each()
+        self.states.append(("one request of each kind", *self.state()))
+        end = time.monotonic() + seconds
+        clients = [asyncio.create_task(self.client(seed, end, pause)) for seed in range(n_clients)]
+        parts = 6
+        for part in range(1, parts):
+            await asyncio.sleep(max(0, end - seconds * (1 - part / parts) - time.monotonic()))
+            self.states.append((f"{seconds * part / parts:.0f} s", *self.state()))
+        await asyncio.gather(*clients)
+        self.states.append((f"{seconds:.0f} s, clients gone", *self.state()))
+
+    async def one_of_each(self):
+        """Warm the server up."""
+        async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
+            for kind in MIX:
+                await self.ask(client, kind, 0)
+        self.latencies.clear()
+
+    async def client(self, seed, end, pause):
+        """Ask until the end, one request after the other."""
+        rng = np.random.default_rng(seed)
+        kinds, shares = list(MIX), np.array(list(MIX.values())) / 100
+        async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
+            while time.monotonic() < end:
+                kind = kinds[rng.choice(len(kinds), p=shares)]
+                try:
+                    await self.ask(client, kind, int(rng.integers(len(self.contents))))
+                except (httpx.HTTPError, ValueError, KeyError) as error:
+                    self.errors[f"{kind}: {type(error).__name__} {error}"] += 1
+                if pause:
+                    await asyncio.sleep(rng.exponential(pause))
+
+    async def ask(self, client, kind, at):
+        """Send one request about the song at a place, and look at the answer."""
+        method, path = kind.partition(",")[0].replace("N", str(at)).split()
+        content, options, status = self.contents[at], {}, 200
+        if "lyrics" in kind:
+            options["json"] = {"text": self.songs.lyrics[at]}
+        elif "search" in kind:
+            options["files"] = {"file": ("clip.wav", content)}
+        elif "range" in kind:
+            options["headers"], status = {"Range": "bytes=1000-20999"}, 206
+            content = content[1000:21000]
+        began = time.perf_counter()
+        answer = await client.request(method, path, **options)
+        self.latencies[kind].append(time.perf_counter() - began)
+        if answer.status_code != status:
+            raise ValueError(f"status {answer.status_code}, {answer.text[:100]}")
+        if "search" in kind:
+            found = [hit["id"] for hit in answer.json()["results"]]
+            if found != self.songs.found["lyrics" if "lyrics" in kind else "audio"][at]:
+                raise ValueError("other songs than the index finds")
+        if "audio/N" in kind and answer.content != content:
+            raise ValueError("another sound")
+
+    def report(self, n_clients, seconds):
+        """Print the tables."""
+        n_requests = sum(map(len, self.latencies.values()))
+        print(f"{n_clients} clients, {seconds:.0f} s, {n_requests:,} requests", end=", ")
+        print(f"{n_requests / seconds:.0f} a second, {sum(self.errors.values())} errors")
+        for error, times in self.errors.items():
+            print(f"  {times} x {error}")
+        print("\n| request | number | median, ms | 95 % | 99 % | greatest |")
+        print("|---|---|---|---|---|---|")
+        for kind in MIX:
+            if times := self.latencies[kind]:
+                shown = 1000 * np.quantile(times, [0.5, 0.95, 0.99, 1])
+                print(f"| {kind} | {len(times):,} |", *(f"{value:.0f} |" for value in shown))
+        print("\n| server after | memory, MB | open files | threads |")
+        print("|---|---|---|---|")
+        for name, memory, files, threads in self.states:
+            print(f"| {name} | {memory:.0f} | {files} | {threads} |")
+
+
+if __name__ == "__main__":
+    main()
