@@ -5,10 +5,11 @@ PEERS := .venv-peers
 MVLEARN := .venv-mvlearn
 SENTENCES := .venv-sentences
 MIN := .venv-min
+FUZZ := .venv-fuzz
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-min lint format bench peers sentences docs clean
+.PHONY: demo test test-min fuzz lint format bench peers sentences docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo $(ARGS)
@@ -19,6 +20,12 @@ test: $(VENV)/test.done
 # The suite on the oldest versions that pyproject.toml allows. Their own warnings are no errors here.
 test-min: $(MIN)/test.done
 	$(MIN)/bin/python -m pytest --override-ini filterwarnings=default $(ARGS) tests
+
+# TARGET=manifest, load or audio: what opens files of strangers, under mutated ones.
+TARGET ?= load
+RUNS ?= 20000
+fuzz: $(FUZZ)/fuzz.done
+	$(FUZZ)/bin/python tools/fuzz.py $(TARGET) -runs=$(RUNS)
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
@@ -44,7 +51,7 @@ docs: $(VENV)/test.done
 	$(BIN)/python -m pytest --doctest-glob='*.md' README.md docs $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(MIN) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MIN) $(FUZZ) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -68,6 +75,11 @@ $(VENV)/lint.done: pyproject.toml constraints.txt | $(BIN)/python
 $(MIN)/test.done: pyproject.toml constraints-min.txt
 	$(PYTHON) -m venv $(MIN)
 	$(MIN)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-min.txt --editable '.[test]'
+	touch $@
+
+$(FUZZ)/fuzz.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . atheris
 	touch $@
 
 $(PEERS)/peers.done: constraints.txt

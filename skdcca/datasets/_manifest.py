@@ -216,6 +216,8 @@ def _lyrics(row):
     file = row.get("lyrics_path")
     if file is None:
         return None, "no lyrics given"
+    if os.path.exists(file) and not (os.path.isfile(file) or os.path.isdir(file)):
+        return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it need not end
     try:
         lyrics = file.read_text(encoding="utf-8-sig").strip()
     except UnicodeDecodeError:
