@@ -40,7 +40,10 @@ def run(songs=None, output="demo-output"):
     """
     began = time.perf_counter()
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FileExistsError(f"{str(output)!r} is a file; --output must name a folder") from None
     results = [_own(songs)] if songs is not None else [_planted(), *_chorales()]
     _draw(results, output / "demo.png")
     _save(results[0], output)

@@ -21,8 +21,9 @@ from songs to a search:
   skdcca search songs.index --audio clip.wav
   skdcca serve songs.index
 
-Files are opened without running any code that is in them. Exit status: 0, or 2 if the input is at
-fault, 130 if interrupted, 1 for anything that should not have happened.
+Files are opened without running any code that is in them. Those of joblib and pickle are not opened:
+they run whatever they say when they are loaded, so in Python too load only your own. Exit status: 0, or
+2 if the input is at fault, 130 if interrupted, 1 for anything that should not have happened.
 """
 INTERRUPTED = "training was interrupted"
 KINDS = """\

@@ -12,6 +12,7 @@ import struct
 import tracemalloc
 import warnings
 from collections import namedtuple
+from inspect import signature
 from types import SimpleNamespace
 
 import librosa
@@ -43,6 +44,8 @@ from skdcca.cli import main
 from skdcca.datasets import load_songs, make_songs
 
 RATE = 22050
+# Older versions of soundfile cannot be asked for an mp3 of constant rate.
+CONSTANT_RATE = "compression_level" in signature(soundfile.write).parameters
 LYRICS = ["la la love you", "sing a song of love", "love me do", "the song and the dance"] * 3
 # What a PNG, a pickle and a table in Latin-1 begin with.
 PNG, PICKLE, LATIN = b"\x89PNG\r\n\x1a\n" + bytes(200), b"\x80\x04K\x01.", "für".encode("latin-1")
@@ -98,7 +101,8 @@ def files(tmp_path_factory):
     soundfile.write(folder / "eight_bits.wav", noise(), RATE, subtype="PCM_U8")
     soundfile.write(folder / "fast.wav", noise(96000), 192000)
     soundfile.write(folder / "whole.flac", noise(4 * RATE), RATE)
-    soundfile.write(folder / "whole.mp3", noise(8 * RATE), 2 * RATE, compression_level=0.0)
+    constant = {"compression_level": 0.0} if CONSTANT_RATE else {}
+    soundfile.write(folder / "whole.mp3", noise(8 * RATE), 2 * RATE, **constant)
     for name, part in {"whole.flac": 0.5, "whole.mp3": 0.5, "good0.wav": 0.4}.items():
         content = (folder / name).read_bytes()
         (folder / f"cut_{name}").write_bytes(content[: int(part * len(content))])
@@ -479,10 +483,9 @@ def of_audio():
         yield Case(
             f"{name}, silence", call, ValueError, r"silent.wav' is silent", "leave it out", True
         )
-    cut = {
-        "flac": "cut_whole.flac' is damaged",
-        "mp3": "cut_whole.mp3' ends before its header says",
-    }
+    cut = {"flac": "cut_whole.flac' is damaged"}
+    if CONSTANT_RATE:
+        cut["mp3"] = "cut_whole.mp3' ends before its header says"
     for name in AUDIO:
         # The beginning is intact, and an excerpt of it may be used.
         settings = {"duration": None} if name == "MelSpectrogram" else {}

@@ -320,6 +320,7 @@ def test_as_a_program_in_a_pipe(workplace):
 def test_help_teaches(capsys):
     for arguments, expected in [
         (["--help"], "skdcca fit songs.csv -o model.skdcca"),
+        (["--help"], "joblib and pickle are not opened"),
         (["fit", "--help"], "linear  exact and fast"),
         (["search", "--help"], "--audio FILE"),
         (["serve", "--help"], "127.0.0.1"),
@@ -339,6 +340,13 @@ def test_errors_have_no_traceback(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "lost.csv" in message
     assert "Traceback" not in message
+
+
+def test_a_file_is_no_folder_for_the_demonstration(tmp_path, capsys):
+    (tmp_path / "file").write_text("kept")
+    assert main(["demo", "--output", str(tmp_path / "file")]) == 2
+    assert "file' is a file; --output must name a folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_too_few_songs_are_told_before_work_begins(manifest, tmp_path, capsys):

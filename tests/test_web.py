@@ -66,9 +66,7 @@ def number_index(n_items=30, n_components=2, **fit):
 
 def start(app):
     """Address of an application that runs in a thread, and its server."""
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    server = web._server(app, port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     end = time.monotonic() + WAIT
@@ -706,6 +704,53 @@ def test_slow_uploads_keep_nobody_waiting(index, serving):
     assert time.monotonic() - began < 10
     for one in slow:
         one.close()
+
+
+def ends(client):
+    """Whether the server hangs up, and does not just keep silent."""
+    client.settimeout(WAIT)
+    return client.recv(1) == b""
+
+
+def test_who_sends_no_header_is_hung_up_on(index, serving, monkeypatch):
+    monkeypatch.setattr(web, "MAX_HEADER", 0.4)
+    port = serving(web.make_app(index))
+    request = b"GET /api/about HTTP/1.1\r\nHost: localhost\r\n"
+    for sent in (b"", request):
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as client:
+            client.sendall(sent)
+            assert ends(client)
+    # Nor does a whole request first, or a letter now and then, buy the next one time.
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as client:
+        client.sendall(request + b"\r\n")
+        answer = client.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        client.sendall(request)
+        client.settimeout(0.05)
+        began, ended = time.monotonic(), False
+        while not ended and time.monotonic() - began < WAIT:
+            try:
+                client.sendall(b"X")
+                ended = client.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+        assert ended
+
+
+def test_a_request_longer_than_the_time_of_a_header_is_answered(index, serving, monkeypatch):
+    monkeypatch.setattr(web, "MAX_HEADER", 0.1)
+    query = CrossModalIndex.query
+
+    def slow(self, *arguments, **options):
+        time.sleep(0.4)
+        return query(self, *arguments, **options)
+
+    monkeypatch.setattr(CrossModalIndex, "query", slow)
+    with client_at(serving(web.make_app(index))) as client:
+        for _ in range(2):
+            assert client.post("/api/search/lyrics", json={"text": "moon"}).status_code == 200
 
 
 @pytest.mark.parametrize("limit", ["MAX_SILENCE", "MAX_SENDING"])

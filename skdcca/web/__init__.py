@@ -43,6 +43,7 @@ EXCERPT_LINES, EXCERPT_LETTERS = 4, 280
 MAX_SEARCHES = 4  # threads that search; others wait, and leave the threads that send sounds alone
 MAX_UPLOADS = 8  # clips on this machine at a time, in memory or on the disk; others wait
 MAX_WAIT = 30  # seconds that an upload waits for its turn
+MAX_HEADER = 15  # seconds until the header of a request is there
 MAX_SILENCE, MAX_SENDING = 15, 120  # seconds between two parts of a request, and of all of it
 MAX_CONNECTIONS = 200  # well below the files that a process may have open
 
@@ -95,23 +96,59 @@ def serve(index, host="127.0.0.1", port=8000):
         If host or port cannot be had, because another program has it, say.
     """
     _check_installed()
-    import uvicorn
-
     listener = _listen(host, port)
     with listener:
         app = make_app(index, hosts=(*LOOPBACK, host) if _is_loopback(host) else None)
         _announce(len(index.ids_), host, listener.getsockname()[1])
-        config = uvicorn.Config(
+        try:
+            _server(app).run(sockets=[listener])
+        except KeyboardInterrupt:
+            print("\nStopped.")
+
+
+def _server(app, **options):
+    """uvicorn, but that it hangs up on clients that do not get a header sent, which would stay for ever."""
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        timer = None
+
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            self.wait()
+
+        def data_received(self, data):
+            super().data_received(data)
+            self.wait()
+
+        def wait(self):
+            if self.timer is None and (self.cycle is None or self.cycle.response_complete):
+                self.timer = self.loop.call_later(MAX_HEADER, self.end, self.cycle)
+
+        def end(self, cycle):
+            self.timer = None
+            if self.cycle is not cycle:  # a request has come, and perhaps half of another
+                self.wait()
+            elif not self.transport.is_closing():
+                self.transport.close()
+
+        def connection_lost(self, exc):
+            if self.timer is not None:
+                self.timer.cancel()
+            super().connection_lost(exc)
+
+    return uvicorn.Server(
+        uvicorn.Config(
             app,
+            http=Impatient,
             log_level="warning",
             ws="none",
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=3,
+            **options,
         )
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        except KeyboardInterrupt:
-            print("\nStopped.")
+    )
 
 
 def make_app(index, *, hosts=LOOPBACK):
