@@ -107,7 +107,7 @@ def serve(index, host="127.0.0.1", port=8000):
 
 
 def _server(app, **options):
-    """uvicorn, but that it hangs up on clients that do not get a header sent, which would stay for ever."""
+    """uvicorn, but that it hangs up on clients that send no whole header, which could stay for ever."""
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
