@@ -249,7 +249,8 @@ def test_metadata_of_any_kind_are_shown(workplace, capsys, tmp_path):
 def test_ctrl_c_in_a_training_ends_the_command(folder, workplace, extra, tmp_path):
     """A training that is interrupted returns what it has, in Python; the command must not go on."""
     code = (
-        "import sys, skdcca._recipes\n"
+        "import signal, sys, skdcca._recipes\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it\n"
         "skdcca._recipes.MAX_EPOCHS = 100_000\n"
         "from skdcca.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
@@ -265,7 +266,10 @@ def test_ctrl_c_in_a_training_ends_the_command(folder, workplace, extra, tmp_pat
             bar += run.stderr.read1()
         time.sleep(1.0 if extra else 0.0)
         run.send_signal(signal.SIGINT)
-        _, rest = run.communicate(timeout=60)
+        try:
+            _, rest = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert run.returncode == 130
     assert rest.endswith(b"skdcca: interrupted\n")
     assert not model.exists()

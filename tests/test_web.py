@@ -891,7 +891,8 @@ SERVER = """
 import numpy as np
 from skdcca import LinearCCA
 from skdcca.retrieval import CrossModalIndex
-import skdcca.web, sys
+import signal, skdcca.web, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 assert "fastapi" not in sys.modules
 X = np.random.default_rng(0).normal(size=(20, 3))
 skdcca.web.serve(CrossModalIndex(LinearCCA(2).fit(X, X)).fit(X, X), port=0)
