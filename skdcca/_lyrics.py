@@ -479,9 +479,13 @@ def _paths(state, n_words):
 
 
 def _array(state, name, dtype, shape):
-    array = np.ascontiguousarray(state[name], dtype=dtype)
+    given = np.asarray(state[name])
+    with np.errstate(invalid="ignore"):
+        array = np.ascontiguousarray(given, dtype=dtype)
     if array.shape != shape:
         raise ValueError(f"{name} of a Doc2Vec has shape {array.shape}; it must be {shape}")
+    if array.dtype.kind in "iu" and not np.array_equal(array, given):
+        raise ValueError(f"{name} of a Doc2Vec must be whole numbers, as {array.dtype} holds them")
     return array
 
 
