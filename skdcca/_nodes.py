@@ -16,6 +16,7 @@ and dicts are one node each, and what is refused is named by its place.
 import json
 import math
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterable
 from functools import lru_cache, partial
@@ -561,7 +562,9 @@ def _check_npy(members, file, size):
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise Refusal(f"its array {file} is of another version of NumPy's format")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy reads headers of Python 2, and says so
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         expected = math.prod(shape) * dtype.itemsize
         if dtype.kind not in _KINDS or dtype.itemsize == 0 or min(shape, default=0) < 0:
             raise Refusal(f"its array {file} has the dtype {dtype} and the shape {shape}")
