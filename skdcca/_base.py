@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -20,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from skdcca import __version__
+from skdcca._blocks import as_blocks, is_dask, map_rows
 from skdcca._checks import check_transformer, check_whole
 from skdcca.metrics import similarity, variate_correlations
 
@@ -40,6 +42,15 @@ def _text_told(name, remedy):
         raise ValueError(f"{name} holds text ({error}); {remedy}") from error
 
 
+@contextmanager
+def told_of_block(number):
+    """Say which block an error is of."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"block {number}: {error}") from error
+
+
 class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the two-view estimators: ``fit(X, y)`` with X the first view and y the second.
 
@@ -51,11 +62,13 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     - ``_predict_y(X)``: the second view as numbers.
 
     What a user calls is written here once. `_any_shape` says whether views of more than two axes are
-    taken, `_accept_sparse` whether a sparse X.
+    taken, `_accept_sparse` whether a sparse X, `_takes_blocks` whether there is a
+    ``_fit_blocks(blocks)`` for views that are never all in memory.
     """
 
     _any_shape = False
     _accept_sparse = False
+    _takes_blocks = False
 
     def fit(self, X, y):
         """Learn the space that both views share.
@@ -72,14 +85,26 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
+        blocks = self._as_blocks(X, y)
+        if blocks is not None:
+            return self._fit_blocks_or_restore(blocks)
         return self._fit_or_restore(X, y)
 
     def _fit_or_restore(self, X, y, **params):
+        with self._restored():
+            return self._fit_checked(X, y, **params)
+
+    def _fit_blocks_or_restore(self, blocks):
+        with self._restored():
+            return self._fit_blocks_checked(blocks)
+
+    @contextmanager
+    def _restored(self):
+        """Lose nothing of what was fitted before, if the next fit fails."""
         before = dict(vars(self))
         try:
-            return self._fit_checked(X, y, **params)
+            yield
         except BaseException:
-            # What was fitted before is not lost.
             vars(self).clear()
             vars(self).update(before)
             raise
@@ -101,13 +126,50 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._fit(X, y, **params)
         return self
 
+    def _as_blocks(self, X, y, *weight):
+        """Blocks of rows of views that may be longer than memory; None of those that are taken whole."""
+        if not self._takes_blocks or y is None:
+            return None
+        if self.y_transformer is not None and not (is_dask(X) or is_dask(y)):
+            return None
+        if hasattr(X, "shape") and hasattr(y, "shape"):
+            self._check_same_length(X, y)
+        return as_blocks(X, y, *weight)
+
+    def _fit_blocks_checked(self, blocks):
+        self._check_parameters()
+        if self.y_transformer is not None:
+            raise ValueError(
+                f"y_transformer={self.y_transformer!r} would see one block of rows alone; set it to "
+                "None and give the numbers that a fitted transformer makes of y, block by block"
+            )
+        X, y, *_ = self._checked_block(0, blocks.first(), reset=True)
+        self._check_n_components((np.inf, X.shape[1]), y.shape)
+        self._fit_blocks(blocks)
+        return self
+
+    def _checked_block(self, number, block, reset=False):
+        """Both views of a block, as those of `fit`; errors name the block, and the row of NaN."""
+        with told_of_block(number):
+            try:
+                X, y = block
+            except (TypeError, ValueError):
+                raise ValueError(f"it must be a pair (X, y), but is {_brief(block)}") from None
+            self._check_same_length(X, y)
+            try:
+                return self._check_x(X, reset=reset, least=0), self._y_numbers(y, reset, least=0)
+            except ValueError:
+                _tell_not_finite(X, "X")
+                _tell_not_finite(y, "y")
+                raise
+
     def transform(self, X, y=None):
         """Variates of the first view, or of both.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view.
+            The first view. A dask array gives one that is not computed yet; so does y.
         y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes, default=None
             The second view.
 
@@ -119,11 +181,18 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Variates of the second view; only if `y` is given.
         """
         check_is_fitted(self)
-        X = self._check_x(X)
+        zx = self._by_rows(self._transform_x, X, self.n_components_)
         if y is None:
-            return self._project_x(X)
+            return zx
         self._check_same_length(X, y)
-        return self._project_x(X), self.transform_y(y)
+        return zx, self.transform_y(y)
+
+    def _transform_x(self, X):
+        return self._project_x(self._check_x(X))
+
+    def _by_rows(self, function, view, n_columns, dtype=None):
+        """What is made of a view; of a dask array another one, when it is needed."""
+        return map_rows(function, view, n_columns, dtype) if is_dask(view) else function(view)
 
     def transform_y(self, y):
         """Variates of the second view alone: lyrics that ask for audio, say.
@@ -139,8 +208,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Variates of the second view.
         """
         check_is_fitted(self)
-        zy = self._project_y(self._y_numbers(y))
-        return _wrap_data_with_container("transform", zy, y, self)
+        zy = self._by_rows(self._transform_y, y, self.n_components_)
+        return zy if is_dask(y) else _wrap_data_with_container("transform", zy, y, self)
+
+    def _transform_y(self, y):
+        return self._project_y(self._y_numbers(y))
 
     def predict(self, X):
         """The second view, as far as the variates of the first tell it.
@@ -168,8 +240,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
            Multivariate Analysis 5 (1975).
         """
         check_is_fitted(self)
-        X = self._check_x(X)
-        y = self._predict_y(X).astype(self._y_dtype, copy=False)
+        columns = None if self._y_is_vector else self.n_features_y_
+        return self._by_rows(self._predict, X, columns, self._y_dtype)
+
+    def _predict(self, X):
+        y = self._predict_y(self._check_x(X)).astype(self._y_dtype, copy=False)
         return y[:, 0] if self._y_is_vector else y
 
     def score(self, X, y, sample_weight=None):
@@ -246,7 +321,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "power of the correlations that variates are weighted by"
         )
 
-    def _check_x(self, X, reset=False):
+    def _check_x(self, X, reset=False, least=None):
         """First view as an array of floats, of the features seen in `fit`."""
         if X is None:
             raise ValueError(f"X is None, but {type(self).__name__} needs the first view")
@@ -259,10 +334,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 dtype=FLOATS,
                 accept_sparse=self._accept_sparse,
                 allow_nd=self._any_shape,
-                ensure_min_samples=2 if reset else 1,
+                ensure_min_samples=least if least is not None else 2 if reset else 1,
             )
 
-    def _y_numbers(self, y, reset=False):
+    def _y_numbers(self, y, reset=False, least=1):
         """Second view as numbers of shape (n_samples, n_features_y), through its transformer."""
         if y is None:
             raise ValueError(f"y is None, but {type(self).__name__} needs the second view")
@@ -281,6 +356,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 dtype=FLOATS,
                 ensure_2d=False,
                 allow_nd=self._any_shape,
+                ensure_min_samples=least,
                 input_name="y",
                 estimator=self,
             )
@@ -357,3 +433,23 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = bool(self._accept_sparse)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _tell_not_finite(view, name):
+    """Name the row of NaN, if that is what is wrong with a view."""
+    try:
+        numbers = np.asarray(view.toarray() if issparse(view) else view, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    bad = np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"{name} holds NaN or infinity, first in row {bad[0]} of the block: leave such rows out of "
+            "both views, or impute them"
+        ) from None
+
+
+def _brief(block):
+    shape = f" of shape {block.shape}" if hasattr(block, "shape") else ""
+    length = f" of length {len(block)}" if isinstance(block, (tuple, list)) else ""
+    return f"{type(block).__name__}{shape}{length}"

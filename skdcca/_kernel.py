@@ -1,6 +1,7 @@
 """Kernel canonical correlation analysis: exact, by landmarks, or by random Fourier features."""
 
 import warnings
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import check_random_state, gen_batches
 
 from skdcca._base import BaseCCA
+from skdcca._blocks import Blocks
 from skdcca._checks import check_whole
 from skdcca._linear import check_reg, leading_svd, pad
 from skdcca._moments import PairMoments
@@ -187,6 +189,61 @@ class KernelCCA(BaseCCA):
         self.random_state = random_state
         self.y_transformer = y_transformer
 
+    @property
+    def _takes_blocks(self):
+        return self.approximation is not None
+
+    def fit_blocks(self, blocks):
+        """Learn from blocks of rows that are never all in memory, as if all were fitted at once.
+
+        Only with an approximation, as the exact kernel keeps every row; `y_transformer` must be None, as
+        it would see one block alone. A block may be of any size, and is in memory while it is used.
+
+        Parameters
+        ----------
+        blocks : iterable that can be read again, or function that returns a new one
+            Pairs ``(X, y)`` of arrays of the same rows, the same each time. "nystroem" reads them three
+            times, for the statistics of the views, for the landmarks and for the moments of the
+            features; "rff" twice.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a block cannot be used: it is named by its number, from 0, and NaN by the row in it. If
+            blocks can be read only once, as a generator, or `approximation` is None.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdcca import KernelCCA
+        >>> def blocks():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(5):
+        ...         angle = rng.uniform(0, 2 * np.pi, size=1000)
+        ...         yield np.column_stack([np.cos(angle), np.sin(angle)]), np.cos(2 * angle)
+        >>> cca = KernelCCA(1, reg=0.01, approximation="nystroem", n_landmarks=50, random_state=0)
+        >>> cca.fit_blocks(blocks).canonical_correlations_.round(1)
+        array([1.])
+        """
+        if self.approximation is None:
+            raise ValueError(
+                "approximation=None keeps every row, so it takes no blocks; set approximation="
+                "'nystroem' or 'rff'"
+            )
+        blocks = Blocks(blocks)
+        if not blocks.again:
+            raise ValueError(
+                f"blocks can be read only once, but approximation={self.approximation!r} reads them "
+                "again; give a list, or the function that makes the generator: fit_blocks(f), not "
+                "fit_blocks(f())"
+            )
+        return self._fit_blocks_or_restore(blocks)
+
     def _of_y(self, name):
         """Parameter of the second view."""
         own = getattr(self, f"y_{name}")
@@ -221,63 +278,77 @@ class KernelCCA(BaseCCA):
         return limits if self.approximation is None else limits | {"n_landmarks": self.n_landmarks}
 
     def _fit(self, X, y):
-        x_map = _KernelMap(X, "X", self.kernel, self.gamma, self.degree, self.coef0)
-        of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
-        y_map = _KernelMap(y, "y", *of_y)
-        self.x_gamma_, self.y_gamma_ = x_map.gamma, y_map.gamma
-        self._y_mean = y.mean(axis=0, dtype=np.float64)
-        if self.approximation is None:
-            views, cross = self._decompose_kernels(X, y, x_map, y_map)
-            y_covariance = views[0].covariance(y - self._y_mean)
-        else:
-            rng = check_random_state(self.random_state)
-            if self.approximation == "rff":
-                x_map = _FourierMap(x_map, self.n_landmarks, rng)
-                y_map = _FourierMap(y_map, self.n_landmarks, rng)
-            else:
-                chosen = np.sort(rng.permutation(len(X))[: self.n_landmarks])
-                x_map.choose(X[chosen])
-                y_map.choose(y[chosen])
-            views, cross, y_covariance = self._decompose_features(X, y, x_map, y_map)
-        self._set(*views, cross, y_covariance)
-        self._x_map, self._y_map = x_map, y_map
-        x_map.intercept, y_map.intercept = self.x_intercept_, self.y_intercept_
-        self.x_rows_, self.x_intercept_ = x_map.public(self.x_coefs_)
-        self.y_rows_, self.y_intercept_ = y_map.public(self.y_coefs_)
+        if self.approximation is not None:
+            # Views that were checked as a whole are one block.
+            self._set(*self._decompose_features(Blocks([(X, y)]), lambda _, block: block))
+            return
+        self._set(*self._decompose_kernels(X, y))
 
-    def _decompose_kernels(self, X, y, x_map, y_map):
-        """Both views, and their cross product, by the eigenvectors of the centred kernels."""
+    def _fit_blocks(self, blocks):
+        self._set(*self._decompose_features(blocks, self._checked_block))
+
+    def _maps(self, spreads):
+        """The kernels of both views, by what is known of these."""
+        x_map = _KernelMap(spreads.x, "X", self.kernel, self.gamma, self.degree, self.coef0)
+        of_y = [self._of_y(name) for name in ("kernel", "gamma", "degree", "coef0")]
+        y_map = _KernelMap(spreads.y, "y", *of_y)
+        self.x_gamma_, self.y_gamma_ = x_map.gamma, y_map.gamma
+        self._y_mean = spreads.y.mean
+        return x_map, y_map
+
+    def _decompose_kernels(self, X, y):
+        """Maps, views and their cross products, by the eigenvectors of the centred kernels."""
+        for view, name, kernel in [(X, "X", self.kernel), (y, "y", self._of_y("kernel"))]:
+            if _is(kernel, "precomputed"):
+                _check_precomputed(view, name)
+        maps = self._maps(_Spreads().add(X, y))
         views = [
             _DualView(view, kernel_map, reg)
-            for view, kernel_map, reg in zip(
-                (X, y), (x_map, y_map), check_reg(self.reg), strict=True
-            )
+            for view, kernel_map, reg in zip((X, y), maps, check_reg(self.reg), strict=True)
         ]
         x_view, y_view = views
         cross = x_view.left.T @ y_view.left
         cross *= x_view.shrink[:, None]
         cross *= y_view.shrink
-        return views, cross
+        return maps, views, cross, x_view.covariance(y - self._y_mean)
 
-    def _decompose_features(self, X, y, x_map, y_map):
-        """Both views, and their cross product, by the moments of features, block by block."""
-        moments, products = PairMoments(), 0.0
-        for rows in gen_batches(len(X), _ROWS):
-            features = x_map.features(X[rows])
-            moments.add(features, y_map.features(y[rows]))
-            products += features.T @ (y[rows] - self._y_mean)
-        x_unit, y_unit = moments.units
-        x_covariance, y_covariance, cross = moments.covariances()
-        reg_x, reg_y = check_reg(self.reg)
-        x_mean, y_mean = (
-            mean * unit for mean, unit in zip(moments.means, moments.units, strict=True)
-        )
-        x_view = _FeatureView(x_covariance * np.outer(x_unit, x_unit), x_mean, x_map, reg_x)
-        y_view = _FeatureView(y_covariance * np.outer(y_unit, y_unit), y_mean, y_map, reg_y)
+    def _decompose_features(self, blocks, check):
+        """Maps, views and their cross products, by the moments of features, block by block."""
+        spreads = blocks.gather(_Spreads, check)
+        n = spreads.x.n
+        if n < 2:
+            raise ValueError(f"blocks have {n} rows; there must be two or more")
+        self._check_n_components((n, self.n_features_in_))
+        maps = self._maps(spreads)
+        rng = check_random_state(self.random_state)
+        if self.approximation == "rff":
+            maps = [_FourierMap(kernel_map, self.n_landmarks, rng) for kernel_map in maps]
+        else:
+            chosen = np.sort(rng.permutation(n)[: self.n_landmarks])
+            for kernel_map, rows in zip(maps, blocks.rows(chosen, check), strict=True):
+                kernel_map.choose(rows)
+        sums = blocks.gather(partial(_FeatureSums, *maps, self._y_mean), check)
+        x_unit, y_unit = sums.moments.units
+        x_covariance, y_covariance, cross = sums.moments.covariances()
+        x_covariance *= np.outer(x_unit, x_unit)
+        y_covariance *= np.outer(y_unit, y_unit)
+        views = [
+            _FeatureView(covariance, mean * unit, feature_map, reg)
+            for covariance, mean, unit, feature_map, reg in zip(
+                (x_covariance, y_covariance),
+                sums.moments.means,
+                (x_unit, y_unit),
+                maps,
+                check_reg(self.reg),
+                strict=True,
+            )
+        ]
+        x_view, y_view = views
         cross = x_view.whitener.T @ (cross * np.outer(x_unit, y_unit)) @ y_view.whitener
-        return (x_view, y_view), cross, x_view.whitener.T @ products / (len(X) - 1)
+        return maps, views, cross, x_view.whitener.T @ sums.products / (n - 1)
 
-    def _set(self, x_view, y_view, cross, y_covariance):
+    def _set(self, maps, views, cross, y_covariance):
+        x_view, y_view = views
         x_turn, correlations, y_turn = leading_svd(cross, self.n_components)
         k = len(correlations) if self.n_components is None else self.n_components
         if k > len(correlations):
@@ -285,7 +356,7 @@ class KernelCCA(BaseCCA):
                 f"n_components={k}, but the data have only {len(correlations)} pairs of canonical "
                 "variates (the rank of a centred kernel): the last "
                 f"{k - len(correlations)} components have correlation 0 and coefficients of 0",
-                stacklevel=6,
+                stacklevel=6,  # of `fit` and of `fit_blocks`
             )
         self.n_components_ = int(k)
         self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
@@ -296,6 +367,10 @@ class KernelCCA(BaseCCA):
         self.x_coefs_, self.x_intercept_ = pad(x_coefs * sign, k), pad(x_intercept * sign, k)
         self.y_coefs_, self.y_intercept_ = pad(y_coefs * sign, k), pad(y_intercept * sign, k)
         self._y_of_variates = pad(y_covariance.T @ x_turn * sign, k)
+        x_map, y_map = self._x_map, self._y_map = maps
+        x_map.intercept, y_map.intercept = self.x_intercept_, self.y_intercept_
+        self.x_rows_, self.x_intercept_ = x_map.public(self.x_coefs_)
+        self.y_rows_, self.y_intercept_ = y_map.public(self.y_coefs_)
 
     def _project_x(self, X):
         return _project(X, self._x_map, self.x_coefs_)
@@ -314,23 +389,107 @@ class KernelCCA(BaseCCA):
         return tags
 
 
+class _Spread:
+    """Where the numbers of a view are, and how far apart, in float64: of blocks of rows, merged."""
+
+    n = 0
+
+    def add(self, view):
+        """Take rows in."""
+        for rows in gen_batches(len(view), max(1, _NUMBERS // max(1, view.shape[1]))):
+            self._take(view[rows])
+        return self
+
+    def _take(self, view):
+        view = np.asarray(view)
+        part = _Spread()
+        part.n, part.low, part.high = len(view), view.min(), view.max()
+        part.mean = view.mean(axis=0, dtype=np.float64)
+        apart = view - part.mean
+        part.mean += apart.mean(axis=0)  # what rounding left of it
+        part.squares = np.einsum("ij,ij->", apart, apart)
+        self.merge(part)
+
+    def merge(self, other):
+        """Take in what another one knows."""
+        if not other.n or not self.n:
+            vars(self).update(vars(other))
+            return self
+        n = self.n + other.n
+        step = other.mean - self.mean
+        self.squares += other.squares + self.n * other.n / n * (step @ step)
+        self.mean = self.mean + step * (other.n / n)
+        self.n, self.low, self.high = n, min(self.low, other.low), max(self.high, other.high)
+        return self
+
+    @property
+    def variance(self):
+        """Variance of all numbers about the one mean of all."""
+        apart = self.mean - self.mean.mean()
+        return self.squares / (self.n * len(apart)) + np.mean(apart**2)
+
+    @property
+    def peak(self):
+        """The largest number, whatever its sign."""
+        return max(abs(float(self.low)), abs(float(self.high)))
+
+
+class _Spreads:
+    """The same of both views."""
+
+    def __init__(self):
+        self.x, self.y = _Spread(), _Spread()
+
+    def add(self, X, y):
+        # What is too large for squares matters to some kernels alone, which refuse it.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            self.x.add(X)
+            self.y.add(y)
+        return self
+
+    def merge(self, other):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            self.x.merge(other.x)
+            self.y.merge(other.y)
+        return self
+
+
+class _FeatureSums:
+    """Moments of the features of both views, and the products of those of X with y itself."""
+
+    def __init__(self, x_map, y_map, y_mean):
+        self._maps, self._y_mean = (x_map, y_map), y_mean
+        self.moments, self.products = PairMoments(), 0.0
+
+    def add(self, X, y):
+        x_map, y_map = self._maps
+        for rows in gen_batches(len(X), _ROWS):
+            features = x_map.features(X[rows])
+            self.moments.add(features, y_map.features(y[rows]))
+            self.products += features.T @ (y[rows] - self._y_mean)
+        return self
+
+    def merge(self, other):
+        self.moments.merge(other.moments)
+        self.products = self.products + other.products
+        return self
+
+
 class _KernelMap:
     """A kernel with its parameters, and the rows with which it is taken."""
 
-    def __init__(self, view, name, kernel, gamma, degree, coef0):
+    def __init__(self, spread, name, kernel, gamma, degree, coef0):
         self.name, self.kernel = name, kernel
         self.parameters = {"degree": degree, "coef0": coef0}
         self.gamma = None
         if _is(kernel, "rbf", "poly"):
-            self.gamma = _scale(view, name) if isinstance(gamma, str) else float(gamma)
+            self.gamma = _scale(spread, name) if isinstance(gamma, str) else float(gamma)
         self.offset, self.rows, self.basis = 0.0, None, None
         # Of a cosine the unit is of no account, but scikit-learn takes tiny rows for zeros.
-        self.unit = np.abs(view).max() if _is(kernel, "cosine") and view.any() else 1.0
-        if _is(kernel, "precomputed"):
-            _check_precomputed(view, name)
+        self.unit = spread.peak if _is(kernel, "cosine") and spread.peak else 1.0
         # Of centred kernels these do not depend on the origin, and a large offset costs digits.
         if _is(kernel, "linear", "rbf"):
-            self.offset = view.mean(axis=0, dtype=np.float64)
+            self.offset = spread.mean
 
     def keep(self, rows):
         """Take the kernel with these rows from now on."""
@@ -487,12 +646,12 @@ def _project(view, view_map, coefs):
     return variates
 
 
-def _scale(view, name):
+def _scale(spread, name):
     """The coefficient that "scale" stands for; 1 for a constant view, which is refused later."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        variance = view.var(dtype=np.float64)
-        gamma = 1.0 / (view.shape[1] * variance) if variance > 0 else 1.0
-    if not 0 < gamma < np.inf or (variance == 0 and np.ptp(view) > 0):
+        variance = spread.variance
+        gamma = 1.0 / (len(spread.mean) * variance) if variance > 0 else 1.0
+    if not 0 < gamma < np.inf or (variance == 0 and spread.high > spread.low):
         raise ValueError(
             f"gamma='scale' of {name} is no number, as its variance is {variance:.3g}: scale the view"
         )

@@ -9,14 +9,18 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array, issparse
+from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import _check_sample_weight
 
-from skdcca._base import BaseCCA
-from skdcca._moments import PairMoments
+from skdcca._base import BaseCCA, told_of_block
+from skdcca._blocks import Blocks
+from skdcca._moments import PairMoments, RowFactor
 
 # Of a correlation matrix; past it a Gram matrix costs more than five of sixteen digits.
 _WORST_CONDITION = 1e5
+# Numbers of a block of rows that are projected: of 32 MB.
+_NUMBERS = 2**22
 # Share of the components below which the others are left out of the decomposition, and the least square
 # of a correlation of which nine or more digits are right.
 _FEW, _LEAST_SQUARE = 0.25, 1e-6
@@ -122,7 +126,7 @@ class LinearCCA(BaseCCA):
     0.8
     """
 
-    _accept_sparse = "csr"
+    _accept_sparse, _takes_blocks = "csr", True
 
     def __init__(self, n_components=None, *, reg=0.0, similarity="weighted", y_transformer=None):
         self.n_components = n_components
@@ -135,8 +139,9 @@ class LinearCCA(BaseCCA):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The first view.
+        X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
+            The first view. Dask arrays and memory-mapped ones are taken in blocks of rows, and never as
+            a whole, if they have more rows than columns.
         y : array-like of shape (n_samples, n_features_y) or (n_samples,), or what `y_transformer` takes
             The second view, row by row of the same samples.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -147,7 +152,49 @@ class LinearCCA(BaseCCA):
         self : object
             The fitted estimator.
         """
-        return self._fit_or_restore(X, y, sample_weight=_check_weight(sample_weight, X))
+        weight = _check_weight(sample_weight, X)
+        blocks = self._as_blocks(X, y, *([] if weight is None else [weight]))
+        if blocks is not None:
+            return self._fit_blocks_or_restore(blocks)
+        return self._fit_or_restore(X, y, sample_weight=weight)
+
+    def fit_blocks(self, blocks):
+        """Learn from blocks of rows that are never all in memory, as if all were fitted at once.
+
+        `y_transformer` must be None, as it would see one block alone. A block may be of any size, and is
+        in memory while it is taken in; the solution is found once, at the end.
+
+        Parameters
+        ----------
+        blocks : iterable, or function that returns one
+            Pairs ``(X, y)`` of arrays of the same rows, or triples ``(X, y, sample_weight)``. What can
+            be read once, such as a generator, is. What can be read again, such as a list or a function
+            that returns a new generator, is read a second time where columns are so dependent that
+            the moments of one pass would not give every digit.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a block cannot be used: it is named by its number, from 0, and NaN by the row in it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdcca import LinearCCA
+        >>> def blocks():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(20):
+        ...         shared = rng.normal(size=(1000, 1))
+        ...         yield shared + rng.normal(size=(1000, 4)), shared + rng.normal(size=(1000, 3))
+        >>> LinearCCA(n_components=1).fit_blocks(blocks).canonical_correlations_.round(1)
+        array([0.8])
+        """
+        return self._fit_blocks_or_restore(Blocks(blocks))
 
     def partial_fit(self, X, y, sample_weight=None):
         """Take more rows in, as if all rows seen so far were fitted at once.
@@ -184,18 +231,52 @@ class LinearCCA(BaseCCA):
             seen = sample_weight > 0
             X, y, sample_weight = X[seen], y[seen], sample_weight[seen]
         if moments is not None:
-            self._moments = _add(moments, X, y, sample_weight)
+            self._moments = moments.add(X, y, sample_weight)
             self._solve_moments(self._moments)
             return
         vars(self).pop("_moments", None)
         # Of more columns than rows the Gram matrix is the larger, and singular.
         tall = X.shape[0] > max(X.shape[1], y.shape[1])
-        if tall and self._solve_moments(_add(PairMoments(), X, y, sample_weight), issparse(X)):
+        if tall and self._solve_moments(PairMoments().add(X, y, sample_weight), issparse(X)):
             return
         self._solve_views(
             (_DualView if issparse(X) else _SingularView)(X, "X", sample_weight),
             _SingularView(y, "y", sample_weight),
         )
+
+    def _fit_blocks(self, blocks):
+        vars(self).pop("_moments", None)
+        moments = blocks.gather(PairMoments, self._checked_block)
+        if moments.weight <= 1:
+            raise ValueError(
+                f"the {blocks.n_rows} rows of all blocks have the weight {moments.weight:.3g}; it must "
+                "be more than 1"
+            )
+        self._check_n_components((blocks.n_rows, self.n_features_in_))
+        if self._solve_moments(moments, must=not blocks.again):
+            return
+        factor = blocks.gather(partial(RowFactor, moments), self._checked_block)
+        self._solve_views(_FactorView(moments, factor, 0), _FactorView(moments, factor, 1))
+
+    def _checked_block(self, number, block, reset=False):
+        weighted = isinstance(block, (tuple, list)) and len(block) == 3
+        X, y = super()._checked_block(number, block[:2] if weighted else block, reset)
+        if not weighted:
+            return X, y
+        if np.shape(block[2]) == X.shape[:1] and not np.any(block[2]):
+            return X[:0], y[:0]  # fine in a block, if not in all of them
+        with told_of_block(number):
+            weight = _check_weight(block[2], X, alone=False)
+        seen = weight > 0
+        return X[seen], y[seen], weight[seen]
+
+    def _as_blocks(self, X, y, *weight):
+        blocks = super()._as_blocks(X, y, *weight)
+        if blocks is None:
+            return None
+        # Of more columns than rows the moments would be larger than the views.
+        X, y, *_ = blocks.first()
+        return None if blocks.n_rows <= max(X.shape[1:] + np.shape(y)[1:], default=0) else blocks
 
     def _solve_moments(self, moments, must=True):
         """Solve by Gram matrices; False if they are too close to singular to be relied on."""
@@ -255,17 +336,21 @@ class LinearCCA(BaseCCA):
     def _project_x(self, X):
         if issparse(X):
             return (X @ self.x_weights_ - self.x_mean_ @ self.x_weights_).astype(X.dtype)
-        return ((X - self.x_mean_) @ self.x_weights_).astype(X.dtype, copy=False)
+        return _project(X, self.x_mean_, self.x_weights_)
 
     def _project_y(self, y):
-        return ((y - self.y_mean_) @ self.y_weights_).astype(y.dtype, copy=False)
+        return _project(y, self.y_mean_, self.y_weights_)
 
     def _predict_y(self, X):
         return self._project_x(X) @ self._y_of_variates.T + self.y_mean_
 
 
-def _add(moments, X, y, sample_weight):
-    return (moments.add_sparse if issparse(X) else moments.add)(X, y, sample_weight)
+def _project(view, mean, weights):
+    """Variates, of a block of rows at a time, so that memory does not grow with them."""
+    variates = np.empty((len(view), weights.shape[1]), dtype=view.dtype)
+    for rows in gen_batches(len(view), max(1, _NUMBERS // len(mean))):
+        variates[rows] = (view[rows] - mean) @ weights
+    return variates
 
 
 class _GramView:
@@ -345,6 +430,9 @@ class _SingularView:
         deviation = np.sqrt(np.einsum("ij,ij->j", view, view) / (n - 1))
         self.scale = np.where(constant, 1.0, peak * deviation)
         view /= np.where(constant, 1.0, deviation)
+        self._decompose(view, n, len(view), rounding, constant)
+
+    def _decompose(self, view, n, n_rows, rounding, constant):
         self.left, singular, right = linalg.svd(
             view, full_matrices=False, overwrite_a=True, check_finite=False
         )
@@ -352,7 +440,7 @@ class _SingularView:
         # A direction in which the view varies no more than by the rounding of its numbers is none:
         # that of the decomposition, and that with which each column was given.
         noise = rounding * (1 + np.abs(self.mean) / self.scale) * (1 + np.sqrt(view.shape[1] / n))
-        limit = deviation[0] * max(view.shape) * np.finfo(np.float64).eps
+        limit = deviation[0] * max(n_rows, view.shape[1]) * np.finfo(np.float64).eps
         real = deviation > np.maximum(limit, np.linalg.norm(right * noise, axis=1))
         self.left, self.right, self.deviation = self.left[:, real], right[real].T, deviation[real]
         self.right[constant] = 0.0  # but for rounding it is
@@ -369,6 +457,21 @@ class _SingularView:
     def covariance(self, weights):
         turned = self.deviation[:, None] * (self.right.T @ weights)
         return (self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0)
+
+
+class _FactorView(_SingularView):
+    """The same of rows that were seen in blocks, by their triangular factor."""
+
+    def __init__(self, moments, factor, side):
+        mean, unit = moments.means[side], moments.units[side]
+        n_features = len(moments.means[0])
+        view = factor.root[:, [slice(n_features), slice(n_features, None)][side]]
+        deviation = np.linalg.norm(view, axis=0) / np.sqrt(moments.weight - 1)
+        constant = deviation <= 2 * np.finfo(np.float64).eps * np.abs(mean)
+        _refuse_constant(constant, "Xy"[side])
+        self.mean, self.scale = mean * unit, np.where(constant, 1.0, deviation * unit)
+        view = np.where(constant, 0.0, view) / np.where(constant, 1.0, deviation)
+        self._decompose(view, moments.weight, moments.weight, factor.roundings[side], constant)
 
 
 class _DualView(_SingularView):

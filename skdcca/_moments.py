@@ -1,8 +1,12 @@
 """Weight, means and second moments of two views: of a block of rows, merged, in float64."""
 
+import copy
+
 import numpy as np
+from scipy import linalg
 from scipy.linalg.blas import dsyrk
 from scipy.sparse import diags_array, issparse
+from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 # Numbers of a block: of 32 MB, so that memory does not grow with the rows.
@@ -10,7 +14,7 @@ _BLOCK = 2**22
 
 
 class PairMoments:
-    """Moments of the rows ``[x, y]`` seen so far; `add` takes more of them.
+    """Moments of the rows ``[x, y]`` seen so far; `add` takes more of them, `merge` those of others.
 
     Rows are shifted by the first one, so that a large offset costs no digits and a constant column is
     exactly 0, and blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A weight counts as
@@ -27,7 +31,9 @@ class PairMoments:
         self.rounding = 0.0  # of the coarser type
 
     def add(self, X, y, sample_weight=None):
-        """Take rows in: X and y of shape (n_samples, p) and (n_samples, q), dense; weights above 0."""
+        """Take rows in: X and y of shape (n_samples, p) and (n_samples, q); weights above 0."""
+        if issparse(X):
+            return self.add_sparse(X, y, sample_weight)
         self._begin(X, y, X[0])
         step = max(1, _BLOCK // len(self.origin))
         for i in range(0, len(X), step):
@@ -59,6 +65,38 @@ class PairMoments:
         self._merge(np.concatenate([mean, y_mean]), total)
         return self
 
+    def merge(self, other):
+        """Take in the rows of other moments, as if they had been added here."""
+        if not other.weight:
+            return self
+        if not self.weight:
+            vars(self).update(copy.deepcopy(vars(other)))
+            return self
+        self.rounding = max(self.rounding, other.rounding)
+        unit = self._unit_with(other)
+        self._mean, self._scatter = self._in_units(unit)
+        mean, scatter = other._in_units(unit)
+        self._unit, self._rescaled = unit, (unit != 1).any()
+        self._scatter += scatter
+        # Divided first, so that no difference of origins overflows.
+        self._merge(other.origin / unit - self.origin / unit + mean, other.weight)
+        return self
+
+    def _unit_with(self, other):
+        """Units for both, of the larger of the deviations and the way between the means."""
+        pair = (self, other)
+        with np.errstate(over="ignore"):
+            apart = np.subtract(*(one.origin + one._mean * one._unit for one in pair))
+        deviations = [np.sqrt(np.diagonal(one._scatter) / one.weight) * one._unit for one in pair]
+        return _unit_of(np.max([np.abs(apart), *deviations], axis=0))
+
+    def _in_units(self, unit):
+        """Mean and scatter in these units, which differ from the own by powers of two."""
+        ratio = self._unit / unit
+        if (ratio == 1).all():
+            return self._mean, self._scatter
+        return self._mean * ratio, np.asfortranarray(self._scatter * ratio[:, None] * ratio)
+
     def _begin(self, X, y, x_origin):
         self.rounding = max(self.rounding, np.finfo(X.dtype).eps, np.finfo(y.dtype).eps)
         if self.weight:
@@ -68,20 +106,14 @@ class PairMoments:
         self._unit = np.ones(len(self.origin))
         if not issparse(X):
             first = np.concatenate([X[:1000], y[:1000]], axis=1, dtype=np.float64)
-            peak = np.abs(first - self.origin).max(axis=0)
-            extreme = (peak > 1e100) | ((peak < 1e-100) & (peak > 0))
-            # By a power of two, which costs no digit.
-            self._unit[extreme] = np.exp2(np.round(np.log2(peak[extreme])))
+            self._unit = _unit_of(np.abs(first - self.origin).max(axis=0))
         self._rescaled = (self._unit != 1).any()
         self._mean = np.zeros(len(self.origin))
         # The upper triangle, in the order of BLAS, which adds to it in place.
         self._scatter = np.zeros((len(self.origin),) * 2, order="F")
 
     def _add_block(self, X, y, sample_weight):
-        block = np.concatenate([X, y], axis=1, dtype=np.float64)
-        block -= self.origin
-        if self._rescaled:
-            block /= self._unit
+        block = _shifted(X, y, self.origin, self._unit if self._rescaled else None)
         if sample_weight is None:
             weight, mean = float(len(block)), block.mean(axis=0)
         else:
@@ -118,3 +150,58 @@ class PairMoments:
         p = self._n_features
         x, y = upper[:p, :p], upper[p:, p:]
         return x + np.triu(x, 1).T, y + np.triu(y, 1).T, upper[:p, p:]
+
+
+class RowFactor:
+    """The triangular factor of all rows, centred: so many rows as columns that have the same products.
+
+    Unlike the products themselves it has all digits of directions in which rows hardly vary. It needs
+    the moments of the same rows, and is in their units.
+    """
+
+    def __init__(self, moments):
+        self._origin, self._unit = moments.origin, moments._unit
+        self._center = moments._mean
+        self.root = np.empty((0, len(self._center)))
+        self.roundings = np.zeros(2)  # of the types of both views
+
+    def add(self, X, y, sample_weight=None):
+        """Take rows in, as `PairMoments.add` does."""
+        roundings = [np.finfo(view.dtype).eps for view in (X, y)]
+        self.roundings = np.maximum(self.roundings, roundings)
+        step = max(1, _BLOCK // len(self._center))
+        for rows in gen_batches(X.shape[0], step):
+            dense = X[rows].toarray() if issparse(X) else X[rows]
+            block = _shifted(dense, y[rows], self._origin, self._unit)
+            block -= self._center
+            if sample_weight is not None:
+                block *= np.sqrt(sample_weight[rows])[:, None]
+            self._take(block)
+        return self
+
+    def merge(self, other):
+        """Take in the rows of another factor, of the same moments."""
+        self.roundings = np.maximum(self.roundings, other.roundings)
+        self._take(other.root)
+        return self
+
+    def _take(self, rows):
+        rows = np.concatenate([self.root, rows])
+        (self.root,) = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)
+        self.root = self.root[: rows.shape[1]]
+
+
+def _shifted(X, y, origin, unit):
+    block = np.concatenate([X, y], axis=1, dtype=np.float64)
+    block -= origin
+    if unit is not None:
+        block /= unit
+    return block
+
+
+def _unit_of(peak):
+    """1, or for columns so large or small that squares are lost a power of two, which costs no digit."""
+    unit = np.ones(len(peak))
+    extreme = (peak > 1e100) | ((peak < 1e-100) & (peak > 0))
+    unit[extreme] = np.exp2(np.minimum(np.round(np.log2(peak[extreme])), 1023))
+    return unit
