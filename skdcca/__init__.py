@@ -10,6 +10,7 @@ __version__ = "0.1.0.dev0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "adapters",
         "datasets",
         "encoders",
         "losses",

@@ -11,12 +11,13 @@ from threading import Lock
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.memory import NotMemorizedFunc
+from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from skdcca._checks import check_whole
+from skdcca._checks import check_device, check_whole
 from skdcca._raw import NoTableMixin, RawInputMixin
 
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
@@ -60,6 +61,10 @@ class MelSpectrogram(
     n_jobs : int, default=None
         Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
         means 1, -1 all processors.
+    device : str, default=None
+        Where the spectra are computed: None by librosa, else by torch on its device of that name,
+        ``"cuda"`` say. Files are read and resampled on the CPU all the same, so take `n_jobs` for them.
+        Where there is no such device any more, `transform` takes the CPU.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -85,6 +90,7 @@ class MelSpectrogram(
     -----
     Values are decibels, ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with librosa's
     defaults otherwise: 0 dB is a power of 1, and nothing is more than 80 dB below the song's peak.
+    Those of a `device` are the same but for the rounding of single precision, and share the cache.
 
     Examples
     --------
@@ -109,6 +115,7 @@ class MelSpectrogram(
         offset=0.0,
         memory=None,
         n_jobs=None,
+        device=None,
         verbose=0,
     ):
         self.sample_rate = sample_rate
@@ -121,6 +128,7 @@ class MelSpectrogram(
         self.offset = offset
         self.memory = memory
         self.n_jobs = n_jobs
+        self.device = device
         self.verbose = verbose
 
     def fit(self, X, y=None):
@@ -139,6 +147,7 @@ class MelSpectrogram(
             The fitted transformer.
         """
         self._check_parameters()
+        check_device(self.device)
         seconds = check_songs(X, self.sample_rate, self.offset)
         if self.duration is None:
             self.duration_ = max(length - self._start(length) for length in seconds)
@@ -169,9 +178,10 @@ class MelSpectrogram(
         self._check_parameters()
         seconds = check_songs(X, self.sample_rate, self.offset)
         spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
-        settings = self._settings()
+        settings = self._settings() | {"device": check_device(self.device, must_exist=False)}
         each = [settings | {"start": self._start(length)} for length in seconds]
-        for i, spectrogram in each_song(_log_mel, X, each, self, "spectrograms"):
+        songs = each_song(_log_mel, X, each, self, "spectrograms", ignore=["device"])
+        for i, spectrogram in songs:
             spectrograms[i] = spectrogram
         return spectrograms
 
@@ -189,6 +199,9 @@ class MelSpectrogram(
             ``mel0``, ``mel1``, ...
         """
         return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
+
+    def __setstate__(self, state):
+        super().__setstate__({"device": None} | state)  # older files lack it
 
     def _settings(self):
         import librosa
@@ -410,7 +423,10 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
         delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
     )
     # joblib's own: scikit-learn's sets the filters of warnings in every thread, which are the process's.
-    parallel = Parallel(n_jobs=transformer.n_jobs, prefer="threads", return_as="generator")
+    backend, _ = get_active_backend(prefer="threads")
+    # Some, that of ray for one, give results only when all are there.
+    return_as = "generator" if backend.supports_return_generator else "list"
+    parallel = Parallel(n_jobs=transformer.n_jobs, prefer="threads", return_as=return_as)
     problems = []
     shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
     with _one_blas_thread():
@@ -453,7 +469,7 @@ def _attempt(function, song, **settings):
         return f"it cannot be read ({error})"
 
 
-def _log_mel(key, *, song, start, n_samples, sample_rate, version, **mel):
+def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel):
     """Log-mel spectrogram of one song, shape (n_mels, 1 + n_samples // hop_length).
 
     `key` and `version` are for the cache alone.
@@ -463,8 +479,34 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, version, **mel):
     waveform = load_song(song, start, n_samples, sample_rate)
     # The last frame is centred on the end: librosa pads half a window there by itself.
     waveform = librosa.util.fix_length(waveform, size=n_samples)
-    power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, **mel)
+    power = mel_power(waveform, device, sr=sample_rate, **mel)
     return librosa.power_to_db(power).astype(np.float32)
+
+
+def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
+    """Mel spectrogram of power, shape (n_mels, n_frames): by librosa, or as librosa's on a device."""
+    import librosa
+
+    if device is None:
+        settings = {"sr": sr, "n_fft": n_fft, "hop_length": hop_length, **bands}
+        return librosa.feature.melspectrogram(y=waveform, **settings)
+    import torch
+
+    import skdcca._forks  # noqa: F401 - so that torch computes in forked processes
+
+    window = torch.from_numpy(librosa.filters.get_window("hann", n_fft).astype(np.float32))
+    filters = torch.from_numpy(librosa.filters.mel(sr=sr, n_fft=n_fft, **bands))
+    with torch.inference_mode():
+        spectrum = torch.stft(
+            torch.from_numpy(np.asarray(waveform, dtype=np.float32)).to(device),
+            n_fft,
+            hop_length,
+            window=window.to(device),
+            pad_mode="constant",
+            return_complex=True,
+        )
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (filters.to(device) @ power).cpu().numpy()
 
 
 def load_song(song, start, n_samples, sample_rate):

@@ -23,3 +23,26 @@ def check_whole(name, value, least=1, or_none=False):
     if not (is_whole(value, least) or (or_none and value is None)):
         end = ", or None" if or_none else ""
         raise ValueError(f"{name}={value!r}; it must be a whole number from {least}{end}")
+
+
+def check_device(value, name="device", must_exist=True):
+    """Device of torch by this name; where there is none, an error, or the CPU. None stays None."""
+    if value is None:
+        return None
+    import torch
+
+    try:
+        known = torch.device(value)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"{name}={value!r}; it must be the name of a device of torch, such as 'cpu' or 'cuda'"
+        ) from error
+    try:
+        torch.zeros(1, device=known).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if must_exist:
+            raise ValueError(
+                f"{name}={value!r}, but torch finds no such device here; take 'cpu' or None"
+            ) from error
+        return torch.device("cpu")
+    return known

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import nn, optim
 
 from skdcca._base import POWER, BaseCCA
 from skdcca._checkpoint import Checkpoint, fingerprint_of
 from skdcca._checks import check_whole
+from skdcca._distributed import ALONE, Together
 from skdcca._linear import LinearCCA
 from skdcca._training import (
     OPTIMIZERS,
@@ -27,6 +28,7 @@ from skdcca._training import (
     encode,
     fit_linear,
     load_state,
+    read,
     resolve_device,
     seeded,
     state_of,
@@ -117,6 +119,12 @@ class DeepCCA(BaseCCA):
     warm_start : bool, default=False
         Let `fit` go on from the weights of the last call, with the same encoders, `y_transformer_` and
         scaling, but a new optimizer and schedule.
+    distributed : bool, default=False
+        Let several processes train one model: each calls `fit` with rows of its own, and ends with what
+        one process makes of all rows, one process's after the other's. They call
+        ``torch.distributed.init_process_group`` first, in a script that ``torchrun`` starts;
+        `y_transformer` and `checkpoint` must be None. False: a process trains by itself, whatever
+        others there are.
     y_transformer : estimator, default=None
         Transformer of the second view (`Doc2VecLyrics`, say), fitted inside `fit`. None: y is numbers.
     random_state : int, RandomState instance or None, default=None
@@ -170,6 +178,8 @@ class DeepCCA(BaseCCA):
     ------
     ValueError
         From `fit`, for a parameter out of range, a constant view, or training that diverged.
+    RuntimeError
+        From `fit` with `distributed`, if another process refuses its rows, fails or ends.
 
     Warns
     -----
@@ -209,6 +219,7 @@ class DeepCCA(BaseCCA):
     """
 
     _any_shape = True
+    _over = ALONE
 
     def __init__(
         self,
@@ -231,6 +242,7 @@ class DeepCCA(BaseCCA):
         callbacks=None,
         checkpoint=None,
         warm_start=False,
+        distributed=False,
         y_transformer=None,
         random_state=None,
         verbose=0,
@@ -253,6 +265,7 @@ class DeepCCA(BaseCCA):
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.warm_start = warm_start
+        self.distributed = distributed
         self.y_transformer = y_transformer
         self.random_state = random_state
         self.verbose = verbose
@@ -280,59 +293,90 @@ class DeepCCA(BaseCCA):
         zx, zy = self._encode("x", X), self._encode("y", self._y_numbers(y))
         return self.linear_.score(zx, zy, sample_weight)
 
+    def _fit_checked(self, X, y, **params):
+        _check_option(self, "distributed", (False, True))
+        if not self.distributed:
+            return super()._fit_checked(X, y, **params)
+        with Together(_num_samples(X)) as self._over:
+            try:
+                return super()._fit_checked(X, y, **params)
+            finally:
+                del self._over
+
     def _fit(self, X, y):
+        over = self._over
+        over.agree(**self._facts(X, y))
         loss = self._resolve_loss()
         device = resolve_device(self.device)
         seed, checkpoint = self._draw_seeds(X, y, device)
         if not self._continues():
             self._set_up(X, y)
         # The same rows of the same data are held out when training goes on.
-        order = check_random_state(self._split_seed).permutation(len(X))
-        n_valid = self._n_held_out(len(X))
-        valid, rows = np.sort(order[:n_valid]), order[n_valid:]
+        n_rows = over.of_all(len(X))
+        order = check_random_state(self._split_seed).permutation(n_rows)
+        n_valid = self._n_held_out(n_rows)
+        valid, rows = over.own(np.sort(order[:n_valid])), order[n_valid:]
         self.batch_size_ = self._resolve_batch_size(len(rows), loss)
         with seeded(seed, device):
             module = TwoBranches(
-                self._training_network("x", X, rows), self._training_network("y", y, rows)
+                self._training_network("x", X, over.own(rows)),
+                self._training_network("y", y, over.own(rows)),
             )
             self._check_outputs(module, X, y)
-            history = self._train(module, as_module(loss), X, y, rows, valid, device, checkpoint)
+            over.share_state(module)
+            over.share_layers(module)
+            pairs = Pairs(X, y, rows, over, over.shuffler(seed, device))
+            history = self._train(module, as_module(loss, over), pairs, valid, device, checkpoint)
+        over.share_state(module)
         done = len(self.history_)
         self.history_ = self.history_ + [row | {"epoch": done + row["epoch"]} for row in history]
         self.n_epochs_ = len(self.history_)
         self.x_state_ = state_of(module.x_network)
         self.y_state_ = state_of(module.y_network)
-        self._fit_linear(X, y, np.sort(rows), valid, loss)
+        self._fit_linear(X, y, np.sort(over.own(rows)), valid, loss)
+
+    def _facts(self, X, y):
+        """What must be the same in all processes, for them to do the same."""
+        params = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+        for name in ("callbacks", "device", "random_state", "verbose"):
+            del params[name]  # of each process alone, or of the first
+        known = {name: value for name, value in params.items() if " at 0x" not in value}
+        views = {"a sample of X": X, "a sample of y": y}
+        shapes = {name: f"{view.dtype} of shape {view.shape[1:]}" for name, view in views.items()}
+        return known | shapes | {"going on with a fitted model": self._continues()}
 
     def _draw_seeds(self, X, y, device):
         """Seeds of the held-out rows and of the training; those of a checkpoint that is gone on with."""
         random = check_random_state(self.random_state)
         if self._continues():
-            return random.randint(2**31 - 1), None
+            return self._over.first(random.randint(2**31 - 1)), None
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, fingerprint_of(self, X, y))
         seeds = random.randint(2**31 - 1), random.randint(2**31 - 1)
         if checkpoint is not None:
             seeds = checkpoint.open(seeds, device)
-        self._split_seed, seed = seeds
+        self._split_seed, seed = self._over.first(seeds)
         return seed, checkpoint
 
     def _set_up(self, X, y):
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        n_rows = len(X) - self._n_held_out(len(X))
+        n_rows = self._over.of_all(len(X))
+        n_rows -= self._n_held_out(n_rows)
         most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, n_rows // 10)
         self.n_components_ = int(self.n_components or max(1, most))
         self.x_encoder_ = _resolve_encoder(self.x_encoder, self.x_shape_, "x_encoder")
         self.y_encoder_ = _resolve_encoder(self.y_encoder, self.y_shape_, "y_encoder")
         self.history_ = []
 
-    def _train(self, module, objective, X, y, rows, valid, device, checkpoint):
-        held_out = HeldOut(X, y, valid, LinearCCA(reg=self.reg)) if len(valid) else None
+    def _train(self, module, objective, pairs, valid, device, checkpoint):
+        held_out = None
+        if self._over.count(len(valid)):
+            held_out = HeldOut(*pairs.views, valid, LinearCCA(reg=self.reg), self._over)
         history, complete = train(
             module,
             objective,
-            Pairs(X, y, rows),
+            pairs,
             held_out=held_out,
             optimizer=OPTIMIZERS.get(self.optimizer, self.optimizer),
             lr=self.lr,
@@ -345,13 +389,14 @@ class DeepCCA(BaseCCA):
             callbacks=self.callbacks,
             checkpoint=checkpoint,
             verbose=self.verbose,
+            over=self._over,
         )
         if not complete:
             warnings.warn(
                 f"training was interrupted, by Ctrl-C or a callback, after {len(history)} of "
                 f"{self.max_epochs} epochs; the model is "
                 + ("the best so far" if held_out and history else "as it was then"),
-                stacklevel=6,
+                stacklevel=7,
             )
         return history
 
@@ -359,14 +404,13 @@ class DeepCCA(BaseCCA):
         """Order and whiten the components, and measure them on the held-out rows."""
         zx, zy = self._encode("x", X), self._encode("y", y)
         linear = LinearCCA(self.n_components_, reg=self.reg)
-        self.linear_ = fit_linear(linear, zx[rows], zy[rows])
+        self.linear_ = self._over.first(fit_linear(linear, zx[rows], zy[rows], self._over))
         self._learn_y(self.linear_._project_x(zx), y, rows)
         self.canonical_correlations_ = self.linear_.canonical_correlations_
         self.validation_correlations_ = None
-        if len(valid):
-            self.validation_correlations_ = variate_correlations(
-                *self.linear_.transform(zx[valid], zy[valid])
-            )
+        if self._over.count(len(valid)):
+            held_out = (self._over.rows(z[valid]) for z in (zx, zy))
+            self.validation_correlations_ = variate_correlations(*self.linear_.transform(*held_out))
         self.projection_ = self.projection
         if self.projection == "auto":
             self.projection_ = "raw" if isinstance(loss, InfoNCELoss) else "weighted"
@@ -390,12 +434,14 @@ class DeepCCA(BaseCCA):
 
     def _learn_y(self, variates, y, rows):
         """Regression of the numbers of y on the variates, which are white (with the ridge)."""
-        self._y_mean = y[rows].mean(axis=0, dtype=np.float64)
+        n_rows = self._over.count(len(rows))
+        blocks = [rows[block] for block in gen_batches(len(rows), 256)]
+        mean = sum(y.numpy().sum(axis=0, dtype=np.float64) for (y,) in read([y], blocks)) / n_rows
+        self._y_mean = self._over.sum(mean)
         products = 0.0
-        for block in gen_batches(len(rows), 256):
-            some = rows[block]
-            products += variates[some].T @ (y[some] - self._y_mean).reshape(len(some), -1)
-        self._y_of_variates = products / (len(rows) - 1)
+        for some, (block,) in zip(blocks, read([y], blocks), strict=True):
+            products += variates[some].T @ (block.numpy() - self._y_mean).reshape(len(some), -1)
+        self._y_of_variates = self._over.sum(products) / (n_rows - 1)
 
     def _predict_y(self, X):
         variates = self.linear_._project_x(self._encode("x", X))
@@ -417,7 +463,7 @@ class DeepCCA(BaseCCA):
         network = self._build(side)
         if hasattr(self, f"{side}_state_") and self._continues():
             return load_state(network, getattr(self, f"{side}_state_"))
-        network[0].learn(view, rows, {"x": "X", "y": "y"}[side])
+        network[0].learn(view, rows, {"x": "X", "y": "y"}[side], self._over)
         return network
 
     def _build(self, side):
@@ -475,6 +521,7 @@ class DeepCCA(BaseCCA):
         return view
 
     def _check_n_components(self, x_shape, y_shape=None):
+        x_shape = (self._over.of_all(x_shape[0]), *x_shape[1:])
         n_held_out = self._n_held_out(x_shape[0])
         if x_shape[0] - n_held_out < 2:
             raise ValueError(
@@ -524,7 +571,7 @@ class DeepCCA(BaseCCA):
             warnings.warn(
                 f"batches of {size} rows tell little of the correlations of {k} components, which will "
                 f"be fitted by chance: {remedy} ({least} rows for each component at the least)",
-                stacklevel=6,
+                stacklevel=7,
             )
         return size
 
@@ -546,6 +593,7 @@ class DeepCCA(BaseCCA):
         resolve_device(self.device)
         check_callbacks(self.callbacks)
         self._check_checkpoint()
+        self._check_distributed()
         for name in ("x_encoder", "y_encoder"):
             encoder = getattr(self, name)
             if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
@@ -563,6 +611,21 @@ class DeepCCA(BaseCCA):
             )
         if not isinstance(self.checkpoint, (str, PathLike)) or Path(self.checkpoint).is_file():
             raise ValueError(f"checkpoint={self.checkpoint!r}; it must be a folder, or None")
+
+    def _check_distributed(self):
+        if not self.distributed:
+            return
+        if self.y_transformer is not None:
+            raise ValueError(
+                f"y_transformer={self.y_transformer!r} with distributed=True would be fitted in each "
+                "process on its rows alone; leave it out, and give the numbers that one fitted "
+                "beforehand makes of y"
+            )
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={str(self.checkpoint)!r} holds the training of one process, but "
+                "distributed=True trains in several; leave one of them out"
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

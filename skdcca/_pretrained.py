@@ -23,9 +23,10 @@ from skdcca._audio import (
     each_song,
     excerpt_start,
     load_song,
+    mel_power,
     song_name,
 )
-from skdcca._checks import check_whole
+from skdcca._checks import check_device, check_whole
 from skdcca._raw import RawInputMixin
 
 _FORMAT = 1  # raise it whenever features come out differently, so that caches are not used
@@ -34,7 +35,8 @@ _RATE = 16000  # Hz
 _N_FFT, _HOP, _N_MELS = 512, 256, 96
 _N_FRAMES = 187  # of a segment, the input of every network
 _LEAST = (_N_FRAMES - 1) * _HOP  # samples that have so many frames
-_AT_ONCE = 4  # segments; the widest layer holds 10 MB for each
+# Segments at once; the widest layer holds 10 MB for each.
+_AT_ONCE, _AT_ONCE_ON_DEVICE = 4, 64
 _POOLINGS = ("mean", "max", "mean_std", "sequence")
 
 
@@ -60,7 +62,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
           of its listeners;
         - the path of a safetensors file with the tensors and metadata of the shipped ones;
         - a module that takes log-mel spectrograms of shape ``(n, 187, 96)`` (see Notes) and gives
-          ``(n, n_features)``; a copy of it runs on the CPU, in evaluation mode.
+          ``(n, n_features)``; a copy of it runs on the device, in evaluation mode.
     pooling : {"mean", "max", "mean_std", "sequence"}, default="mean"
         What becomes of the segments of a song: their mean, their maximum, mean and standard deviation
         side by side, or the sequence as it is, for `SequenceEncoder`.
@@ -80,6 +82,10 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     n_jobs : int, default=None
         Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
         means 1, -1 all processors.
+    device : str, default=None
+        Where spectra and network are computed: None on the CPU, the spectra by librosa, else by torch on
+        its device of that name, ``"cuda"`` say. Files are read and resampled on the CPU all the same, so
+        take `n_jobs` for them. Where there is no such device any more, `transform` takes the CPU.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -144,6 +150,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         sample_rate=16000,
         memory=None,
         n_jobs=None,
+        device=None,
         verbose=0,
     ):
         self.weights = weights
@@ -154,6 +161,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         self.sample_rate = sample_rate
         self.memory = memory
         self.n_jobs = n_jobs
+        self.device = device
         self.verbose = verbose
 
     def fit(self, X, y=None):
@@ -172,15 +180,16 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         self._check_parameters()
+        device = check_device(self.device)
         check_songs(X, self.sample_rate, self.offset)
         self.weights_ = _settle(self.weights)
         try:
-            network, tags = _load_network(self.weights_)
+            network, tags = _load_network(self.weights_, device)
         except ValueError as error:
             raise ValueError(f"weights={self.weights!r} cannot be used: {error}") from error
         # Any segment tells the number of features, if only it has no constant rows or columns.
         rising = np.linspace(0, 5, _N_FRAMES * _N_MELS, dtype=np.float32)
-        n_features = _run(network, rising.reshape(1, _N_FRAMES, _N_MELS))[0].shape[1]
+        n_features = _run(network, rising.reshape(1, _N_FRAMES, _N_MELS), device)[0].shape[1]
         self.n_features_out_ = n_features * (2 if self.pooling == "mean_std" else 1)
         if tags is not None:
             self.tag_names_ = tags
@@ -262,12 +271,13 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_parameters()
         seconds = check_songs(songs, self.sample_rate, self.offset)
-        network, _ = _load_network(self.weights_)
-        settings = self._settings() | {"network": network}
+        device = check_device(self.device, must_exist=False)
+        network, _ = _load_network(self.weights_, device)
+        settings = self._settings() | {"network": network, "device": device}
         settings["weights"] = _network_key(self.weights_) if self.memory is not None else None
         each = [settings | self._excerpt(length) for length in seconds]
         # For the cache the network counts by its key.
-        results = each_song(_embed, songs, each, self, "embeddings", ignore=["network"])
+        results = each_song(_embed, songs, each, self, "embeddings", ignore=["network", "device"])
         return (result for _, result in results)
 
     def _settings(self):
@@ -298,18 +308,23 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         check_whole("sample_rate", self.sample_rate)
         check_excerpt(self.duration, self.offset)
 
+    def __setstate__(self, state):
+        super().__setstate__({"device": None} | state)  # older files lack it
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
 
 
-def _embed(key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version):
+def _embed(
+    key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version, device
+):
     """Embeddings and tags of the segments of one song, shapes (n_segments, n_features or n_tags).
 
     `key`, `weights` and `version` are for the cache alone.
     """
     waveform = _excerpt_of(song, start, n_samples, sample_rate)
-    log_mel = _log_mel(waveform, song)
-    return _run(network, _cut(log_mel, n_segments))
+    log_mel = _log_mel(waveform, song, device)
+    return _run(network, _cut(log_mel, n_segments), device)
 
 
 def _excerpt_of(song, start, n_samples, sample_rate):
@@ -327,12 +342,9 @@ def _excerpt_of(song, start, n_samples, sample_rate):
     return np.resize(waveform, _LEAST) if len(waveform) < _LEAST else waveform
 
 
-def _log_mel(waveform, song):
+def _log_mel(waveform, song, device=None):
     """Input of the networks, frame by frame, shape (n_frames, 96)."""
-    import librosa
-
-    settings = {"sr": _RATE, "n_fft": _N_FFT, "hop_length": _HOP, "n_mels": _N_MELS}
-    power = librosa.feature.melspectrogram(y=waveform, **settings)
+    power = mel_power(waveform, device, sr=_RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=_N_MELS)
     with np.errstate(over="ignore"):
         # Half precision as in musicnn, but not for the logarithm: 10000 times it overflows.
         power = power.T.astype(np.float16).astype(np.float32)
@@ -356,21 +368,23 @@ def _cut(log_mel, n_segments):
     return np.stack([log_mel[start : start + _N_FRAMES] for start in starts])
 
 
-def _run(network, segments):
+def _run(network, segments, device=None):
     """Embeddings and, of a network that has them, tags of segments, a few at a time."""
+    device = torch.device("cpu") if device is None else device
+    at_once = _AT_ONCE if device.type == "cpu" else _AT_ONCE_ON_DEVICE
     embeddings, tags = [], []
     with torch.inference_mode():
-        for first in range(0, len(segments), _AT_ONCE):
-            batch = torch.from_numpy(segments[first : first + _AT_ONCE])
+        for first in range(0, len(segments), at_once):
+            batch = torch.from_numpy(segments[first : first + at_once]).to(device)
             output = network(batch)
             if output.ndim != 2 or len(output) != len(batch):
                 raise ValueError(
                     f"the network gives shape {tuple(output.shape)} for input of shape "
                     f"{tuple(batch.shape)}; it must be ({len(batch)}, n_features)"
                 )
-            embeddings.append(output.numpy())
+            embeddings.append(output.cpu().numpy())
             if isinstance(network, _Tagger):
-                tags.append(network.probabilities(output).numpy())
+                tags.append(network.probabilities(output).cpu().numpy())
     embeddings = np.concatenate(embeddings)
     if not np.isfinite(embeddings).all():
         raise ValueError("the network gives NaN or infinity")
@@ -404,10 +418,11 @@ def _content(weights):
     return resources.files("skdcca").joinpath("weights", f"{weights}.safetensors").read_bytes()
 
 
-def _load_network(weights):
-    """Network in evaluation mode and its tags, which a module has not."""
+def _load_network(weights, device=None):
+    """Network in evaluation mode on a device and its tags, which a module has not."""
+    device = torch.device("cpu") if device is None else device
     if isinstance(weights, nn.Module):
-        return copy.deepcopy(weights).cpu().eval(), None
+        return copy.deepcopy(weights).to(device).eval(), None
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -429,7 +444,7 @@ def _load_network(weights):
             f"{type(error).__name__}: {error}; it must be safetensors with the tensors and metadata "
             "of the shipped ones"
         ) from error
-    return network.eval(), tags
+    return network.to(device).eval(), tags
 
 
 def _restored(tensors):

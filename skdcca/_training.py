@@ -3,7 +3,10 @@
 import copy
 import inspect
 import math
+import mmap
 import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,11 +16,14 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, P
 from torch import nn
 from torch.utils.data import Dataset
 
-from skdcca.losses import Objective
+from skdcca._distributed import ALONE, Shares
+from skdcca.losses import _Loss
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 # Numbers of the input, and rows, that are encoded at a time: hidden layers may be far wider than it.
 _BLOCK, _ROWS = 2**22, 4096
+# Of a file, blocks that are read at a time, while the one before is computed with.
+_READERS = 4
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -39,28 +45,39 @@ class Standardize(nn.Module):
         self.register_buffer("range", torch.ones(by_channel, dtype=torch.float64))
         self.register_buffer("deviation", torch.ones((), dtype=torch.float64))
 
-    def learn(self, view, rows, name):
+    def learn(self, view, rows, name, over=ALONE):
         """Mean and range of each channel, and the deviation of all that are left, block by block."""
         axes = (0, *range(2, view.ndim))
-        blocks = _blocks(rows, view[0].size)
-        share = np.array([len(block) for block in blocks]) / len(rows)
-        mean = share @ [view[block].mean(axis=axes, dtype=float) for block in blocks]
-        lowest = np.min([view[block].min(axis=axes) for block in blocks], axis=0)
-        highest = np.max([view[block].max(axis=axes) for block in blocks], axis=0)
+        blocks = _blocks(rows, view[0].size) if len(rows) else []
+        counts, (means, lowest, highest) = [len(block) for block in blocks], ([], [], [])
+        for (x,) in read([view], blocks):
+            x = x.numpy()
+            means.append(x.mean(axis=axes, dtype=float))
+            lowest.append(x.min(axis=axes))
+            highest.append(x.max(axis=axes))
+        mean = _mean(counts, means, over)
+        lowest, highest = np.min(over.all(lowest), axis=0), np.max(over.all(highest), axis=0)
         width = np.subtract(highest, lowest, dtype=float)
         if not width.any():
             raise ValueError(
-                f"{name} is constant: each of its columns has a single value in the {len(rows)} "
-                "training rows, so nothing can be correlated with it"
+                f"{name} is constant: each of its columns has a single value in the "
+                f"{over.count(len(rows))} training rows, so nothing can be correlated with it"
             )
         width[width == 0] = np.inf  # a constant channel is 0
         self.mean.copy_(torch.from_numpy(mean.reshape(self.mean.shape)))
         self.range.copy_(torch.from_numpy(width.reshape(self.range.shape)))
-        squares = [self(torch.from_numpy(view[block])).double().square().mean() for block in blocks]
-        self.deviation.fill_(math.sqrt(share @ squares))
+        squares = [self(x).double().square().mean().item() for (x,) in read([view], blocks)]
+        self.deviation.fill_(math.sqrt(_mean(counts, squares, over)))
 
     def forward(self, x):
         return (((x - self.mean) / self.range).clamp(-1, 1) / self.deviation).float()
+
+
+def _mean(counts, means, over):
+    """Mean of all rows, from means of so many rows each."""
+    n = sum(counts)
+    here = np.array(counts) / n @ means if n else 0.0
+    return over.sum(n / over.count(n) * here)
 
 
 class TwoBranches(nn.Module):
@@ -76,10 +93,11 @@ class TwoBranches(nn.Module):
 
 
 class Pairs(Dataset):
-    """Rows of two views, for `Batches`."""
+    """Rows of two views, for `Batches`: numbers of rows of all processes."""
 
-    def __init__(self, X, y, rows):
-        self.X, self.y, self.rows = X, y, rows
+    def __init__(self, X, y, rows, over=ALONE, shuffler=None):
+        self.views, self.rows = (X, y), rows
+        self.over, self.shuffler = over, shuffler
 
     def __len__(self):
         return len(self.rows)
@@ -90,7 +108,8 @@ class Batches:
 
     A `DataLoader` collates sample by sample, which costs as much as training a small network. All rows
     are spread evenly, so no batch has fewer than `batch_size` of them: the covariance of a short one
-    is no estimate, and of one row NaN.
+    is no estimate, and of one row NaN. Of several processes each has the rows of a batch that are its
+    own, and the number of all of them.
     """
 
     def __init__(self, pairs, batch_size):
@@ -101,10 +120,12 @@ class Batches:
         return self.n_batches
 
     def __iter__(self):
-        shuffled = self.pairs.rows[torch.randperm(len(self.pairs)).numpy()]
-        for rows in np.array_split(shuffled, self.n_batches):
-            x, y = torch.from_numpy(self.pairs.X[rows]), torch.from_numpy(self.pairs.y[rows])
-            yield {"x": x, "y": y}, None
+        pairs = self.pairs
+        shuffled = pairs.rows[torch.randperm(len(pairs), generator=pairs.shuffler).numpy()]
+        batches = np.array_split(shuffled, self.n_batches)
+        own = [pairs.over.own(rows) for rows in batches]
+        for rows, (x, y) in zip(batches, read(pairs.views, own), strict=True):
+            yield {"x": x, "y": y}, len(rows) if pairs.over.several else None
 
 
 def n_batches(n_rows, batch_size):
@@ -115,6 +136,8 @@ def n_batches(n_rows, batch_size):
 class _Net(NeuralNet):
     """skorch's training loop for a loss over two encodings, without its printing."""
 
+    over = ALONE
+
     @property
     def _default_callbacks(self):
         return [
@@ -124,7 +147,8 @@ class _Net(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         # Found at once, not after the last epoch.
-        if not all(torch.isfinite(encodings).all() for encodings in y_pred):
+        finite = all(torch.isfinite(encodings).all() for encodings in y_pred)
+        if self.over.count(not finite):
             raise self._diverged("the encodings are not finite")
         loss = self.criterion_(*y_pred)
         if not isinstance(loss, torch.Tensor) or loss.ndim:
@@ -133,6 +157,15 @@ class _Net(NeuralNet):
         if not torch.isfinite(loss):
             raise self._diverged(f"the loss is {loss.item()}")
         return loss
+
+    def train_step_single(self, batch, **params):
+        step = super().train_step_single(batch, **params)
+        self.over.sum_gradients(self.module_, self.criterion_)
+        return step
+
+    def on_batch_end(self, net, batch=None, **kwargs):
+        if self.over.several:  # batches weigh in the loss of an epoch by all of their rows
+            self.history.record_batch("train_batch_size", batch[1])
 
     def _diverged(self, found):
         return ValueError(
@@ -148,26 +181,31 @@ class HeldOut(Callback):
     are at hand: to encode the training rows again would cost a third of an epoch.
     """
 
-    def __init__(self, X, y, rows, linear):
-        self.X, self.y, self.rows, self.linear = X, y, rows, linear
+    def __init__(self, X, y, rows, linear, over=ALONE):
+        self.X, self.y, self.rows, self.linear, self.over = X, y, rows, linear, over
 
     def on_epoch_begin(self, net, **kwargs):
         self.last = []
 
-    def on_batch_end(self, net, training=False, y_pred=None, **kwargs):
-        self.last.append([encodings.detach() for encodings in y_pred])
+    def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
+        n_rows = batch[1] if self.over.several else len(y_pred[0])
+        self.last.append((n_rows, *(encodings.detach() for encodings in y_pred)))
         enough = 20 * y_pred[0].shape[1]
-        while sum(len(zx) for zx, _ in self.last[1:]) >= enough:
+        while sum(n for n, *_ in self.last[1:]) >= enough:
             del self.last[0]
 
     def on_epoch_end(self, net, **kwargs):
-        zx, zy = (torch.cat(parts).cpu().numpy() for parts in zip(*self.last, strict=True))
+        _, *last = zip(*self.last, strict=True)
+        zx, zy = (self.over.rows(torch.cat(parts).cpu().numpy()) for parts in last)
         linear = fit_linear(self.linear, zx, zy)
         held_out = linear.score(
-            encode(net.module_.x_network, self.X, self.rows),
-            encode(net.module_.y_network, self.y, self.rows),
+            self.over.rows(encode(net.module_.x_network, self.X, self.rows)),
+            self.over.rows(encode(net.module_.y_network, self.y, self.rows)),
         )
-        net.history.record("train_correlation", float(linear.canonical_correlations_.sum()))
+        found = float(linear.canonical_correlations_.sum()), held_out
+        # The first process decides, as machines may differ in the last digit.
+        trained, held_out = self.over.first(found)
+        net.history.record("train_correlation", trained)
         net.history.record("valid_correlation", held_out)
 
 
@@ -209,6 +247,7 @@ def train(
     callbacks,
     checkpoint,
     verbose,
+    over=ALONE,
 ):
     """Train the module in place, up to its best epoch on held-out rows if there are any.
 
@@ -238,7 +277,7 @@ def train(
         used.append(("lr_schedule", schedule))
     if checkpoint:
         used.append(("checkpoint", checkpoint))  # after all whose state it keeps
-    if verbose:
+    if verbose and over.number == 0:
         used.append(("progress", _Progress()))
     settings = {}
     given = getattr(optimizer, "keywords", {})  # of a functools.partial
@@ -258,11 +297,15 @@ def train(
         verbose=0,
         **settings,
     )
+    net.over = over
     done = checkpoint.n_epochs if checkpoint else 0
     net.fit(pairs, epochs=max_epochs - done)  # also returns after Ctrl-C
     rows = [_scalars(row) for row in net.history if "dur" in row]
     stopped = held_out and stopper.misses_ >= stopper.patience
-    return rows, stopped or len(rows) == max_epochs
+    complete = stopped or len(rows) == max_epochs
+    if over.several and not complete:
+        raise KeyboardInterrupt  # the others are elsewhere: no model can be made together
+    return rows, complete
 
 
 class _Cosine:
@@ -309,8 +352,8 @@ def encode(network, view, rows=None):
     network.eval()
     with torch.inference_mode():
         parts = [
-            network(torch.from_numpy(view[block]).to(device)).cpu().numpy()
-            for block in _blocks(rows, view[0].size)
+            network(block.to(device)).cpu().numpy()
+            for (block,) in read([view], _blocks(rows, view[0].size))
         ]
     encodings = np.concatenate(parts)
     if not np.isfinite(encodings).all():
@@ -321,28 +364,102 @@ def encode(network, view, rows=None):
     return encodings
 
 
-def fit_linear(linear, zx, zy):
+def fit_linear(linear, zx, zy, over=ALONE):
     """Fit a linear model on encodings, with an error of our own where all of them are the same."""
     for name, encodings in (("X", zx), ("y", zy)):
-        if not np.ptp(encodings, axis=0).any():
+        ends = [encodings.min(axis=0), encodings.max(axis=0)] if len(encodings) else []
+        if not np.ptp(over.all(ends), axis=0).any():
             raise ValueError(
                 f"the network of {name} gives the same numbers for every sample: all its outputs are "
                 "dead; take a smaller lr or another network"
             )
+    if over.several:
+        return linear._fit_blocks_or_restore(Shares(zx, zy, over))
     return linear.fit(zx, zy)
 
 
 def _blocks(rows, size):
-    """Blocks of rows of samples of this size."""
+    """Blocks of rows of samples of this size; one of none for no rows."""
     step = max(1, min(_ROWS, _BLOCK // size))
-    return [rows[i : i + step] for i in range(0, len(rows), step)]
+    return [rows[i : i + step] for i in range(0, max(1, len(rows)), step)]
 
 
-def as_module(loss):
+def read(views, blocks):
+    """Tensors of these rows of the views, block by block.
+
+    What lies in a file is read ahead by threads, which wait for the disk while others compute.
+    """
+
+    def one(rows):
+        return [torch.from_numpy(_rows_of(view, rows)) for view in views]
+
+    return _ahead(one, blocks) if any(map(_in_file, views)) else map(one, blocks)
+
+
+def _ahead(function, items):
+    """What a function gives for each item, in order, the next ones made while one is used."""
+    pool, waiting = ThreadPoolExecutor(_READERS), deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _READERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _rows_of(view, rows):
+    """A copy of these rows; of a file, read in the order in which they lie there."""
+    if not _in_file(view):
+        return view[rows]
+    order = np.argsort(rows)
+    found = np.empty((len(rows), *view.shape[1:]), view.dtype)
+    found[order] = view[rows[order]]
+    return found
+
+
+def _in_file(view):
+    """Whether an array is memory-mapped, or a part of one that is."""
+    while isinstance(view, np.ndarray) and not isinstance(view, np.memmap):
+        view = view.base
+    return isinstance(view, (np.memmap, mmap.mmap))
+
+
+def as_module(loss, over=ALONE):
     """A loss of ours, a module (copied, as training may change it) or a plain callable as a module."""
+    if isinstance(loss, _Loss):
+        module = loss.build()
+        module.over = over
+        return module
     if hasattr(loss, "build"):
-        return loss.build()
-    return copy.deepcopy(loss) if isinstance(loss, nn.Module) else Objective(loss)
+        module = loss.build()
+    else:
+        module = copy.deepcopy(loss) if isinstance(loss, nn.Module) else _Plain(loss)
+    return _OfAllRows(module, over) if over.several else module
+
+
+class _Plain(nn.Module):
+    """A plain callable as a module."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, zx, zy):
+        return self.loss(zx, zy)
+
+
+class _OfAllRows(nn.Module):
+    """A loss that knows nothing of processes, on the encodings of all of them."""
+
+    def __init__(self, loss, over):
+        super().__init__()
+        self.loss, self.over = loss, over
+
+    def forward(self, zx, zy):
+        return self.loss(*self.over.gather(zx, zy))
 
 
 def resolve_device(device, must_exist=True):

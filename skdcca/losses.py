@@ -18,6 +18,8 @@ from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
+from skdcca._distributed import ALONE
+
 __all__ = ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"]
 
 # Added to every variance before a division: it bounds the gradient of a dead output, and is far below
@@ -28,7 +30,11 @@ _COLDEST = 0.01
 
 
 class _Loss(BaseEstimator):
-    """Base of the losses: a subclass has parameters and ``__call__(zx, zy)``."""
+    """Base of the losses: a subclass has parameters and ``__call__(zx, zy, over=ALONE)``.
+
+    What it sums over the rows it sums over all processes: by ``over.total``, or by ``over.shared`` if it
+    goes on with the rows.
+    """
 
     def build(self):
         """Module for training, with the parameters of the loss that are learned, if any.
@@ -44,12 +50,14 @@ class _Loss(BaseEstimator):
 class Objective(nn.Module):
     """A loss without parameters to learn, as a module."""
 
+    over = ALONE
+
     def __init__(self, loss):
         super().__init__()
         self.loss = loss
 
     def forward(self, zx, zy):
-        return self.loss(zx, zy)
+        return self.loss(zx, zy, self.over)
 
 
 class CCALoss(_Loss):
@@ -92,13 +100,15 @@ class CCALoss(_Loss):
     def __init__(self, reg=1e-3):
         self.reg = reg
 
-    def __call__(self, zx, zy):
+    def __call__(self, zx, zy, over=ALONE):
         """Loss of a batch.
 
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
             Encodings of the two views, at least two rows.
+        over : processes, default=ALONE
+            Those that have the rows of the batch; `DeepCCA` gives it.
 
         Returns
         -------
@@ -106,19 +116,19 @@ class CCALoss(_Loss):
             At least ``-n_components``, float64.
         """
         _check_number(self.reg, "reg", least=0)
-        zx, zy = _centred(zx, zy)
-        left, right = self._whitener(zx), self._whitener(zy)
-        cross = zx.T @ zy / (len(zx) - 1)
+        n, zx, zy = _centred(zx, zy, over)
+        xx, yy, xy = over.total(zx.T @ zx, zy.T @ zy, zx.T @ zy)
+        left, right = self._whitener(xx / (n - 1)), self._whitener(yy / (n - 1))
+        cross = xy / (n - 1)
         half = torch.linalg.solve_triangular(left, cross, upper=False)
         white = torch.linalg.solve_triangular(right, half.T, upper=False)
         return -torch.linalg.svdvals(white).sum()
 
-    def _whitener(self, z):
-        """Cholesky factor of the covariance with its ridge."""
-        covariance = z.T @ z / (len(z) - 1)
+    def _whitener(self, covariance):
+        """Cholesky factor of a covariance with its ridge."""
         # Without any ridge, duplicated outputs still need one above the rounding of float64.
         ridge = max(self.reg, 1e-10) * covariance.diagonal().mean() + _DEAD
-        return torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1]).to(z))
+        return torch.linalg.cholesky(covariance + ridge * torch.eye(len(covariance)).to(covariance))
 
 
 class EYLoss(_Loss):
@@ -159,13 +169,15 @@ class EYLoss(_Loss):
     def __init__(self, reg=0.0):
         self.reg = reg
 
-    def __call__(self, zx, zy):
+    def __call__(self, zx, zy, over=ALONE):
         """Loss of a batch.
 
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
             Encodings of the two views, as many components each, at least two rows.
+        over : processes, default=ALONE
+            Those that have the rows of the batch; `DeepCCA` gives it.
 
         Returns
         -------
@@ -173,10 +185,10 @@ class EYLoss(_Loss):
             At least ``-n_components``, float64.
         """
         _check_number(self.reg, "reg", least=0)
-        zx, zy = _centred(zx, zy, same_width=True)
-        n = len(zx) - 1
-        variance = (zx.T @ zx + zy.T @ zy) / n + 2 * self.reg * torch.eye(zx.shape[1]).to(zx)
-        return variance.square().sum() - 4 * (zx * zy).sum() / n
+        n, zx, zy = _centred(zx, zy, over, same_width=True)
+        scatter, product = over.total(zx.T @ zx + zy.T @ zy, (zx * zy).sum())
+        variance = scatter / (n - 1) + 2 * self.reg * torch.eye(zx.shape[1]).to(zx)
+        return variance.square().sum() - 4 * product / (n - 1)
 
 
 class BarlowTwinsLoss(_Loss):
@@ -209,13 +221,15 @@ class BarlowTwinsLoss(_Loss):
     def __init__(self, redundancy=5e-3):
         self.redundancy = redundancy
 
-    def __call__(self, zx, zy):
+    def __call__(self, zx, zy, over=ALONE):
         """Loss of a batch.
 
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
             Encodings of the two views, as many components each, at least two rows.
+        over : processes, default=ALONE
+            Those that have the rows of the batch; `DeepCCA` gives it.
 
         Returns
         -------
@@ -223,9 +237,12 @@ class BarlowTwinsLoss(_Loss):
             At least 0, float64.
         """
         _check_number(self.redundancy, "redundancy", least=0)
-        zx, zy = _centred(zx, zy, same_width=True)
-        zx, zy = (z / (z.square().mean(dim=0) + _DEAD).sqrt() for z in (zx, zy))
-        correlation = zx.T @ zy / len(zx)
+        n, zx, zy = _centred(zx, zy, over, same_width=True)
+        squares = over.shared(zx.square().sum(dim=0), zy.square().sum(dim=0))
+        zx, zy = (
+            z / (square / n + _DEAD).sqrt() for z, square in zip((zx, zy), squares, strict=True)
+        )
+        correlation = over.total(zx.T @ zy)[0] / n
         diagonal = correlation.diagonal()
         redundant = correlation.square().sum() - diagonal.square().sum()
         return (1 - diagonal).square().sum() + self.redundancy * redundant
@@ -268,13 +285,15 @@ class VICRegLoss(_Loss):
         self.variance = variance
         self.covariance = covariance
 
-    def __call__(self, zx, zy):
+    def __call__(self, zx, zy, over=ALONE):
         """Loss of a batch.
 
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
             Encodings of the two views, as many components each, at least two rows.
+        over : processes, default=ALONE
+            Those that have the rows of the batch; `DeepCCA` gives it.
 
         Returns
         -------
@@ -284,15 +303,16 @@ class VICRegLoss(_Loss):
         for name in ("invariance", "variance", "covariance"):
             _check_number(getattr(self, name), name, least=0)
         _check_pair(zx, zy, same_width=True)
-        apart = (zx.double() - zy.double()).square().mean()
-        spread = sum(self._spread(z) for z in _centred(zx, zy))
-        return self.invariance * apart + spread
+        apart = (zx.double() - zy.double()).square().sum()
+        n, zx, zy = _centred(zx, zy, over)
+        apart, xx, yy = over.total(apart, zx.T @ zx, zy.T @ zy)
+        spread = self._spread(xx / (n - 1)) + self._spread(yy / (n - 1))
+        return self.invariance * (apart / (n * len(xx))) + spread
 
-    def _spread(self, z):
-        covariance = z.T @ z / (len(z) - 1)
+    def _spread(self, covariance):
         variances = covariance.diagonal()
         hinge = torch.relu(1 - (variances + 1e-4).sqrt()).mean()
-        mixed = (covariance.square().sum() - variances.square().sum()) / z.shape[1]
+        mixed = (covariance.square().sum() - variances.square().sum()) / len(covariance)
         return self.variance * hinge + self.covariance * mixed
 
 
@@ -332,13 +352,15 @@ class InfoNCELoss(_Loss):
         self.temperature = temperature
         self.learn_temperature = learn_temperature
 
-    def __call__(self, zx, zy):
+    def __call__(self, zx, zy, over=ALONE):
         """Loss of a batch, at the temperature that was given.
 
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
             Encodings of the two views, as many components each.
+        over : processes, default=ALONE
+            Those that have the rows of the batch; `DeepCCA` gives it.
 
         Returns
         -------
@@ -346,7 +368,7 @@ class InfoNCELoss(_Loss):
             At least 0, of the encodings' type; chance is ``log(n_samples)``.
         """
         _check_number(self.temperature, "temperature", least=_COLDEST)
-        return _info_nce(zx, zy, 1 / self.temperature)
+        return _info_nce(zx, zy, 1 / self.temperature, over)
 
     def build(self):
         """Module for training, with the temperature as its parameter.
@@ -363,6 +385,8 @@ class InfoNCELoss(_Loss):
 class _InfoNCE(nn.Module):
     """InfoNCE that learns its temperature."""
 
+    over = ALONE
+
     def __init__(self, temperature):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
@@ -370,23 +394,26 @@ class _InfoNCE(nn.Module):
     def forward(self, zx, zy):
         with torch.no_grad():  # not in the graph, where the gradient past the bound would be 0
             self.log_scale.clamp_(max=-math.log(_COLDEST))
-        return _info_nce(zx, zy, self.log_scale.exp())
+        return _info_nce(zx, zy, self.log_scale.exp(), self.over)
 
 
-def _info_nce(zx, zy, scale):
+def _info_nce(zx, zy, scale, over):
     _check_pair(zx, zy, same_width=True)
+    zx, zy = over.gather(zx, zy)
     scores = scale * functional.normalize(zx) @ functional.normalize(zy).T
     partner = torch.arange(len(zx), device=zx.device)
     there = functional.cross_entropy(scores, partner)
     return (there + functional.cross_entropy(scores.T, partner)) / 2
 
 
-def _centred(zx, zy, same_width=False):
-    """Both encodings in float64 with means of 0."""
+def _centred(zx, zy, over, same_width=False):
+    """Number of rows, and both encodings in float64 with means of 0."""
     _check_pair(zx, zy, same_width)
-    if len(zx) < 2:
-        raise ValueError(f"a batch of {len(zx)} rows has no covariance; at least 2 are needed")
-    return tuple(z.double() - z.double().mean(dim=0) for z in (zx, zy))
+    n = over.count(len(zx))
+    if n < 2:
+        raise ValueError(f"a batch of {n} rows has no covariance; at least 2 are needed")
+    totals = over.shared(*(z.double().sum(dim=0) for z in (zx, zy)))
+    return n, *(z.double() - total / n for z, total in zip((zx, zy), totals, strict=True))
 
 
 def _check_pair(zx, zy, same_width):

@@ -161,7 +161,13 @@ def load(path, *, trusted=()):
 
     Examples
     --------
-    See `save`.
+    >>> import os, tempfile
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.persistence import load, save
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.skdcca")
+    >>> save(LinearCCA(2, reg=0.1), path)
+    >>> load(path)
+    LinearCCA(n_components=2, reg=0.1)
     """
     allowed = Allowed(trusted)
     _check_path(path)
@@ -193,7 +199,14 @@ def read_header(path):
 
     Examples
     --------
-    See `save`.
+    >>> import os, tempfile
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.persistence import read_header, save
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.skdcca")
+    >>> save(LinearCCA(), path, notes={"songs": "none yet"})
+    >>> header = read_header(path)
+    >>> header["class"], header["notes"]
+    ('skdcca.LinearCCA', {'songs': 'none yet'})
     """
     _check_path(path)
     with open(path, "rb") as file, _explained(f"{path} cannot be read"):

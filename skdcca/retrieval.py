@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
-from skdcca._checks import check_whole, is_whole
+from skdcca._checks import check_device, check_whole, is_whole
 from skdcca.metrics import MOST, comparison, embed, inside, score_decimals, scoring_rows
 
 __all__ = ["CrossModalIndex", "FaissNeighbors"]
@@ -17,6 +17,10 @@ __all__ = ["CrossModalIndex", "FaissNeighbors"]
 OTHER = {"x": "y", "y": "x"}
 # Sizes of the blocks of products: what a core keeps at hand.
 _QUERIES, _ITEMS = 256, 4096
+# Of items on a device, which has work for many at once; and vectors read from a file at once.
+_ON_DEVICE, _READ = 2**16, 2**16
+# Vectors for each list of faiss that are trained on, at most; more take longer and change little.
+_A_LIST = 128
 # Items whose products are asked for, as a share of the gallery, from which all products are kept.
 _MANY = 0.1
 # Queries that the level of chance is measured with, at most.
@@ -38,6 +42,10 @@ class CrossModalIndex(BaseEstimator):
         How candidates are found. None: exactly. Else an unfitted nearest neighbour estimator with
         ``fit(vectors)`` and ``kneighbors(vectors, n_neighbors, return_distance=False)`` by Euclidean
         distance: `FaissNeighbors`, or one of scikit-learn's. The scores of what it finds are exact.
+    device : str, default=None
+        Where the exact search looks for candidates: None by NumPy, else by torch on its device of that
+        name, ``"cuda"`` say, which then holds the gallery in single precision. The answers are the same.
+        An index that is loaded where there is no such device takes the CPU.
 
     Attributes
     ----------
@@ -79,9 +87,10 @@ class CrossModalIndex(BaseEstimator):
     array([[False]])
     """
 
-    def __init__(self, estimator, *, neighbors=None):
+    def __init__(self, estimator, *, neighbors=None, device=None):
         self.estimator = estimator
         self.neighbors = neighbors
+        self.device = device
 
     def fit(self, X=None, y=None, *, ids=None, metadata=None):
         """Make a gallery of items.
@@ -111,6 +120,7 @@ class CrossModalIndex(BaseEstimator):
         """
         check_is_fitted(inside(self.estimator)[1])
         _check_neighbors(self.neighbors)
+        check_device(self.device)
         self._set(**self._items(X, y, ids, metadata, first=0), next_number=0)
         if self.neighbors is not None:
             for view in self._views():
@@ -310,39 +320,52 @@ class CrossModalIndex(BaseEstimator):
         how = comparison(self.estimator)
         z = check_array(z, dtype=np.float64)
         queries = scoring_rows(z, view, **how)
-        exact, search = self._gallery(OTHER[view])
-        if search is None:
-            return exact.top(queries, k)
+        gallery = self._gallery(OTHER[view])
+        if self.neighbors is None:
+            return gallery.top(queries, k)
         asking = _distance_rows(z, asking=True, **how)
-        places = search.kneighbors(asking, k, return_distance=False)
-        return exact.among(queries, np.asarray(places), k)
+        places = np.asarray(gallery.kneighbors(asking, k, return_distance=False))
+        # Their scores need the rows of what was found alone: variates may be in a file.
+        some, at = np.unique(places, return_inverse=True)
+        rows = scoring_rows(self._variates(OTHER[view], some), OTHER[view], **how)
+        exact = ExactSearch(rows, score_decimals(**how))
+        scores, first = exact.among(queries, at.reshape(places.shape), k)
+        return scores, some[first]
+
+    def _variates(self, view, rows=slice(None)):
+        return np.asarray(getattr(self, f"z{view}_")[rows], dtype=np.float64)
 
     def _gallery(self, view):
-        """The rows of a view as queries are multiplied with, and `neighbors` fitted on them, or None.
+        """What finds the items of a view: the exact search, or `neighbors` fitted on their rows.
 
         Threads may ask at once: what is missing each makes for itself, and the last one's is kept.
         """
         how = comparison(self.estimator)
         by = joblib.hash(how)
         known = by == self._compared_by  # else a parameter of the model was set since
-        gallery = self._galleries.get(view) if known else None
-        search = self._searches.get(view) if known and self.neighbors is not None else None
-        z = np.asarray(getattr(self, f"z{view}_"), dtype=np.float64)
-        if gallery is None:
-            gallery = ExactSearch(scoring_rows(z, view, **how), score_decimals(**how))
-        if self.neighbors is not None and search is None:
-            search = clone(self.neighbors).fit(_distance_rows(z, asking=False, **how))
-        self._keep(view, gallery, search, by)
-        return gallery, search
+        kept = self._galleries if self.neighbors is None else self._searches
+        gallery = kept.get(view) if known else None
+        device = check_device(self.device, must_exist=False)
+        if gallery is None and self.neighbors is not None:
+            rows = _distance_rows(self._variates(view), asking=False, **how)
+            gallery = clone(self.neighbors).fit(rows)
+        elif gallery is None or (self.neighbors is None and gallery.device != device):
+            rows = scoring_rows(self._variates(view), view, **how)
+            gallery = ExactSearch(rows, score_decimals(**how), device)
+        self._keep(view, gallery, by)
+        return gallery
 
-    def _keep(self, view, gallery, search, by):
+    def _keep(self, view, gallery, by):
         known = by == self._compared_by
         galleries, searches = (self._galleries, self._searches) if known else ({}, {})
-        if galleries.get(view) is gallery and searches.get(view) is search:
+        kept = galleries if self.neighbors is None else searches
+        if kept.get(view) is gallery:
             return
         # New dicts, as other threads may be reading those there are; their mark comes last.
-        self._galleries = galleries | {view: gallery}
-        self._searches = searches if search is None else searches | {view: search}
+        kept = kept | {view: gallery}
+        self._galleries, self._searches = (
+            (kept, searches) if self.neighbors is None else (galleries, kept)
+        )
         self._compared_by = by
 
     def __getstate__(self):
@@ -354,6 +377,7 @@ class CrossModalIndex(BaseEstimator):
         return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
 
     def __setstate__(self, state):
+        state = {"device": None} | state  # older files lack it
         if "metadata_" in state:
             metadata = json.loads(state["metadata_"])
             _check_restored(state, metadata)
@@ -370,6 +394,10 @@ class FaissNeighbors(BaseEstimator):
     vectors themselves [1]_. Needs the extra ``faiss``. It misses least where vectors vary in few
     directions, as variates that are weighted by their correlations do.
 
+    Vectors past memory stay in their file: what ``np.load("vectors.npy", mmap_mode="r")`` gives, in
+    single precision, is read in blocks by `fit`, and a query reads the few that it looks at again. In
+    memory are the codes, the number of each vector and that of its list.
+
     Parameters
     ----------
     n_lists : int, default=None
@@ -379,6 +407,9 @@ class FaissNeighbors(BaseEstimator):
         Number of lists that a query looks through; more take longer and miss less.
     n_candidates : int, default=5
         Number of vectors looked at again, as a multiple of the neighbours asked for.
+    code_size : int, default=None
+        Bytes of the code of a vector: the codes, and the lists, are then of the ``2 * code_size``
+        directions in which the vectors vary most. None: half a byte for each number of a vector.
     random_state : int, default=0
         Seed of the clusters.
 
@@ -386,14 +417,21 @@ class FaissNeighbors(BaseEstimator):
     ----------
     n_lists_ : int
         Number of lists.
-    centroids_ : ndarray of shape (n_lists_, n_features)
+    directions_ : ndarray of shape (n_features, n_directions) or None
+        The directions that the codes are of; None: the columns as they are.
+    centroids_ : ndarray of shape (n_lists_, n_directions)
         Centres of the lists.
-    codebook_ : ndarray of shape (n_features, 16)
-        The values that stand for the numbers of each column.
+    codebook_ : ndarray of shape (n_directions, 16)
+        The values that stand for the numbers of each direction.
     n_features_in_ : int
         Number of columns.
     n_samples_fit_ : int
         Number of vectors.
+
+    Notes
+    -----
+    To keep a search over a file: ``joblib.dump(search, path)``, which writes its vectors too, and
+    ``joblib.load(path, mmap_mode="r")``, after which they are read from there as they are needed.
 
     References
     ----------
@@ -408,10 +446,11 @@ class FaissNeighbors(BaseEstimator):
     array([0, 1, 2])
     """
 
-    def __init__(self, n_lists=None, *, n_probe=64, n_candidates=5, random_state=0):
+    def __init__(self, n_lists=None, *, n_probe=64, n_candidates=5, code_size=None, random_state=0):
         self.n_lists = n_lists
         self.n_probe = n_probe
         self.n_candidates = n_candidates
+        self.code_size = code_size
         self.random_state = random_state
 
     def fit(self, X, y=None):
@@ -420,7 +459,8 @@ class FaissNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The vectors; kept in single precision.
+            The vectors; kept in single precision. Those of a memory-mapped file in single precision and
+            C order are not copied: the file must stay as it is.
         y : None
             Ignored.
 
@@ -436,24 +476,31 @@ class FaissNeighbors(BaseEstimator):
         """
         faiss = _import_faiss()
         check_whole("n_lists", self.n_lists, or_none=True)
+        check_whole("code_size", self.code_size, or_none=True)
         for name, least in (("n_probe", 1), ("n_candidates", 1), ("random_state", 0)):
             check_whole(name, getattr(self, name), least)
         if self.random_state >= 2**31:
             raise ValueError(f"random_state={self.random_state}; it must be below 2**31 for faiss")
-        X = _check_vectors(X)
+        X = _check_vectors(X, copy=not isinstance(X, np.memmap))
         self.n_samples_fit_, self.n_features_in_ = X.shape
         most = max(1, len(X) // 39)  # clusters of fewer vectors are made of chance
         self.n_lists_ = min(most, self.n_lists or round(np.sqrt(len(X))))
+        sample = _sample(X, _A_LIST * self.n_lists_, self.random_state)
+        self.directions_ = None if self.code_size is None else _directions(sample, self.code_size)
+        sample = _along(sample, self.directions_)
+        n_directions = sample.shape[1]
         lists = faiss.Kmeans(
-            X.shape[1], self.n_lists_, niter=10, seed=self.random_state, min_points_per_centroid=1
+            n_directions, self.n_lists_, niter=10, seed=self.random_state, min_points_per_centroid=1
         )
-        lists.train(X)
-        codes = faiss.ProductQuantizer(X.shape[1], X.shape[1], 4)
+        lists.train(sample)
+        codes = faiss.ProductQuantizer(n_directions, n_directions, 4)
         codes.cp.seed, codes.cp.min_points_per_centroid = self.random_state, 1
-        codes.train(X if len(X) >= 16 else np.resize(X, (16, X.shape[1])))
+        codes.train(sample if len(X) >= 16 else np.resize(sample, (16, n_directions)))
         self.centroids_ = lists.centroids
         self.codebook_ = faiss.vector_to_array(codes.centroids).reshape(-1, 16)
-        self._index = _inverted_file(self.centroids_, self.codebook_, X)
+        self._vectors = X
+        self._lists = _nearest_lists(X, self.directions_, self.centroids_)
+        self._index = self._inverted_file()
         return self
 
     def kneighbors(self, X, n_neighbors=5, return_distance=True):
@@ -492,35 +539,120 @@ class FaissNeighbors(BaseEstimator):
     def _search(self, X, k, n_probe):
         faiss = _import_faiss()
         lists = faiss.SearchParametersIVF(nprobe=min(n_probe, self.n_lists_))
-        again = min(self.n_candidates, self.n_samples_fit_ / k)
-        parameters = faiss.IndexRefineSearchParameters(k_factor=again, base_index_params=lists)
-        return self._index.search(X, k, params=parameters)
+        n_again = min(k * self.n_candidates, self.n_samples_fit_)
+        _, places = self._index.search(_along(X, self.directions_), n_again, params=lists)
+        squares = _squares(X, self._vectors, places)
+        nearest = np.lexsort((places, squares))[:, :k]
+        return [np.take_along_axis(of, nearest, axis=1) for of in (squares, places)]
+
+    def _inverted_file(self):
+        """Codes of the vectors in their lists, of what was trained before."""
+        faiss = _import_faiss()
+        n_lists, n_directions = self.centroids_.shape
+        centres = faiss.IndexFlatL2(n_directions)
+        centres.add(self.centroids_)
+        plain = faiss.IndexIVFPQ(centres, n_directions, n_lists, n_directions, 4)
+        plain.by_residual = False
+        faiss.copy_array_to_vector(self.codebook_.ravel(), plain.pq.centroids)
+        plain.is_trained = True
+        for rows in gen_batches(self.n_samples_fit_, _READ):
+            vectors = _along(self._vectors[rows], self.directions_)
+            lists = self._lists[rows].astype(np.int64)
+            plain.add_core(len(lists), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists))
+        index = faiss.IndexIVFPQFastScan(plain)  # the same codes, as they are searched fastest
+        index.referenced_objects = [centres]
+        return index
 
     def __getstate__(self):
         """Arrays alone: what faiss writes itself is not safe to read from files of unknown origin."""
-        state = dict(super().__getstate__())
-        if (index := state.pop("_index", None)) is not None:
-            state["_vectors"] = index.refine_index.reconstruct_n(0, index.ntotal)
-        return state
+        return {k: v for k, v in super().__getstate__().items() if k != "_index"}
 
     def __setstate__(self, state):
-        state = dict(state)
-        vectors = state.pop("_vectors", None)
+        # Older files lack what was added: codes were of the columns as they are.
+        state = {"code_size": None} | state
+        if "_vectors" in state:
+            state = {"directions_": None} | state
         super().__setstate__(state)
-        if vectors is not None:
-            # faiss reads arrays without a look at their bounds, and makes room for n_samples_fit_.
-            n_features = self.n_features_in_
-            _check_floats("centroids_", self.centroids_, (self.n_lists_, n_features))
-            _check_floats("codebook_", self.codebook_, (n_features, 16))
-            _check_floats("_vectors", vectors, (self.n_samples_fit_, n_features))
-            self._index = _inverted_file(self.centroids_, self.codebook_, vectors)
+        if "_vectors" in state:
+            self._check_restored()
+            self._index = self._inverted_file()
+
+    def _check_restored(self):
+        """Arrays are what they must be: faiss reads them without a look at their bounds."""
+        n_features = n_directions = self.n_features_in_
+        if self.directions_ is not None:
+            shape = np.shape(self.directions_)
+            n_directions = shape[1] if len(shape) == 2 else 0
+            _check_floats("directions_", self.directions_, (n_features, n_directions))
+        _check_floats("centroids_", self.centroids_, (self.n_lists_, n_directions))
+        _check_floats("codebook_", self.codebook_, (n_directions, 16))
+        _check_floats("_vectors", self._vectors, (self.n_samples_fit_, n_features))
+        self._vectors = np.ascontiguousarray(self._vectors)
+        self.centroids_ = np.ascontiguousarray(self.centroids_)
+        if not hasattr(self, "_lists"):
+            self._lists = _nearest_lists(self._vectors, self.directions_, self.centroids_)
+        lists = self._lists
+        if (
+            not isinstance(lists, np.ndarray)
+            or lists.dtype != np.int32
+            or lists.shape != (self.n_samples_fit_,)
+            or lists.min() < 0
+            or lists.max() >= self.n_lists_
+        ):
+            raise ValueError(
+                f"_lists of FaissNeighbors must be an array of int32, of shape "
+                f"({self.n_samples_fit_},) and below {self.n_lists_}"
+            )
 
 
-def _check_vectors(X):
+def _sample(X, n_rows, random_state):
+    """At most so many rows, in their order: all that is trained on."""
+    if len(X) <= n_rows:
+        return X
+    rows = np.random.default_rng(random_state).choice(len(X), n_rows, replace=False)
+    return X[np.sort(rows)]
+
+
+def _directions(sample, code_size):
+    """Directions in which vectors vary most, one for each half byte, the most first."""
+    centred = sample - sample.mean(axis=0)
+    _, directions = np.linalg.eigh(np.asarray(centred.T @ centred, dtype=np.float64))
+    return np.ascontiguousarray(directions[:, ::-1][:, : 2 * code_size], dtype=np.float32)
+
+
+def _along(vectors, directions):
+    """Vectors in single precision as the codes are made of them."""
+    return np.ascontiguousarray(vectors if directions is None else vectors @ directions)
+
+
+def _nearest_lists(vectors, directions, centroids):
+    """Number of the list of each vector."""
+    faiss = _import_faiss()
+    centres = faiss.IndexFlatL2(centroids.shape[1])
+    centres.add(centroids)
+    lists = np.empty(len(vectors), dtype=np.int32)
+    for rows in gen_batches(len(vectors), _READ):
+        lists[rows] = centres.search(_along(vectors[rows], directions), 1)[1].ravel()
+    return lists
+
+
+def _squares(queries, vectors, places):
+    """Squared distances of each query to the vectors at its places; infinite where a place is -1.
+
+    faiss reads just these vectors, wherever they are: as they are, and without a copy.
+    """
+    faiss = _import_faiss()
+    squares = np.full(places.shape, np.inf, dtype=np.float32)
+    pointers = map(faiss.swig_ptr, (squares, queries, vectors, places))
+    faiss.fvec_L2sqr_by_idx(*pointers, queries.shape[1], *places.shape)
+    return squares
+
+
+def _check_vectors(X, copy=False):
     """Vectors of single precision, whose squares faiss can add up; it ends the process otherwise."""
-    X = check_array(X, dtype=np.float32, order="C", input_name="X")
-    if np.abs(X).max() > 1e15:
-        raise ValueError(f"X has a number of {np.abs(X).max():.3g}; faiss takes none above 1e15")
+    X = check_array(X, dtype=np.float32, order="C", copy=copy, input_name="X")
+    if (largest := max(X.max(), -X.min())) > 1e15:
+        raise ValueError(f"X has a number of {largest:.3g}; faiss takes none above 1e15")
     return X
 
 
@@ -532,21 +664,6 @@ def _import_faiss():
     return faiss
 
 
-def _inverted_file(centroids, codebook, vectors):
-    """Index of vectors in lists, by codes and then by themselves, of what was trained before."""
-    faiss = _import_faiss()
-    n_lists, n_features = centroids.shape
-    centres = faiss.IndexFlatL2(n_features)
-    centres.add(centroids)
-    lists = faiss.IndexIVFPQFastScan(centres, n_features, n_lists, n_features, 4)
-    lists.by_residual = False
-    faiss.copy_array_to_vector(codebook.ravel(), lists.pq.centroids)
-    lists.is_trained = True
-    index = faiss.IndexRefineFlat(lists)
-    index.add(vectors)
-    return index
-
-
 class ExactSearch:
     """Greatest products of queries with the rows of a gallery.
 
@@ -556,15 +673,24 @@ class ExactSearch:
         The gallery, of double precision.
     decimals : int
         Decimals that products are rounded to; equal ones come in the order of the gallery.
+    device : torch.device, default=None
+        Where candidates are looked for; None: by NumPy.
     """
 
-    def __init__(self, rows, decimals):
+    def __init__(self, rows, decimals, device=None):
         self.rows = rows
         self.decimals = decimals
+        self.device = device
         self.longest = np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)) or 1.0
         self.single = np.multiply(
             rows, 1 / self.longest, out=np.empty(rows.shape, np.float32), casting="same_kind"
         )
+        if device is not None:
+            import torch
+
+            import skdcca._forks  # noqa: F401 - so that torch computes in forked processes
+
+            self.single = torch.from_numpy(self.single).to(device)
 
     def top(self, queries, k):
         """Greatest `k` products of each query, descending, and their places in the gallery."""
@@ -598,8 +724,12 @@ class ExactSearch:
         lengths = np.where(lengths > 0, lengths, 1.0)
         queries = (queries / lengths).astype(np.float32)
         margin = (queries.shape[1] + 4) * np.finfo(np.float32).eps
+        if self.device is not None and not _is_single_precision():
+            margin += 2.0**-7  # both factors rounded to 8 bits
         margin = margin + 10.0**-self.decimals / (lengths * self.longest)
         margin = np.minimum(margin, 4).astype(np.float32)  # no product is out of that
+        if self.device is not None:
+            return self._candidates_on_device(queries, margin, k)
         least = np.full((len(queries), 1), -np.inf, np.float32)
         kept, n_kept, most = [], 0, 0
         for block in gen_batches(len(self.rows), max(_ITEMS, k)):
@@ -623,6 +753,26 @@ class ExactSearch:
         near = value >= (_kth_best(row, value, k)[:, None] - margin)[row, 0]
         return row[near], place[near]
 
+    def _candidates_on_device(self, queries, margin, k):
+        """The same, where the best of a block are found as fast as their products."""
+        import torch
+
+        with torch.inference_mode():
+            queries, margin = (torch.from_numpy(of).to(self.device) for of in (queries, margin))
+            best, kept, n_kept = None, [], 0
+            for block in gen_batches(len(self.rows), max(_ON_DEVICE, k)):
+                products = queries @ self.single[block].T
+                top = products.topk(min(k, products.shape[1])).values
+                best = top if best is None else torch.cat([best, top], dim=1).topk(k).values
+                row, place = (products >= best[:, -1:] - margin).nonzero(as_tuple=True)
+                kept.append((row, place + block.start, products[row, place]))
+                n_kept += len(row)
+                if n_kept > _MANY * len(self.rows) * len(queries):
+                    return None
+            row, place, value = map(torch.cat, zip(*kept, strict=True))
+            near = value >= (best[:, -1:] - margin)[row, 0]
+            return row[near].cpu().numpy(), place[near].cpu().numpy()
+
     def _first(self, queries, row, place, k):
         """The best `k` of the given pairs of query and place, by products of double precision."""
         product = np.empty(len(row))
@@ -634,6 +784,16 @@ class ExactSearch:
         first = np.searchsorted(row[order], np.arange(len(queries)))
         best = order[first[:, None] + np.arange(k)]
         return product[best], place[best]
+
+
+def _is_single_precision():
+    """Whether torch takes products of single precision as such, and does not round their factors."""
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # set by device: it cannot tell of all
+        return False
 
 
 def _kth_best(row, value, k):

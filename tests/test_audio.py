@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from joblib.parallel import ThreadingBackend
 
 from skdcca import MelSpectrogram, TemporalSummary
 
@@ -370,3 +371,17 @@ def test_summary_parameters_are_checked():
     for n_lags in (0, 1.5):
         with pytest.raises(ValueError, match="n_lags="):
             TemporalSummary(n_lags=n_lags).fit(np.zeros((2, 3, 20)))
+
+
+class AllAtOnce(ThreadingBackend):
+    """A backend of joblib that has no generator of results, as that of ray has none."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_that_gives_all_results_at_once():
+    songs = [chirp(0.5, seed=seed) for seed in range(3)]
+    mel = MelSpectrogram(duration=0.5)
+    with joblib.parallel_config(AllAtOnce(), n_jobs=2):
+        found = mel.fit_transform(songs)
+    np.testing.assert_array_equal(found, mel.fit_transform(songs))

@@ -1,12 +1,15 @@
 """DeepCCA against planted factors, LinearCCA, skorch's own callbacks and known invariances."""
 
 import copy
+import gc
 import io
 import pickle
 import pickletools
 import random
 import subprocess
 import sys
+import threading
+import tracemalloc
 import warnings
 from functools import partial
 
@@ -935,3 +938,89 @@ def test_parameters_of_a_wrong_type_are_named(params):
     (name,) = params
     with pytest.raises(ValueError, match=f"{name}="):
         DeepCCA(**params).fit(np.eye(20), np.eye(20))
+
+
+# Views in files
+
+
+@pytest.fixture(scope="module")
+def in_files(tmp_path_factory):
+    """Views, of which one is larger than all that is made of it, and the same memory-mapped."""
+    folder = tmp_path_factory.mktemp("views")
+    X, y = (view.astype(np.float32) for view in two_views(n=10_000, p=400, q=4))
+    for name, view in (("X", X), ("y", y)):
+        np.save(folder / f"{name}.npy", view)
+    mapped = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in "Xy"]
+    return X, y, *mapped
+
+
+def test_memory_mapped_views_give_the_same_model_bit_for_bit(in_files):
+    X, y, X_file, y_file = in_files
+    model = small(x_encoder=MLP((16,), dropout=0.2), max_epochs=2)
+    here, there = clone(model).fit(X, y), clone(model).fit(X_file, y_file)
+    for name in ("x_state_", "y_state_"):
+        for ours, theirs in zip(
+            getattr(here, name).values(), getattr(there, name).values(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(here.transform(X, y), there.transform(X_file, y_file), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(here.predict(X), there.predict(X_file))
+    # A part of a file is one as well, and so is a file on one side.
+    half = clone(model).fit(X[:3000], y[:3000])
+    np.testing.assert_array_equal(
+        clone(model).fit(X_file[:3000], y[:3000]).transform(X), half.transform(X)
+    )
+
+
+def test_memory_mapped_views_are_not_copied(in_files, monkeypatch):
+    monkeypatch.setattr(_training, "_ROWS", 256)  # blocks far smaller than the file
+    *_, X, y = in_files
+    model = small(max_epochs=1)
+    clone(model).fit(X[:1000], y[:1000])  # what is imported or cached
+    tracemalloc.start()
+    model.fit(X, y).score(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < X.nbytes / 4
+
+
+def test_the_threads_that_read_end_with_the_training(in_files):
+    *_, X, y = in_files
+
+    def breaks(zx, zy):
+        raise RuntimeError("no memory")
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="no memory"):
+        small(loss=breaks).fit(X, y)
+    with pytest.warns(UserWarning, match="interrupted"):
+        small(loss=Interrupting()).fit(X, y)
+    gc.collect()
+    assert threading.active_count() == before
+
+
+def test_an_error_in_reading_a_file_reaches_the_caller(in_files, monkeypatch):
+    *_, X, y = in_files
+    rows_of = _training._rows_of
+
+    def fails(view, rows):
+        if len(rows) == 256:  # of a batch
+            raise OSError("the disk is gone")
+        return rows_of(view, rows)
+
+    monkeypatch.setattr(_training, "_rows_of", fails)
+    with pytest.raises(OSError, match="the disk is gone"):
+        small(validation_fraction=0).fit(X[:2560], y[:2560])
+
+
+class Interrupting:
+    """A loss at which Ctrl-C comes in the third batch."""
+
+    n_batches = 0
+
+    def __call__(self, zx, zy):
+        self.n_batches += 1
+        if self.n_batches == 3:
+            raise KeyboardInterrupt
+        return CCALoss()(zx, zy)

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -191,7 +192,7 @@ def test_listed_names_are_things_of_those_names():
         deep(random_state=np.random.RandomState(0)),
         make_pipeline(StandardScaler(), FunctionTransformer(np.tanh), LinearCCA(2)),
     ],
-    ids=str,
+    ids=lambda model: re.sub(r" at 0x\w+", "", str(model)),  # the same in every process
 )
 def test_both_sides_scores_and_predictions(model, views, path):
     X, y = views

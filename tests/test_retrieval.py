@@ -280,6 +280,151 @@ def test_faiss_of_few_vectors_and_repeated_fits():
     np.testing.assert_array_equal(one.kneighbors(many, 5)[1], other.kneighbors(many, 5)[1])
 
 
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory):
+    """Vectors as weighted variates are, in memory and in a file, queries, and the truth."""
+    rng = np.random.default_rng(0)
+    vectors = normalize(rng.normal(size=(6_000, 33)) * 0.85 ** np.arange(33)).astype(np.float32)
+    path = tmp_path_factory.mktemp("vectors") / "vectors.npy"
+    np.save(path, vectors)
+    queries = vectors[:300] + 0.02 * rng.normal(size=(300, 33)).astype(np.float32)
+    brute = NearestNeighbors(algorithm="brute").fit(vectors.astype(np.float64))
+    truth = brute.kneighbors(queries, 10, return_distance=False)
+    return vectors, np.load(path, mmap_mode="r"), queries, truth
+
+
+def recall(found, right):
+    return np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(found, right, strict=True)])
+
+
+def test_vectors_of_a_file_stay_there_and_are_found_as_in_memory(uneven, monkeypatch):
+    vectors, on_file, queries, truth = uneven
+    in_memory = FaissNeighbors().fit(vectors)
+    monkeypatch.setattr("skdcca.retrieval._READ", 1_000)  # several blocks, and the last is not full
+    search = FaissNeighbors().fit(on_file)
+    assert np.shares_memory(search._vectors, on_file)
+    assert not np.shares_memory(in_memory._vectors, vectors)
+    for one, other in zip(
+        search.kneighbors(queries, 10), in_memory.kneighbors(queries, 10), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert recall(search.kneighbors(queries, 10)[1], truth) > 0.99
+
+
+def test_files_of_other_numbers_are_read_and_bad_ones_refused(uneven, tmp_path):
+    vectors, _, queries, _ = uneven
+    expected = FaissNeighbors().fit(vectors).kneighbors(queries, 10)[1]
+    for i, other in enumerate((vectors.astype(np.float64), np.asfortranarray(vectors))):
+        np.save(tmp_path / f"{i}.npy", other)
+        search = FaissNeighbors().fit(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
+        np.testing.assert_array_equal(search.kneighbors(queries, 10)[1], expected)
+    bad = vectors.copy()
+    bad[4_000, 3] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    with pytest.raises(ValueError, match="X contains NaN"):
+        FaissNeighbors().fit(np.load(tmp_path / "bad.npy", mmap_mode="r"))
+
+
+def test_vectors_that_change_afterwards_do_not_count(uneven):
+    vectors, _, queries, _ = uneven
+    mine = vectors.copy()
+    search = FaissNeighbors().fit(mine)
+    before = search.kneighbors(queries, 10)
+    mine[:] = 0
+    for one, other in zip(search.kneighbors(queries, 10), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("code_size", [None, 4])
+def test_a_search_over_a_file_is_kept_by_joblib(uneven, tmp_path, code_size, monkeypatch):
+    _, on_file, queries, _ = uneven
+    search = FaissNeighbors(code_size=code_size).fit(on_file)
+    joblib.dump(search, tmp_path / "search.joblib")
+    monkeypatch.setattr("skdcca.retrieval._nearest_lists", lambda *_: pytest.fail("sorted again"))
+    again = joblib.load(tmp_path / "search.joblib", mmap_mode="r")
+    assert isinstance(again._vectors.base, (np.memmap, type(np.load(on_file.filename, "r").base)))
+    for one, other in zip(
+        again.kneighbors(queries, 10), search.kneighbors(queries, 10), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("view", ["columns", "rotated"])
+def test_short_codes_are_of_what_varies_most(uneven, view):
+    """Fewer bytes find nearly as much, wherever the directions lie."""
+    vectors, _, queries, truth = uneven
+    if view == "rotated":
+        turn = np.linalg.qr(np.random.default_rng(1).normal(size=(33, 33)))[0].astype(np.float32)
+        vectors, queries = vectors @ turn, queries @ turn
+    search = FaissNeighbors(code_size=6).fit(vectors)
+    assert search.directions_.shape == (33, 12)
+    assert search.codebook_.shape == (12, 16)
+    found = recall(search.kneighbors(queries, 10)[1], truth)
+    assert found > 0.93
+    _, _, by_variance = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+    overlap = np.linalg.svd(by_variance[:12] @ search.directions_)[1]
+    np.testing.assert_allclose(overlap, 1, atol=1e-4)  # the same space as the first components
+
+
+def test_codes_longer_than_the_vectors_and_very_few_vectors(uneven):
+    vectors, _, queries, truth = uneven
+    search = FaissNeighbors(code_size=100).fit(vectors)
+    assert search.directions_.shape == (33, 33)
+    assert recall(search.kneighbors(queries, 10)[1], truth) > 0.99
+    for n in (1, 2, 5):
+        few = FaissNeighbors(code_size=2).fit(vectors[:n])
+        places = few.kneighbors(vectors[:n], n, return_distance=False)
+        assert (np.sort(places, axis=1) == np.arange(n)).all()
+        assert (places[:, 0] == np.arange(n)).all()
+
+
+def test_states_of_before_there_were_lists_are_taken(uneven):
+    vectors, _, queries, _ = uneven
+    search = FaissNeighbors().fit(vectors)
+    state = search.__getstate__()
+    old = {k: v for k, v in state.items() if k not in ("_lists", "directions_", "code_size")}
+    again = FaissNeighbors()
+    again.__setstate__(old)
+    for one, other in zip(
+        again.kneighbors(queries, 10), search.kneighbors(queries, 10), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_lists": np.zeros(5_999, np.int32)},
+        {"_lists": np.full(6_000, -1, np.int32)},
+        {"_lists": np.full(6_000, 77, np.int32)},
+        {"_lists": np.zeros(6_000, np.int64)},
+        {"directions_": np.zeros((33, 9), np.float32)},
+        {"directions_": np.zeros((8, 8), np.float32)},
+        {"directions_": np.zeros((33, 8))},
+        {"directions_": 5},
+    ],
+)
+def test_lists_and_directions_that_do_not_fit_are_refused(uneven, change):
+    state = FaissNeighbors(code_size=4).fit(uneven[0]).__getstate__()
+    assert FaissNeighbors().__setstate__(state) is None
+    with pytest.raises(ValueError, match=rf"({next(iter(change))}|centroids_) of FaissNeighbors"):
+        FaissNeighbors().__setstate__(state | change)
+
+
+def test_an_index_with_neighbors_is_searched_in_its_file(views, model, tmp_path):
+    """No rows beside the variates, and of those only what was found is read."""
+    X, y = views
+    index = CrossModalIndex(model, neighbors=FaissNeighbors(code_size=2)).fit(X, y)
+    expected = index.query(y=y)
+    assert index._galleries == {}
+    joblib.dump(index, tmp_path / "index.joblib")
+    again = joblib.load(tmp_path / "index.joblib", mmap_mode="r")
+    for one, other in zip(again.query(y=y), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert isinstance(again.zx_, np.memmap)
+    assert again._galleries == {}
+
+
 @pytest.mark.parametrize("neighbors", [None, FaissNeighbors(n_probe=2)])
 def test_a_pickled_index_answers_the_same_in_a_fresh_process(views, model, neighbors, tmp_path):
     X, y = views
@@ -316,6 +461,8 @@ def test_faiss_refuses_what_it_cannot_bear():
         (lambda: FaissNeighbors().fit(1e30 * vectors), "faiss takes none above 1e15"),
         (lambda: FaissNeighbors(random_state=2**40).fit(vectors), "below 2"),
         (lambda: FaissNeighbors(n_lists=0).fit(vectors), "n_lists=0"),
+        (lambda: FaissNeighbors(code_size=0).fit(vectors), "code_size=0"),
+        (lambda: FaissNeighbors(code_size=2.5).fit(vectors), "code_size=2.5"),
     ]:
         with pytest.raises(ValueError, match=message):
             call()
