@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import re
 from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Real
@@ -23,6 +24,10 @@ from skdcca._raw import NoTableMixin, RawInputMixin
 _FORMAT = 1  # raise it whenever spectrograms come out differently, so that caches are not used
 _LOUDEST = 1e10  # far above any sound, and far below what overflows in the power of its spectrum
 _DENSE = 8  # frames a byte of a file, above which its header is not taken at its word
+# What libsndfile says of a file whose length it corrects in silence. What wrote it as a stream did not
+# know its length, and tells of the greatest there is.
+_CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_STREAMED = 0.9 * 0x7FFF0000
 _SHORT = 0.9  # share of the frames that a header tells of, below which a file is cut off
 _LIMITING = Lock()
 
@@ -314,7 +319,8 @@ def _file_seconds(path):
         n_frames, rate = read_header(path)
     except ValueError as error:
         raise ValueError(
-            f"{path!r} cannot be read as audio ({error}); convert it to wav, flac, ogg or mp3"
+            f"{path!r} cannot be read as audio ({error}); leave it out, or convert it to wav, flac, "
+            "ogg or mp3"
         ) from error
     if n_frames == 0:
         raise ValueError(f"{path!r} holds no sound")
@@ -333,6 +339,12 @@ def read_header(path):
         raise ValueError(str(error)) from error
     except TypeError as error:  # soundfile asks for the rate of a file that ends in .raw
         raise ValueError("it has no header") from error
+    if claimed := _CUT.search(info.extra_info):
+        said, held = map(int, claimed.groups())
+        if held < _SHORT * said < _STREAMED:
+            raise ValueError(
+                f"it is cut off: its header tells of {said} bytes of sound, it has {held}"
+            )
     if info.frames > _DENSE * os.path.getsize(path) and not _reaches(path, info.frames):
         seconds = info.frames / info.samplerate
         raise ValueError(f"its header tells of {seconds:g} s, and it ends before")

@@ -64,11 +64,11 @@ def flac_that_claims(path, seconds):
     path.write_bytes(content)
 
 
-def wav_that_claims(path, seconds):
+def wav_that_claims(path, n_bytes):
     soundfile.write(path, noise(), RATE)
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
-    content[at : at + 4] = struct.pack("<I", seconds * RATE * 2)
+    content[at : at + 4] = struct.pack("<I", n_bytes)
     path.write_bytes(content)
 
 
@@ -103,11 +103,14 @@ def files(tmp_path_factory):
     soundfile.write(folder / "whole.flac", noise(4 * RATE), RATE)
     constant = {"compression_level": 0.0} if CONSTANT_RATE else {}
     soundfile.write(folder / "whole.mp3", noise(8 * RATE), 2 * RATE, **constant)
-    for name, part in {"whole.flac": 0.5, "whole.mp3": 0.5, "good0.wav": 0.4}.items():
+    for kind in ("aiff", "au"):
+        soundfile.write(folder / f"whole.{kind}", noise(), RATE)
+    for name in ("whole.flac", "whole.mp3", "good0.wav", "whole.aiff", "whole.au"):
         content = (folder / name).read_bytes()
-        (folder / f"cut_{name}").write_bytes(content[: int(part * len(content))])
+        (folder / f"cut_{name}").write_bytes(content[: len(content) // 2])
     flac_that_claims(folder / "ten_hours.flac", 36000)
-    wav_that_claims(folder / "ten_hours.wav", 36000)
+    wav_that_claims(folder / "ten_hours.wav", RATE * 2 * 36000)
+    wav_that_claims(folder / "streamed.wav", 2**32 - 1)  # as ffmpeg writes into a pipe
     (folder / "folder.wav").mkdir()
     (folder / "link.wav").symlink_to(folder / "nowhere.wav")
     (folder / "latin.csv").write_bytes(b"audio,lyrics\ngood0.wav," + LATIN)
@@ -373,6 +376,20 @@ SONGS = [
     ("a link to nowhere", "link.wav", r"there is no file .*link.wav", ""),
     ("no samples", "none.wav", r"none.wav' holds no sound", ""),
     ("ten hours in a header", "ten_hours.flac", r"ten_hours.flac' .*36000 s", "convert it"),
+    (
+        "ten hours, WAVE",
+        "ten_hours.wav",
+        r"ten_hours.wav' .*it is cut off: .* 1587600000",
+        "leave it",
+    ),
+    (
+        "a cut WAVE file",
+        "cut_good0.wav",
+        r"cut_good0.wav' .*it is cut off: .* 22050",
+        "leave it out",
+    ),
+    ("a cut AIFF file", "cut_whole.aiff", r"cut_whole.aiff' .*it is cut off", "leave it out"),
+    ("a cut AU file", "cut_whole.au", r"cut_whole.au' .*it is cut off", "leave it out"),
 ]
 LATE_SONGS = [
     ("NaN samples", "nan.wav", r"nan.wav' holds NaN", "leave it out"),
@@ -1043,8 +1060,7 @@ SOUNDS = {
     "eight channels": "eight.wav",
     "8 bits": "eight_bits.wav",
     "192 kHz": "fast.wav",
-    "a WAVE file that is cut": "cut_good0.wav",
-    "ten hours in the header of a WAVE file": "ten_hours.wav",
+    "a WAVE file written as a stream": "streamed.wav",
 }
 WIDTHS = {
     "MelSpectrogram": (20, 22),
