@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the file may be")
     parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
     parser.add_argument("--variates", nargs="*", choices=POWERS, default=list(POWERS))
-    parser.add_argument("--quick", action="store_true", help="a hundredth of it; under 60 s")
+    parser.add_argument("--quick", action="store_true", help="a hundredth of it; about a minute")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:

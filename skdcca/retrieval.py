@@ -341,7 +341,7 @@ class CrossModalIndex(BaseEstimator):
         Threads may ask at once: what is missing each makes for itself, and the last one's is kept.
         """
         how = comparison(self.estimator)
-        by = joblib.hash(how)
+        by = joblib.hash(how, coerce_mmap=True)  # as in memory, if it lies in a file
         known = by == self._compared_by  # else a parameter of the model was set since
         kept = self._galleries if self.neighbors is None else self._searches
         gallery = kept.get(view) if known else None

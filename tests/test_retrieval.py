@@ -411,14 +411,15 @@ def test_lists_and_directions_that_do_not_fit_are_refused(uneven, change):
         FaissNeighbors().__setstate__(state | change)
 
 
-def test_an_index_with_neighbors_is_searched_in_its_file(views, model, tmp_path):
-    """No rows beside the variates, and of those only what was found is read."""
+def test_an_index_with_neighbors_is_searched_in_its_file(views, model, tmp_path, monkeypatch):
+    """There are no rows beside the variates, and nothing is fitted again."""
     X, y = views
     index = CrossModalIndex(model, neighbors=FaissNeighbors(code_size=2)).fit(X, y)
     expected = index.query(y=y)
     assert index._galleries == {}
     joblib.dump(index, tmp_path / "index.joblib")
     again = joblib.load(tmp_path / "index.joblib", mmap_mode="r")
+    monkeypatch.setattr(FaissNeighbors, "fit", lambda *_: pytest.fail("fitted again"))
     for one, other in zip(again.query(y=y), expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert isinstance(again.zx_, np.memmap)
