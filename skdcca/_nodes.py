@@ -40,6 +40,7 @@ CLASSES = {
         "AudioDynamics AudioForm CrossModalIndex DeepCCA Doc2VecLyrics FaissNeighbors KernelCCA "
         "LinearCCA LyricsCharacters LyricsForm LyricsSequence MelCNNAudio MelSpectrogram TemporalSummary"
     ).split(),
+    "skdcca.adapters": ["ViewsList"],
     "skdcca._kernel": ["_FourierMap", "_KernelMap"],
     "skdcca._moments": ["PairMoments"],
     "skdcca.encoders": ["MLP", "MelCNN", "SequenceEncoder"],

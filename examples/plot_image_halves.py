@@ -1,0 +1,88 @@
+"""
+Image halves: linear, kernel and deep
+=====================================
+
+The left half of a digit and its right half are two views of one thing, and the classical test of
+deep CCA. This example lets left halves search for their right halves by three models that share
+one interface, and shows what they find.
+"""
+
+# %%
+# Two views of 1,797 digits
+# -------------------------
+#
+# The digits that come with scikit-learn have 8 by 8 pixels. 1,497 are learned from, chosen at
+# random; the other 300 are queries and gallery, so that chance has an MRR of 0.021.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skdcca.metrics import chance
+
+images = load_digits().images / 16
+left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
+X_train, X, y_train, y = train_test_split(left, right, test_size=300, random_state=0)
+print(f"gallery {len(X)}, chance of the MRR {chance(len(X))['mrr']:.3f}")
+
+# %%
+# Three models
+# ------------
+#
+# ``LinearCCA`` is exact and takes milliseconds: the one to beat. ``KernelCCA`` finds relations that
+# are not linear. ``DeepCCA`` trains two networks; with the loss "infonce" it aims at retrieval
+# itself.
+
+from skdcca import DeepCCA, KernelCCA, LinearCCA
+from skdcca.encoders import MLP
+from skdcca.metrics import mrr_scorer, recall_at_k_scorer
+
+networks = {"x_encoder": MLP((256,)), "y_encoder": MLP((256,))}
+models = {
+    "linear": LinearCCA(20, reg=0.01, similarity="likelihood"),
+    "kernel": KernelCCA(20, reg=0.01, similarity="likelihood"),
+    "deep, correlation": DeepCCA(20, **networks, max_epochs=60, random_state=0),
+    "deep, InfoNCE": DeepCCA(20, loss="infonce", **networks, max_epochs=60, random_state=0),
+}
+print(f"{'':18} correlations  MRR   recall@10")
+for name, model in models.items():
+    model.fit(X_train, y_train)
+    mrr, recall = mrr_scorer(model, X, y), recall_at_k_scorer(10)(model, X, y)
+    print(f"{name:18} {model.score(X, y):8.1f} of 20 {mrr:.3f} {recall:.3f}")
+
+# %%
+# Correlation and retrieval are different aims: the kernel correlates most, the network with InfoNCE finds
+# most, and the linear model, which is done in a moment, is not far behind in the first ten.
+#
+# What is found
+# -------------
+#
+# Left halves that ask, each with the three right halves that score highest, joined to it; a frame
+# marks the one that belongs to it.
+
+from skdcca.metrics import pair_scores
+
+asking = [3, 11, 42, 77, 150, 201]
+shown = {name: models[name] for name in ("linear", "deep, InfoNCE")}
+figure, axes = plt.subplots(
+    2 * 3,
+    len(asking),
+    figsize=(8, 8.4),
+    layout="constrained",
+    subplot_kw={"xticks": [], "yticks": []},
+)
+for block, (name, model) in enumerate(shown.items()):
+    ranked = np.argsort(-pair_scores(model, X, y)[asking], axis=1)[:, :3]
+    for column, query in enumerate(asking):
+        for place, found in enumerate(ranked[column]):
+            ax = axes[3 * block + place, column]
+            halves = X[query].reshape(8, 4), y[found].reshape(8, 4)
+            ax.imshow(np.hstack(halves), cmap="gray_r", vmin=0, vmax=1)
+            ax.axvline(3.5, color="0.6", linewidth=0.8)
+            if found == query:
+                ax.spines[:].set(color="#D55E00", linewidth=3)
+    for place in range(3):
+        axes[3 * block + place, 0].set_ylabel(f"{name}\n{place + 1}.", fontsize=9)
+figure.suptitle("left halves, and the right halves they find; framed: their own")
+plt.show()
