@@ -52,8 +52,8 @@ for name, model in models.items():
     print(f"{name:18} {model.score(X, y):8.1f} of 20 {mrr:.3f} {recall:.3f}")
 
 # %%
-# Correlation and retrieval are different aims: the kernel correlates most, the network with InfoNCE finds
-# most, and the linear model, which is done in a moment, is not far behind in the first ten.
+# Correlation and retrieval are different aims: the kernel correlates most, the network with InfoNCE
+# finds most, and the linear model, which is done in a moment, is not far behind in the first ten.
 #
 # What is found
 # -------------

@@ -105,6 +105,6 @@ figure.colorbar(image, ax=ax, label="score", shrink=0.6)
 plt.show()
 
 # %%
-# All are right, from 400 songs and no word of help; the grey beside the diagonal are words that stand in
-# the same songs. A dictionary of real songs would be dimmer: their translations are free, and their words
-# many. With real songs what changes is the text that goes in; the pipeline stays as it is.
+# All are right, from 400 songs and no word of help; the grey beside the diagonal are words that stand
+# in the same songs. A dictionary of real songs would be dimmer: their translations are free, and their
+# words many. With real songs what changes is the text that goes in; the pipeline stays as it is.
