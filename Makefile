@@ -51,8 +51,8 @@ sentences: $(SENTENCES)/sentences.done
 
 # The examples of all pages are run, so that they stay true; then the site is made, in docs/_build/html.
 docs: $(VENV)/docs.done
-	$(BIN)/python -m pytest --doctest-glob='*.md' *.md docs/*.md docs/*/*.md $(ARGS)
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/$(PYTEST) --doctest-glob='*.md' *.md docs/*.md docs/*/*.md $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky docs docs/_build/html
 
 clean:
 	rm -rf $(VENV) $(MIN) $(FUZZ) $(PEERS) $(MVLEARN) $(SENTENCES) build dist demo-output docs/_build docs/api docs/gallery .pytest_cache .ruff_cache
