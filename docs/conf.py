@@ -56,7 +56,6 @@ copybutton_prompt_is_regexp = True
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "ignore_pattern": r"/(?!plot_)[^/]*\.py$",
     "abort_on_example_error": True,
     "show_memory": False,
     "show_signature": False,

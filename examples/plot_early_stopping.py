@@ -52,10 +52,8 @@ whole.fit(X[:400], y[:400])
 held_out = np.array([epoch["valid_correlation"] for epoch in whole.history_])
 print(f"best epoch {held_out.argmax() + 1} of {len(held_out)}")
 
-figure, (course, points) = plt.subplots(
-    1, 2, figsize=(11, 4.5), width_ratios=(3, 2), layout="constrained"
-)
-HistoryDisplay.from_estimator(whole, ax=course)
+HistoryDisplay.from_estimator(whole)
+plt.show()
 
 # %%
 # What holds for new rows
@@ -81,6 +79,7 @@ for seed in range(5):
 for name, found in scores.items():
     print(f"{name:22} {np.mean(found):.2f} of 4")
 
+figure, points = plt.subplots(figsize=(7, 4), layout="constrained")
 for shift, (data, marker) in enumerate(
     zip(zip(*scores.values(), strict=True), "osD^v", strict=True)
 ):

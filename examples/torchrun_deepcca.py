@@ -1,4 +1,9 @@
-"""DeepCCA in several processes, each with rows of its own, and the same in one process.
+"""
+DeepCCA in several processes
+============================
+
+Each process has rows of its own, and together they train the model of one process with all rows. This
+script is not run when the site is made, but by ::
 
     torchrun --nproc_per_node=2 examples/torchrun_deepcca.py
 
