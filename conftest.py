@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# Of two processes that fill numba's cache at the same time, one may leave it so that it breaks both. Each
-# has its own, and so have the processes that it starts.
+# Two processes that fill numba's cache at the same time may leave it so that it breaks both. Each has
+# its own, and so have the processes that it starts.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     cache = Path(__file__).parent / ".pytest_cache" / "numba" / worker
     os.environ["NUMBA_CACHE_DIR"] = str(cache)
