@@ -233,7 +233,7 @@ def test_first_queries_of_both_views_at_once(monkeypatch):
         def __ne__(self, other):
             return not self == other
 
-    monkeypatch.setattr(retrieval.joblib, "hash", lambda how: Compared(hashed(how)))
+    monkeypatch.setattr(retrieval.joblib, "hash", lambda *how, **k: Compared(hashed(*how, **k)))
     answers = [None, None]
 
     def ask(at, queries):
