@@ -11,8 +11,8 @@ nothing has improved for some epochs. This example shows what that is worth.
 # Two noisy views
 # ---------------
 #
-# Four hidden numbers are spread over 40 columns of each view, under noise that is three times as
-# strong. 400 rows are to learn from, 2,000 others to measure: enough that the measure itself
+# Four hidden numbers are spread over 40 columns of each view, under noise of more than twice their
+# variance. 400 rows are to learn from, 2,000 others to measure: enough that the measure itself
 # hardly varies.
 
 import matplotlib.pyplot as plt
@@ -32,8 +32,9 @@ X, y = make_views(0)
 # -------------------
 #
 # ``patience=None`` lets the training go on to its last epoch, so that the whole course can be
-# seen. A quarter of the rows is held out. The correlations of training rows go on rising; those
-# of the held-out rows fall after a few epochs. ``history_`` has the numbers of every epoch.
+# seen. A quarter of the rows is held out. The correlations of training rows go on rising to the
+# largest there can be; those of the held-out rows rise for some ten epochs, and then slowly fall.
+# ``history_`` has the numbers of every epoch.
 
 from skdcca import DeepCCA
 from skdcca.encoders import MLP

@@ -53,7 +53,8 @@ for name, model in models.items():
 
 # %%
 # Correlation and retrieval are different aims: the kernel correlates most, the network with InfoNCE
-# finds most, and the linear model, which is done in a moment, is not far behind in the first ten.
+# finds most. The linear model, which is done in a moment, has the right half among its first ten in
+# 57 of 100 cases, InfoNCE in 75, chance in 3.
 #
 # What is found
 # -------------

@@ -120,6 +120,9 @@ ax.legend()
 plt.show()
 
 # %%
+# Random folds do not only promise too much: they would choose the wrong model, the one that is best
+# at recognising songs. By group the smaller one is better.
+#
 # On the command line the column ``group`` does the same: ``skdcca fit songs.csv -o model.skdcca
 # --search --hold-out 0.2`` keeps whole groups from the model, and ``skdcca evaluate`` measures
 # those.

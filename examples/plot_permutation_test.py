@@ -11,8 +11,8 @@ songs whose words were dealt out at random, and lets shuffled pairs tell which i
 # Songs, and the same songs with wrong words
 # ------------------------------------------
 #
-# 150 planted songs as numbers: five statistics of the sound, and counts of words in five
-# dimensions. In the second data set every song has the words of another.
+# 150 planted songs as numbers: statistics of the sound and weights of the words, each brought down
+# to five dimensions. In the second data set the words are dealt out to other songs.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,8 +43,8 @@ data = {"own words": y, "words of another song": y[rng.permutation(len(y))]}
 # The songs were made one by one, so that under the hypothesis of chance any song may have any
 # words: pairs can be exchanged. (Songs of a few artists, or frames of one song, could not be.) A
 # component counts as found if hardly any shuffle reaches its correlation, *after* the components
-# before it are taken out: that is what ``p_values`` tell, component by component. Two moods were
-# planted, and two are found.
+# before it are taken out: that is what ``p_values`` tell, component by component. Four moods were
+# planted; with five numbers a song and 150 songs, two of them can be told from chance.
 
 from skdcca import LinearCCA, canonical_correlation_test
 

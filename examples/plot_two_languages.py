@@ -16,8 +16,8 @@ is learned, not how well it would go with poetry.
 #
 # :func:`~skdcca.datasets.make_songs` writes English lines. We keep the words that stand in the
 # little dictionary below, drop three of ten (no translation is complete), put the others into
-# another order, and write German for them, with articles and prepositions of its own. The models
-# never see the dictionary.
+# another order, and write German for them, with small words of its own. The model never sees the
+# dictionary.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -105,6 +105,6 @@ figure.colorbar(image, ax=ax, label="score", shrink=0.6)
 plt.show()
 
 # %%
-# All are right, from 400 songs and no word of help; the grey beside the diagonal are words that stand
-# in the same songs. A dictionary of real songs would be dimmer: their translations are free, and their
-# words many. With real songs what changes is the text that goes in; the pipeline stays as it is.
+# All are right, from 400 songs and no word of help; the grey beside the diagonal is mostly noise. A
+# dictionary of real songs would be dimmer: their translations are free, and their words many. What
+# changes with them is the text that goes in; the pipeline stays as it is.
