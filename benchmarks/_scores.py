@@ -17,7 +17,7 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
-from skdcca._cache import replaced
+from skdcca._utils.files import atomic_write
 
 SAMPLE_RATE = 22050
 SOUND_FONTS = ("/usr/share/sounds/sf2/TimGM6mb.sf2", "/usr/share/soundfonts/TimGM6mb.sf2")
@@ -90,7 +90,7 @@ def _speak(words, music, flac, gain):
     voice = voice[: len(waveform)]
     waveform[: len(voice)] += gain * voice
     waveform /= max(1.0, abs(waveform).max())
-    with replaced(flac) as unfinished:
+    with atomic_write(flac) as unfinished:
         soundfile.write(unfinished, waveform, rate, subtype="PCM_16", format="FLAC")
 
 
@@ -116,7 +116,7 @@ def _sound(font, midi, song):
     command += ["-F", str(wav), "-T", "wav", font, str(midi)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     waveform, rate = soundfile.read(wav, dtype="float32")
-    with replaced(flac) as unfinished:
+    with atomic_write(flac) as unfinished:
         soundfile.write(unfinished, waveform.mean(axis=1), rate, subtype="PCM_16", format="FLAC")
     wav.unlink()
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import Doc2VecLyrics, LinearCCA, LyricsForm, MelSpectrogram, TemporalSummary
-from skdcca._cache import cache_folder
-from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds
+from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds
+from skdcca._utils.files import cache_folder
 from skdcca.metrics import mrr_scorer
 
 from _scores import data_folder, load_lieder, load_pairs

@@ -53,8 +53,8 @@ from skdcca import (
     MelSpectrogram,
     TemporalSummary,
 )
-from skdcca._cache import cache_folder, replaced
-from skdcca._evaluation import evaluate, gallery_sizes, mean_over_folds
+from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds
+from skdcca._utils.files import atomic_write, cache_folder
 from skdcca.encoders import MLP, MelCNN, SequenceEncoder
 from skdcca.metrics import chance, mrr_scorer, ranks
 
@@ -285,7 +285,7 @@ def cached(cell, name, songs, cache, options):
         if options.report:
             return None
         result = measure(cell, name, songs, cache, options)
-        with replaced(file) as unfinished:
+        with atomic_write(file) as unfinished:
             unfinished.write_text(json.dumps(result))
     return json.loads(file.read_text())
 
@@ -376,7 +376,7 @@ def sentence_embeddings(lyrics, cache, python):
         if python is None:
             raise SystemExit("texts by sentences need --sentences, the python of `make sentences`")
         script = __file__.replace("paper_table.py", "_peer_sentences.py")
-        with replaced(file) as unfinished:
+        with atomic_write(file) as unfinished:
             subprocess.run(
                 [python, script, str(unfinished)], input=json.dumps(lyrics), text=True, check=True
             )
@@ -398,7 +398,7 @@ def features(audio, songs, seconds, cache, n_jobs):
         maker.fit(paths)
         parts = (maker.transform(paths[i : i + 200]) for i in range(0, len(paths), 200))
         found = np.concatenate(list(tqdm(parts, total=-(-len(paths) // 200), desc=audio)))
-        with replaced(file) as unfinished, open(unfinished, "wb") as opened:
+        with atomic_write(file) as unfinished, open(unfinished, "wb") as opened:
             np.save(opened, found)
     return np.load(file)
 

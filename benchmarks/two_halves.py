@@ -199,7 +199,7 @@ def linear(train, test, parameters, options):
 
 def deep(train, test, parameters, options):
     from skdcca import DeepCCA
-    from skdcca._deep import LOSSES
+    from skdcca._deep.estimator import LOSSES
     from skdcca.encoders import MLP
 
     if options.row != "default":

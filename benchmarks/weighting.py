@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdcca import LinearCCA
-from skdcca._cache import cache_folder
+from skdcca._utils.files import cache_folder
 from skdcca.datasets import load_chorales
 from skdcca.metrics import both_directions, chance, similarity
 

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import LinearCCA, LyricsForm
-from skdcca._cache import cache_folder
+from skdcca._utils.files import cache_folder
 from skdcca.metrics import chance, mrr_scorer
 
 from _scores import data_folder, load_lieder

@@ -2,6 +2,6 @@
 
 import sys
 
-from skdcca.cli import main
+from skdcca._cli import main
 
 sys.exit(main())

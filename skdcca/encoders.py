@@ -16,10 +16,12 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-import skdcca._forks  # noqa: F401 - so that encoders compute in forked processes
-from skdcca._checks import check_whole, is_whole
+from skdcca._utils.fork_safety import make_torch_fork_safe
+from skdcca._utils.validation import check_integer, is_integer
 
 __all__ = ["MLP", "Encoder", "MelCNN", "SequenceEncoder"]
+
+make_torch_fork_safe()
 
 _ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -145,7 +147,7 @@ class MLP(Encoder):
         if self.input_noise:
             layers.append(_Masking(self.input_noise))
         sizes = self.hidden_layer_sizes
-        if not isinstance(sizes, (tuple, list)) or not all(map(is_whole, sizes)):
+        if not isinstance(sizes, (tuple, list)) or not all(map(is_integer, sizes)):
             raise ValueError(
                 f"hidden_layer_sizes={sizes!r}; it must be a tuple of whole numbers from 1, such as "
                 "(512,) or ()"
@@ -265,7 +267,7 @@ class MelCNN(Encoder):
                 f"MelCNN reads spectrograms of shape (n_mels, n_frames); a sample here has {shape}"
             )
         for name in ("n_filters", "n_layers"):
-            check_whole(name, getattr(self, name))
+            check_integer(name, getattr(self, name))
         kernel = _pair(self.kernel_size, "kernel_size")
         pool = _pair(self.pool_size, "pool_size")
         if not all(size % 2 for size in kernel):
@@ -394,7 +396,7 @@ class SequenceEncoder(Encoder):
                 f"{shape}"
             )
         for name in ("n_units", "n_layers", "kernel_size", "pool_size"):
-            check_whole(name, getattr(self, name))
+            check_integer(name, getattr(self, name))
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size!r}; it must be odd")
         left = shape[1] // self.pool_size**self.n_layers
@@ -464,7 +466,7 @@ def _build_head(encoder, width, length, n_outputs):
     if head is not None:
         over_time = head(width)
         return over_time, nn.Dropout(encoder.dropout), nn.Linear(over_time.n_features, n_outputs)
-    check_whole("n_steps", encoder.n_steps)
+    check_integer("n_steps", encoder.n_steps)
     if encoder.n_steps > length:
         raise ValueError(
             f"n_steps={encoder.n_steps}, but the layers leave {length} steps; take fewer, or pool less"
@@ -491,7 +493,7 @@ def _choice(value, name, options):
 
 def _pair(value, name):
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(map(is_whole, pair)):
+    if len(pair) != 2 or not all(map(is_integer, pair)):
         raise ValueError(f"{name}={value!r}; it must be a whole number from 1, or a pair of them")
     return pair
 

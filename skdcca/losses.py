@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
-from skdcca._distributed import ALONE
+from skdcca._deep.process_group import ALONE
 
 __all__ = ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"]
 

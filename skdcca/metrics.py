@@ -26,7 +26,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from skdcca._checks import check_whole, is_whole
+from skdcca._utils.validation import check_integer, is_integer
 
 __all__ = [
     "both_directions",
@@ -208,7 +208,7 @@ def _recall(better, tied, tied_right, k):
 
 
 def _check_k(k):
-    if np.ndim(k) != 1 or not all(map(is_whole, k)):
+    if np.ndim(k) != 1 or not all(map(is_integer, k)):
         raise ValueError(f"k={k!r}; it must hold whole numbers from 1")
 
 
@@ -270,9 +270,9 @@ def chance(n_gallery, n_right=1, k=(1, 10)):
     (0.0519, 0.1, 50.5)
     """
     _check_k(k)
-    check_whole("n_gallery", n_gallery)
+    check_integer("n_gallery", n_gallery)
     given, n_right = n_right, np.atleast_1d(n_right)
-    if n_right.ndim != 1 or not all(map(is_whole, n_right)) or not n_right.size:
+    if n_right.ndim != 1 or not all(map(is_integer, n_right)) or not n_right.size:
         raise ValueError(f"n_right={given!r}; it must be a whole number from 1, or some of them")
     if n_gallery < 1 or n_right.min() < 1 or n_right.max() > n_gallery:
         raise ValueError(

@@ -40,7 +40,7 @@ from skdcca import (
     canonical_correlation_test,
     metrics,
 )
-from skdcca.cli import main
+from skdcca._cli import main
 from skdcca.datasets import load_songs, make_songs
 
 RATE = 22050
@@ -168,10 +168,10 @@ def no_work(monkeypatch):
         "librosa.stft",
         "librosa.feature.melspectrogram",
         "gensim.models.doc2vec.Doc2Vec.train",
-        "skdcca._linear.leading_svd",
-        "skdcca._kernel.leading_svd",
-        "skdcca._deep.train",
-        "skdcca._significance.linalg.svd",
+        "skdcca._cca.linear.leading_svd",
+        "skdcca._cca.kernel.leading_svd",
+        "skdcca._deep.estimator.train",
+        "skdcca.inference._permutation.linalg.svd",
         "skdcca.datasets._planted.synthesise",
         "skdcca.persistence._write",
     ):

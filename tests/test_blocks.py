@@ -13,8 +13,9 @@ from scipy import linalg, sparse
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
-from skdcca import DeepCCA, KernelCCA, LinearCCA, _blocks, load, save
-from skdcca._moments import PairMoments, RowFactor
+from skdcca import DeepCCA, KernelCCA, LinearCCA, load, save
+from skdcca._cca.moments import PairMoments, RowFactor
+from skdcca._utils import blocks as _blocks
 
 da = pytest.importorskip("dask.array")
 
@@ -488,7 +489,7 @@ def test_files_are_never_copied_as_a_whole(tmp_path, monkeypatch, dtype, model):
     for module in ("_blocks", "_moments", "_linear", "_kernel"):
         for name in ("_NUMBERS", "_BLOCK"):
             monkeypatch.setattr(f"skdcca.{module}.{name}", 2**13, raising=False)
-    monkeypatch.setattr("skdcca._kernel._ROWS", 256)
+    monkeypatch.setattr("skdcca._cca.kernel._ROWS", 256)
     shape = (8000, 40)
     X, y = np.random.default_rng(0).normal(size=(2, 1000, 40)).astype(dtype)
     for name, view in (("x", X), ("y", y)):

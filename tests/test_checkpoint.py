@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from skorch.callbacks import Callback
 
-from skdcca import DeepCCA, LinearCCA, _checkpoint, load, save
+from skdcca import DeepCCA, LinearCCA, load, save
+from skdcca._deep import checkpoint as _checkpoint
 from skdcca.encoders import MLP
 
 RNG = np.random.default_rng(0)
@@ -226,7 +227,8 @@ def killed(work, place, *, folder):
 TRAINING = """
     import json, pathlib
     import numpy as np, torch
-    from skdcca import DeepCCA, _checkpoint, save
+    from skdcca import DeepCCA, save
+    from skdcca._deep import checkpoint as _checkpoint
     from skdcca.encoders import MLP
 
     DELAY = 0.05, 0.4

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import __version__
-from skdcca.cli import main
+from skdcca._cli import main
 from skdcca.datasets import load_songs, make_songs
 from skdcca.metrics import embed, retrieval_metrics
 from skdcca.persistence import load, read_header, save
@@ -164,7 +164,7 @@ def test_inspect_tells_what_a_file_is_without_naming_the_songs(workplace, capsys
 @pytest.mark.parametrize("kind", ["kernel", "deep", "joint"])
 def test_other_kinds_of_model(folder, workplace, kind, capsys, monkeypatch):
     monkeypatch.setenv("SKDCCA_CACHE", str(workplace / "cache"))
-    monkeypatch.setattr("skdcca._recipes.MAX_EPOCHS", 2)
+    monkeypatch.setattr("skdcca._cli.song_models.MAX_EPOCHS", 2)
     model = str(workplace / f"{kind}.skdcca")
     assert main(["fit", str(folder), "-o", model, "--model", kind, "--quiet"]) == 0
     assert {"kernel": "KernelCCA"}.get(kind, "DeepCCA") in capsys.readouterr().out
@@ -249,10 +249,10 @@ def test_metadata_of_any_kind_are_shown(workplace, capsys, tmp_path):
 def test_ctrl_c_in_a_training_ends_the_command(folder, workplace, extra, tmp_path):
     """A training that is interrupted returns what it has, in Python; the command must not go on."""
     code = (
-        "import signal, sys, skdcca._recipes\n"
+        "import signal, sys, skdcca._cli.song_models\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it\n"
-        "skdcca._recipes.MAX_EPOCHS = 100_000\n"
-        "from skdcca.cli import main\n"
+        "skdcca._cli.song_models.MAX_EPOCHS = 100_000\n"
+        "from skdcca._cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     model = tmp_path / "model"
@@ -292,7 +292,7 @@ def test_interruption_and_faults_of_ours(workplace, capsys, monkeypatch):
         (KeyboardInterrupt, 130, "skdcca: interrupted"),
         (ZeroDivisionError("by night"), 1, "skdcca: unexpected ZeroDivisionError: by night"),
     ]:
-        monkeypatch.setattr("skdcca._commands.load", _raising(raised))
+        monkeypatch.setattr("skdcca._cli.commands.load", _raising(raised))
         assert main(["search", index, "night"]) == status
         assert capsys.readouterr().err.startswith(message)
     with pytest.raises(ZeroDivisionError):
@@ -311,7 +311,7 @@ def test_as_a_program_in_a_pipe(workplace):
     command = [
         sys.executable,
         "-m",
-        "skdcca.cli",
+        "skdcca._cli.parser",
         "search",
         str(workplace / "songs.index"),
         "night",

@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdcca._cache import replaced
+from skdcca._utils.files import atomic_write
 from skdcca.datasets import (
     _chorales,
     _synthesis,
@@ -683,7 +683,7 @@ def test_damaged_or_missing_cache_is_made_again(few_chorales, no_parsing, capsys
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     def write_half():
-        with replaced(tmp_path / "file") as unfinished:
+        with atomic_write(tmp_path / "file") as unfinished:
             unfinished.write_text("half of it")
             raise KeyboardInterrupt
 

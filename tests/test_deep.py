@@ -23,8 +23,9 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from skdcca import DeepCCA, LinearCCA, _training
-from skdcca._training import Standardize
+from skdcca import DeepCCA, LinearCCA
+from skdcca._deep import training as _training
+from skdcca._deep.training import Standardize
 from skdcca.encoders import MLP, Encoder, MelCNN
 from skdcca.losses import CCALoss, InfoNCELoss
 from skdcca.metrics import chance, mrr_scorer

@@ -7,12 +7,12 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from skdcca.retrieval._exact import ExactSearch
 from sklearn.preprocessing import normalize
 
 from skdcca import CrossModalIndex, LinearCCA, MelCNNAudio, MelSpectrogram, retrieval
-from skdcca._checks import check_device
+from skdcca._utils.validation import check_device
 from skdcca.persistence import load, save
-from skdcca.retrieval import ExactSearch
 
 RATE = 16000
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

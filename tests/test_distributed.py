@@ -16,8 +16,8 @@ from torch import distributed as dist
 from torch import nn
 
 from skdcca import DeepCCA
-from skdcca._distributed import ALONE, Together, _SharedBatchNorm
-from skdcca._training import as_module
+from skdcca._deep.process_group import ALONE, Together, _SharedBatchNorm
+from skdcca._deep.training import as_module
 from skdcca.encoders import MLP, Encoder, MelCNN
 from skdcca.losses import BarlowTwinsLoss, CCALoss, EYLoss, InfoNCELoss, VICRegLoss
 

@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 
 from skdcca import LinearCCA
-from skdcca._evaluation import evaluate, mean_over_folds, table
+from skdcca._cli.evaluation import evaluate, mean_over_folds, table
 from skdcca.metrics import chance, mrr_scorer
 
 GROUPS = np.repeat(np.arange(20), 5)

@@ -244,7 +244,7 @@ def test_many_rows_are_transformed_in_blocks(monkeypatch):
     X, y = circle(n=60)
     fitted = KernelCCA(3).fit(X, y)
     expected = fitted.transform(X)
-    monkeypatch.setattr("skdcca._kernel._ROWS", 7)
+    monkeypatch.setattr("skdcca._cca.kernel._ROWS", 7)
     np.testing.assert_allclose(fitted.transform(X), expected, atol=1e-10)
 
 

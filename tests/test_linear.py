@@ -308,7 +308,7 @@ def test_pickles_of_another_version_are_told(monkeypatch):
     stored = pickle.dumps(LinearCCA().fit(X, Y))
     again = pickle.loads(stored)
     assert "_skdcca_version" not in vars(again)
-    monkeypatch.setattr("skdcca._base.__version__", "99.0")
+    monkeypatch.setattr("skdcca.base.__version__", "99.0")
     with pytest.warns(UserWarning, match=r"pickled by skdcca 0\..* loaded by 99.0"):
         pickle.loads(stored)
 

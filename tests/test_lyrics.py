@@ -12,7 +12,7 @@ import pytest
 from gensim.models.doc2vec import Doc2Vec, TaggedDocument
 
 from skdcca import Doc2VecLyrics, LyricsForm
-from skdcca._lyrics import _tokenize
+from skdcca._lyrics.doc2vec import _tokenize
 
 SEA = [
     "the sea and the waves roll on the shore",

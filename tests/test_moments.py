@@ -10,8 +10,10 @@ from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from skdcca import LinearCCA, _linear, _moments
-from skdcca._moments import PairMoments
+from skdcca import LinearCCA
+from skdcca._cca import linear as _linear
+from skdcca._cca import moments as _moments
+from skdcca._cca.moments import PairMoments
 
 
 def two_views(n=400, p=6, q=4, seed=0):

@@ -152,7 +152,7 @@ def test_every_estimator_of_the_package_is_on_the_list():
     found = set()
     for module in pkgutil.walk_packages(skdcca.__path__, "skdcca."):
         if module.name.startswith(
-            ("skdcca.web", "skdcca._demo", "skdcca.plotting", "skdcca.__main__")
+            ("skdcca.web", "skdcca._cli.demo", "skdcca.plotting", "skdcca.__main__")
         ):
             continue
         for thing in vars(import_module(module.name)).values():
@@ -694,7 +694,7 @@ def test_what_would_not_load_is_named_before_it_is_written(path, state, message)
 
 
 def test_names_that_lead_elsewhere_are_refused(linear, path):
-    fake = type("LinearCCA", (LinearCCA,), {"__module__": "skdcca._linear"})
+    fake = type("LinearCCA", (LinearCCA,), {"__module__": "skdcca._cca.linear"})
     with pytest.raises(ValueError, match=r"skdcca\._linear\.LinearCCA"):
         save(fake(), path)
 
@@ -766,8 +766,8 @@ ATTACKS = {
     "function sklearn.datasets.load_files": lambda m: node(
         "FunctionNode", "sklearn.datasets.load_files"
     ),
-    "function skdcca._lyrics._load_pretrained": lambda m: node(
-        "FunctionNode", "skdcca._lyrics._load_pretrained"
+    "function skdcca._lyrics.doc2vec._load_pretrained": lambda m: node(
+        "FunctionNode", "skdcca._lyrics.doc2vec._load_pretrained"
     ),
     "function evil_module.function": lambda m: node("FunctionNode", "evil_module.function"),
     "type builtins.eval": lambda m: node("TypeNode", "builtins.eval"),
@@ -808,7 +808,7 @@ ATTACKS = {
     "object sklearn.svm.SVC": lambda m: node("ObjectNode", "sklearn.svm.SVC"),
     "object sklearn.base.BaseEstimator": lambda m: node("ObjectNode", "sklearn.base.BaseEstimator"),
     "object skdcca.encoders.Encoder": lambda m: node("ObjectNode", "skdcca.encoders.Encoder"),
-    "object skdcca._pretrained._VGG": lambda m: node("ObjectNode", "skdcca._pretrained._VGG"),
+    "object skdcca._audio.mel_cnn._VGG": lambda m: node("ObjectNode", "skdcca._audio.mel_cnn._VGG"),
     "object skdcca.LinearCCA.fit": lambda m: node("ObjectNode", "skdcca.LinearCCA.fit"),
     "object gensim.models.doc2vec.Doc2Vec": lambda m: node(
         "ObjectNode", "gensim.models.doc2vec.Doc2Vec"

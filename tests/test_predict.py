@@ -14,7 +14,7 @@ from sklearn.preprocessing import KernelCenterer, StandardScaler
 from torch import nn
 
 from skdcca import DeepCCA, KernelCCA, LinearCCA
-from skdcca._linear import leading_svd
+from skdcca._cca.linear import leading_svd
 from skdcca.encoders import MLP, Encoder
 
 

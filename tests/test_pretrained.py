@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skdcca import LinearCCA
-from skdcca._pretrained import _SHIPPED, MelCNNAudio, _load_network
+from skdcca._audio.mel_cnn import _SHIPPED, MelCNNAudio, _load_network
 from skdcca.encoders import SequenceEncoder
 
 GOLDEN = Path(__file__).parent / "data" / "musicnn_golden.npz"

@@ -8,6 +8,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from skdcca.retrieval._exact import ExactSearch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -18,7 +19,6 @@ from sklearn.preprocessing import StandardScaler, normalize
 from skdcca import CrossModalIndex, DeepCCA, FaissNeighbors, KernelCCA, LinearCCA
 from skdcca.encoders import MLP
 from skdcca.metrics import mrr_scorer, mrr_y_to_x, pair_scores, ranks, reciprocal_rank
-from skdcca.retrieval import ExactSearch
 
 N = 300
 

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
+from skdcca.retrieval._exact import ExactSearch
 from sklearn.metrics import label_ranking_average_precision_score
 from test_properties import STEADY
 
 from skdcca import CrossModalIndex, LinearCCA
 from skdcca.metrics import chance, pair_scores, ranks, recall_at_k, reciprocal_rank, similarity
-from skdcca.retrieval import ExactSearch
 
 RNG = np.random.default_rng(0)
 MODEL = LinearCCA(3).fit(RNG.normal(size=(50, 4)), RNG.normal(size=(50, 3)))

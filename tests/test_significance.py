@@ -21,7 +21,7 @@ from skdcca import (
     redundancy,
     variance_explained,
 )
-from skdcca._significance import _wilks
+from skdcca.inference._permutation import _wilks
 
 
 def two_views(n=60, p=3, q=2, strength=(), seed=0):

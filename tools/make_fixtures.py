@@ -17,7 +17,8 @@ from skdcca import CrossModalIndex, DeepCCA, Doc2VecLyrics, KernelCCA, LinearCCA
 from skdcca.datasets import make_songs
 from skdcca.encoders import MLP
 from skdcca.metrics import embed
-from skdcca.persistence import FORMAT, save
+from skdcca.persistence import save
+from skdcca.persistence._files import FORMAT
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / f"format-{FORMAT}"
 N_TRAIN = 60

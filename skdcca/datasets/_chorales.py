@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 from sklearn.utils import Bunch, check_scalar
 
-from skdcca._cache import cache_folder, replaced
+from skdcca._utils.files import atomic_write, cache_folder
 from skdcca.datasets._synthesis import synthesise
 
 FORMAT = 1  # raise it whenever notes, texts, groups or sound come out differently
@@ -200,7 +200,7 @@ def _write_audio(notes, file, sample_rate):
 
     notes = [[*note, VELOCITY] for note in notes]
     waveform = synthesise(notes, sample_rate, brightness=BRIGHTNESS)
-    with replaced(file) as unfinished:
+    with atomic_write(file) as unfinished:
         soundfile.write(unfinished, waveform, sample_rate, format="FLAC", subtype="PCM_16")
 
 
@@ -228,5 +228,5 @@ def _read(file):
 
 def _write(songs, file):
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replaced(file) as unfinished, gzip.open(unfinished, "wt", encoding="utf-8") as lines:
+    with atomic_write(file) as unfinished, gzip.open(unfinished, "wt", encoding="utf-8") as lines:
         json.dump(songs, lines, ensure_ascii=False, separators=(",", ":"))

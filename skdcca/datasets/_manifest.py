@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdcca._audio import read_header
+from skdcca._audio.mel import read_header
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}

@@ -1,0 +1,32 @@
+from . import adapters as adapters
+from . import base as base
+from . import datasets as datasets
+from . import encoders as encoders
+from . import exceptions as exceptions
+from . import inference as inference
+from . import losses as losses
+from . import metrics as metrics
+from . import persistence as persistence
+from . import plotting as plotting
+from . import retrieval as retrieval
+from ._audio.dynamics import AudioDynamics as AudioDynamics
+from ._audio.form import AudioForm as AudioForm
+from ._audio.mel import MelSpectrogram as MelSpectrogram
+from ._audio.mel_cnn import MelCNNAudio as MelCNNAudio
+from ._audio.summary import TemporalSummary as TemporalSummary
+from ._cca.kernel import KernelCCA as KernelCCA
+from ._cca.linear import LinearCCA as LinearCCA
+from ._deep.estimator import DeepCCA as DeepCCA
+from ._lyrics.doc2vec import Doc2VecLyrics as Doc2VecLyrics
+from ._lyrics.form import LyricsForm as LyricsForm
+from ._lyrics.sequence import LyricsCharacters as LyricsCharacters
+from ._lyrics.sequence import LyricsSequence as LyricsSequence
+from .inference import canonical_correlation_test as canonical_correlation_test
+from .inference import redundancy as redundancy
+from .inference import variance_explained as variance_explained
+from .persistence import load as load
+from .persistence import save as save
+from .retrieval import CrossModalIndex as CrossModalIndex
+from .retrieval import FaissNeighbors as FaissNeighbors
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Audio: reading songs, and features of them."""

@@ -1,0 +1,1 @@
+from skdcca._audio.mel import TemporalSummary  # noqa: F401

@@ -1,0 +1,1 @@
+"""Linear and kernel canonical correlation analysis."""

@@ -1,0 +1,218 @@
+"""The main job end to end, as ``skdcca demo`` runs it: songs in, retrieval in both directions out."""
+
+import shlex
+import sys
+import tempfile
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold
+from tqdm import tqdm
+
+from skdcca import __version__
+from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds, table
+from skdcca._cli.song_models import learned_from, read_songs, search_over, song_index, song_model
+from skdcca._utils.files import atomic_write, cache_folder
+from skdcca.datasets import load_chorales, load_songs, make_songs
+from skdcca.metrics import ranks
+from skdcca.persistence import save
+from skdcca.plotting import RecallDisplay
+
+N_PLANTED = 200
+STRENGTH = 0.9
+LEAST_SONGS = 30
+N_COMPONENTS = 5
+GRID = {"cca__reg": [0.1, 1.0, 10.0]}
+
+
+def run(songs=None, output="demo-output"):
+    """Run the demonstration and write its picture.
+
+    Parameters
+    ----------
+    songs : str or path-like, default=None
+        A person's own songs, as `load_songs` takes them. None: planted songs, then Bach's chorales.
+    output : str or path-like, default="demo-output"
+        Folder for the picture.
+    """
+    began = time.perf_counter()
+    output = Path(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FileExistsError(f"{str(output)!r} is a file; --output must name a folder") from None
+    results = [_own(songs)] if songs is not None else [_planted(), *_chorales()]
+    _draw(results, output / "demo.png")
+    _save(results[0], output)
+    print(f"\nDone in {time.perf_counter() - began:.0f} s.")
+
+
+def _title(text):
+    print(f"\n{'=' * 100}\n{text}\n{'=' * 100}")
+
+
+def _planted():
+    _title(
+        f"{N_PLANTED} planted songs: melodies and lines of text that share a mood, correlation "
+        f"{STRENGTH}. The truth is known, so it must be found."
+    )
+    songs = make_songs(N_PLANTED, strength=STRENGTH, random_state=0)
+    songs.audio = _written(songs, cache_folder() / f"planted-{N_PLANTED}-{STRENGTH}-{__version__}")
+    result = _examine("Planted songs", songs)
+    _show_moods(songs, result)
+    return result
+
+
+def _written(songs, folder):
+    """The waveforms as files, as a person would have them; those that are there are kept."""
+    import soundfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.flac" for name in songs.ids]
+    for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
+        if not path.exists():
+            with atomic_write(path) as unfinished:
+                soundfile.write(unfinished, waveform, rate, format="FLAC")
+    return [str(path) for path in paths]
+
+
+def _chorales():
+    if find_spec("music21") is None:
+        print('\nBach\'s chorales are left out: they need `pip install "skdcca[songs]"`.')
+        return []
+    songs = load_chorales(n_jobs=-1, verbose=1)
+    _title(
+        f"{len(songs.audio)} chorales of J. S. Bach with the words sung in them: real music, and "
+        "nothing of the words is in the sound."
+    )
+    n_texts = len(set(songs.lyrics))
+    print(f"{n_texts} different texts (the same ones tie), {len(set(songs.groups))} hymn tunes.")
+    return [_examine("Bach's chorales", songs)]
+
+
+def _own(path):
+    songs = load_songs(path)
+    sizes = Counter(songs.groups)
+    largest, size = sizes.most_common(1)[0]
+    if len(songs.audio) < LEAST_SONGS or len(sizes) < 5 or size > 0.4 * len(songs.audio):
+        raise ValueError(
+            f"{path}: {len(songs.audio)} songs in {len(sizes)} groups, {size} of them in the group "
+            f"{largest}; to learn from some and be tested on others takes {LEAST_SONGS} songs at "
+            "least, in 5 groups at least, the largest with no more than 40 % of them"
+        )
+    _title(f"{len(songs.audio)} songs of {path}")
+    return _examine("Your songs", songs)
+
+
+def _examine(name, songs):
+    """Search, test and show one collection; returns what the picture needs of it."""
+    model = song_model("linear", len(songs.audio), memory=str(cache_folder() / "features"))
+    read_songs(model.set_params(cca__n_components=N_COMPONENTS), songs, verbose=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        search = search_over(model, GRID, scratch, n_jobs=-1)
+        _explain(search)
+        grouped, random, permuted = _cross_validate(search, songs)
+        fitted = search.set_params(cv=GroupKFold(5)).fit(
+            songs.audio, songs.lyrics, groups=songs.groups
+        )
+    rows = [
+        ("by group", mean_over_folds(grouped)),
+        ("random folds", mean_over_folds(random)),
+        ("permuted pairs", mean_over_folds(permuted)),
+        ("chance", {"chance": mean_over_folds(grouped)["chance"]}),
+    ]
+    print("\n" + "\n".join(table(rows, gallery_sizes(grouped))))
+    print(
+        "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no "
+        "artist or tune is\non both sides, the figure to believe. Permuted pairs: the same with "
+        "lyrics given to the wrong songs."
+    )
+    _show_queries(songs, grouped[0])
+    return {"name": name, "folds": grouped, "model": fitted.best_estimator_, "songs": songs}
+
+
+def _explain(search):
+    steps = " -> ".join(type(step).__name__ for _, step in search.estimator.steps)
+    print(f"\n{steps}\nlyrics: Doc2VecLyrics + LyricsForm -> StandardScaler")
+    print(f"GridSearchCV over {search.param_grid}, by mean reciprocal rank")
+
+
+def _cross_validate(search, songs):
+    by_group, at_random = GroupKFold(5), KFold(5, shuffle=True, random_state=0)
+    inner_group, inner_random = GroupKFold(2), KFold(2, shuffle=True, random_state=0)
+    order = np.random.default_rng(0).permutation(len(songs.lyrics))
+    wrong = [songs.lyrics[i] for i in order]
+    runs = [
+        (by_group, inner_group, songs.groups, songs.lyrics),
+        (at_random, inner_random, None, songs.lyrics),
+        (by_group, inner_group, songs.groups, wrong),
+    ]
+    with tqdm(total=5 * len(runs), desc="searches", unit="fold") as bar:
+        for outer, inner, groups, lyrics in runs:
+            search.set_params(cv=inner)
+            yield evaluate(search, songs.audio, lyrics, outer, groups, bar.update)
+
+
+def _show_queries(songs, fold):
+    """A few questions in words, taken at fixed places of the fold and not by their success."""
+    scores = fold["scores"].T
+    found = ranks(scores)
+    print(f"\nLyrics ask for audio, {len(scores)} songs to choose from that were not learned from:")
+    for query in np.linspace(0, len(scores) - 1, 3).astype(int):
+        line = songs.lyrics[fold["test"][query]].splitlines()[0]
+        print(f'  "{line[:70]}"')
+        for place, item in enumerate(np.argsort(-scores[query])[:3], start=1):
+            mark = "   <- the right one" if item == query else ""
+            print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
+        print(f"    the right one is at {found[query]:g} of {len(scores)}")
+
+
+def _show_moods(songs, result):
+    """How well the variates of held-out songs tell the moods that were planted."""
+    told = np.zeros((2, len(songs.mood_names)))
+    for fold in result["folds"]:
+        for side, mood in enumerate((songs.audio_mood, songs.lyrics_mood)):
+            told[side] += _multiple_correlation(fold["embedding"][side], mood[fold["test"]])
+    told /= len(result["folds"])
+    print("\nThe planted moods, told from the variates of held-out songs (multiple correlation):")
+    print(f"{'':10}" + "".join(f"{name:>12}" for name in songs.mood_names))
+    for side, values in zip(("audio", "lyrics"), told, strict=True):
+        print(f"{side:10}" + "".join(f"{value:12.2f}" for value in values))
+
+
+def _multiple_correlation(z, mood):
+    z = np.column_stack([np.ones(len(z)), z])
+    residual = mood - z @ np.linalg.lstsq(z, mood, rcond=None)[0]
+    return np.sqrt(1 - residual.var(axis=0) / mood.var(axis=0))
+
+
+def _save(result, output):
+    """A model of all songs and an index of them, and what to type next."""
+    model, index = output / "model.skdcca", output / "songs.index"
+    songs = result["songs"]
+    notes = {"songs": result["name"]}
+    save(result["model"], model, notes={**notes, **learned_from(songs)})
+    save(song_index(result["model"], songs), index, notes=notes)
+    program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
+    print(f"\nModel: {model}, index of its {len(songs.audio)} songs: {index}. Next, type")
+    print(f"  {shlex.join([program, 'search', str(index), songs.lyrics[0].splitlines()[0]])}")
+    print(f"  {shlex.join([program, 'serve', str(index)])}")
+
+
+def _draw(results, path):
+    if find_spec("matplotlib") is None:
+        print('\nNo picture: it needs `pip install "skdcca[plot]"`.')
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 * len(results), 4.2), layout="constrained")
+    axes = figure.subplots(1, len(results), squeeze=False)[0]
+    for ax, result in zip(axes, results, strict=True):
+        scores = [fold["scores"] for fold in result["folds"]]
+        display = RecallDisplay.from_predictions(scores, names=("audio", "lyrics"), ax=ax)
+        display.ax_.set(title=result["name"], ylabel="recall@k, folds by group")
+    figure.savefig(path, dpi=130)
+    print(f"\nPicture: {path}")

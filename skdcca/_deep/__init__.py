@@ -1,0 +1,1 @@
+"""Deep canonical correlation analysis."""

@@ -1,0 +1,1 @@
+"""Lyrics: tokens, and features of them."""

@@ -1,0 +1,1 @@
+from skdcca._lyrics.doc2vec import LyricsForm  # noqa: F401

@@ -1,0 +1,1 @@
+"""Helpers shared by every wing of the package."""

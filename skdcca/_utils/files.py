@@ -1,0 +1,36 @@
+"""Files that are written completely or not at all, and the folder of the cache."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+def cache_folder(folder=None):
+    """Return the cache folder: `folder`, else the variable SKDCCA_CACHE, else ``~/.cache/skdcca``."""
+    return Path(folder or os.environ.get("SKDCCA_CACHE") or Path.home() / ".cache" / "skdcca")
+
+
+@contextmanager
+def atomic_write(file):
+    """Yield the name of a temporary file that replaces `file` once it is complete and on the disk."""
+    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        yield unfinished
+        with open(unfinished, "rb+") as complete:
+            os.fsync(complete.fileno())
+        os.replace(unfinished, file)
+        _sync_folder(file.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sync_folder(folder):
+    """Make the name of a new file survive a loss of power; Windows cannot open folders."""
+    if os.name == "nt":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

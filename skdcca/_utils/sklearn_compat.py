@@ -1,0 +1,15 @@
+"""The private names of scikit-learn that skdcca uses, imported here and nowhere else."""
+
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_with_container
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "BaseSearchCV",
+    "check_sample_weight",
+    "num_samples",
+    "safe_indexing",
+    "wrap_data_with_container",
+]

@@ -1,0 +1,9 @@
+"""Tests of canonical correlations, and the variance that they explain."""
+
+from skdcca.inference._permutation import (
+    canonical_correlation_test,
+    redundancy,
+    variance_explained,
+)
+
+__all__ = ["canonical_correlation_test", "redundancy", "variance_explained"]
