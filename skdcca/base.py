@@ -2,8 +2,10 @@
 
 from contextlib import contextmanager
 from math import inf
+from typing import Any, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
@@ -51,7 +53,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     What input a subclass accepts is declared by its tags: ``input_tags.sparse`` for a sparse X,
     ``input_tags.three_d_array`` for views with more than two axes. A subclass whose ``_reads_blocks()``
     returns True also implements ``_fit_blocks(blocks)``, for views that are never completely in
-    memory. The page "Adding an estimator" of the contributing guide has a complete example.
+    memory. The page "Add an estimator" of the contributing guide has a complete example.
 
     See Also
     --------
@@ -81,7 +83,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     1.0
     """
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Learn the space that both views share.
 
         Parameters
@@ -185,13 +187,22 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             check_same_length(X, y)
         return blocks_of(X, y, *weight)
 
+    @overload
+    def transform(self, X: Any) -> NDArray: ...
+
+    @overload
+    def transform(self, X: Any, y: None) -> NDArray: ...
+
+    @overload
+    def transform(self, X: Any, y: Any) -> tuple[NDArray, NDArray]: ...
+
     def transform(self, X, y=None):
-        """Variates of the first view, or of both.
+        """Project the first view, or both.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view. A dask array gives one that is not computed yet; so does y.
+            The first view. Dask arrays, here and for y, return dask arrays that are not computed yet.
         y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes, default=None
             The second view.
 
@@ -216,8 +227,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Apply a function to the rows of a view; lazily if it is a dask array."""
         return map_rows(function, view, n_columns, dtype) if is_dask(view) else function(view)
 
-    def transform_y(self, y):
-        """Variates of the second view alone: lyrics that ask for audio, say.
+    def transform_y(self, y: Any) -> NDArray:
+        """Project the second view alone, such as lyrics that search for audio.
 
         Parameters
         ----------
@@ -236,14 +247,14 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _transform_y(self, y):
         return self._project_y(self._validate_y(y))
 
-    def predict(self, X):
-        """The second view, as far as the variates of the first tell it.
+    def predict(self, X: Any) -> NDArray:
+        """Predict the second view from the first.
 
-        The regression of the training y on the variates of X. Of a `LinearCCA` with every component that
-        is the regression of y on X, by least squares or, with `reg`, a ridge; with fewer, the best of
-        their rank once y is whitened [1]_. The components of a kernel or a network are those that
-        correlate with the image of y; few of them may miss y itself (`KernelCCA` with
-        ``y_kernel="linear"`` does not).
+        This is the regression of the training y on the variates of X. With all components of a
+        `LinearCCA` it is the regression of y on X, by least squares or, with `reg`, ridge regression;
+        with fewer components it is the best regression of that rank once y is whitened [1]_. The
+        components of a kernel or deep model correlate with an image of y, so a few of them may not
+        predict y itself well, except those of a `KernelCCA` with ``y_kernel="linear"``.
 
         Parameters
         ----------
@@ -253,8 +264,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
-            The second view, 1-D if it was so in `fit`; with a `y_transformer`, the numbers that it makes
-            (the vectors of lyrics, not their words). Of the type of y in `fit`.
+            The second view, with the dtype that y had in `fit`, and 1-D if y was. With a
+            `y_transformer` these are its outputs, for example vectors of lyrics rather than words.
 
         References
         ----------
@@ -269,11 +280,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y = self._predict_y(self._validate_x(X)).astype(self._y_dtype, copy=False)
         return y[:, 0] if self._y_is_vector else y
 
-    def score(self, X, y, sample_weight=None):
-        """Sum of the canonical correlations of the given rows.
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the sum of the canonical correlations of the given rows.
 
-        On held-out rows this is the total correlation captured, the figure of the deep CCA
-        literature: it can fall when a component does not generalise, and grows with those that do.
+        On held-out rows this is the total correlation captured, the measure of the deep CCA literature.
+        A component that does not generalize adds nothing, or may lower it.
 
         Parameters
         ----------
@@ -292,10 +303,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
-    def compare(self, zx, zy):
-        """Score rows of one side's variates with rows of the other's.
+    def compare(self, zx: ArrayLike, zy: ArrayLike) -> NDArray:
+        """Score every row of one view's variates against every row of the other's.
 
-        By the parameter `similarity`, of models that have it; others compare by the cosine.
+        The parameter `similarity` decides how; models without it use the cosine.
 
         Parameters
         ----------
@@ -307,12 +318,12 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples_x, n_samples_y)
-            Higher is more alike. The scorers of `skdcca.metrics` rank by them.
+            Higher means more similar. The scorers of `skdcca.metrics` rank by these scores.
         """
         return similarity(zx, zy, **self.comparison())
 
-    def comparison(self):
-        """How variates are compared, as arguments of `skdcca.metrics.similarity`.
+    def comparison(self) -> dict[str, Any]:
+        """Return how variates are compared, as arguments of `skdcca.metrics.similarity`.
 
         Returns
         -------
@@ -329,7 +340,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return arguments | {"power": WEIGHTING_POWER if kind == "weighted" else kind}
 
     def _check_parameters(self):
-        """Refuse parameters out of range, before any work."""
+        """Raise an error for parameters out of range, before any work."""
         self._check_similarity()
 
     def _check_similarity(self):
@@ -405,7 +416,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             )
 
     def _check_n_components(self, x_shape, y_shape=None):
-        """Refuse what cannot be; called before and after the second view becomes numbers."""
+        """Raise an error for too many components; called before and after y becomes numbers."""
         k = self.n_components
         check_integer("n_components", k, or_none=True)
         if k is None:
@@ -416,7 +427,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"n_components={k} is too large: at most {most} here ({reason})")
 
     def _most_components(self, x_shape, y_shape):
-        """Limits of `n_components` by their reason; the shape of y may not be known yet."""
+        """Return the limits of `n_components` by their reason; the shape of y may not be known yet."""
         limits = {"the number of samples - 1": x_shape[0] - 1, "the features of X": x_shape[1]}
         return limits if y_shape is None else limits | {"the features of y": y_shape[1]}
 

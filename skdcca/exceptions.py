@@ -86,7 +86,7 @@ class TrainingInterruptedWarning(UserWarning):
 
 
 class UnknownTextWarning(UserWarning):
-    """A text has no word that the model knows, so its features are those of an empty text.
+    """A text has no word or character that the model knows, so its features are 0.
 
     Examples
     --------
@@ -158,24 +158,55 @@ class FileVersionError(ValueError):
 
 
 class InvalidSongsError(ValueError):
-    """Songs of a table or folder cannot be used.
+    """Songs cannot be used.
+
+    The message is the summary, the remedy and the faults, so that a program with its own remedy can
+    raise the error again.
+
+    Parameters
+    ----------
+    summary : str
+        How many songs cannot be used.
+    faults : sequence of str, default=()
+        What is wrong, with the song named.
+    remedy : str, default=""
+        What to do about it, as a sentence.
+    n_usable : int, default=0
+        Number of songs that can be used.
+    n_listed : int, default=None
+        Number of faults in the message, by default all.
 
     Attributes
     ----------
+    summary : str
+        How many songs cannot be used, such as "3 of 30 songs cannot be used".
     faults : list of str
-        What is wrong, one song each.
+        All faults, without the remedy.
+    n_usable : int
+        Number of songs that can be used.
 
     Examples
     --------
     >>> from skdcca.exceptions import InvalidSongsError
-    >>> error = InvalidSongsError("1 of 2 songs cannot be used", faults=["b.wav: the file is empty"])
-    >>> error.faults
-    ['b.wav: the file is empty']
+    >>> fault = "b.wav: the file is empty"
+    >>> error = InvalidSongsError("1 of 2 songs cannot be used", [fault], remedy="Remove the song.")
+    >>> print(error)
+    1 of 2 songs cannot be used. Remove the song.
+      b.wav: the file is empty
+    >>> error.summary, error.faults
+    ('1 of 2 songs cannot be used', ['b.wav: the file is empty'])
     """
 
-    def __init__(self, message, faults=()):
-        super().__init__(message)
+    def __init__(self, summary, faults=(), *, remedy="", n_usable=0, n_listed=None):
+        self.summary = summary
         self.faults = list(faults)
+        self.n_usable = n_usable
+        listed = self.faults[:n_listed]
+        if len(listed) < len(self.faults):
+            listed.append("...")
+        ending = ":" if listed else ""
+        first_line = f"{summary}. {remedy}" if remedy else f"{summary}{ending}"
+        super().__init__("\n  ".join([first_line, *listed]))
 
 
 class MissingDependencyError(ImportError):

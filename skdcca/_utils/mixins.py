@@ -1,8 +1,8 @@
-"""What the transformers of raw songs and texts share in scikit-learn's contract."""
+"""Mixins of transformers whose input or output is not a table of numbers."""
 
 
 class RawInputMixin:
-    """Tags of a transformer whose input is a list of songs or of texts, and no table of numbers."""
+    """Tags of a transformer that takes a list of songs or texts."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -12,15 +12,15 @@ class RawInputMixin:
 
 
 class NoTableMixin:
-    """`set_output` of a transformer whose output has three axes, so that no table can hold it."""
+    """`set_output` of a transformer whose output has three axes."""
 
     def set_output(self, *, transform=None):
-        """Do nothing: the output has three axes and no table can hold it.
+        """Do nothing: the output has three axes, and no container of tables can hold it.
 
         Parameters
         ----------
         transform : object
-            Ignored; here so that a Pipeline can set the output of its other steps.
+            Ignored; a Pipeline passes it to all of its steps.
 
         Returns
         -------

@@ -1,8 +1,12 @@
 """Packages that only some parts of skdcca need."""
 
+import sys
 from contextlib import contextmanager
 
 from skdcca.exceptions import MissingDependencyError
+
+# Where the requirement differs from the name of the import.
+_REQUIREMENTS = {"skorch": "torch skorch", "sklearn": "scikit-learn"}
 
 
 @contextmanager
@@ -20,17 +24,21 @@ def needed_by(feature, extra=None):
         yield
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
-        install = f'"skdcca[{extra}]"' if extra else _REQUIREMENTS.get(package, package)
         raise MissingDependencyError(
             f"{feature} needs the package {package!r}, which is not installed: "
-            f"pip install {install}.{_NOTES.get(package, '')}",
+            f"{_remedy(package, extra)}.",
             name=error.name,
         ) from error
 
 
-# What to install, where it is called otherwise than it is imported.
-_REQUIREMENTS = {"sklearn": "scikit-learn"}
-_NOTES = {
-    "gensim": " gensim has no wheels for Python 3.14 yet: use Python 3.11 to 3.13, or LyricsForm or "
-    "a TfidfVectorizer instead."
-}
+def _remedy(package, extra):
+    if package == "gensim" and sys.version_info >= (3, 14):
+        return (
+            "gensim has no wheels for Python 3.14 yet; use Python 3.11 to 3.13, or LyricsForm or a "
+            "TfidfVectorizer instead"
+        )
+    return (
+        f'pip install "skdcca[{extra}]"'
+        if extra
+        else f"pip install {_REQUIREMENTS.get(package, package)}"
+    )

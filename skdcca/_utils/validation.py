@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skdcca._utils.optional import needed_by
 from skdcca._utils.sklearn_compat import num_samples
 
 
@@ -76,8 +77,8 @@ def check_device(name, value, *, must_exist=True):
     """
     if value is None:
         return None
-    import torch
-
+    with needed_by(f"{name}={value!r}"):
+        import torch
     try:
         device = torch.device(value)
     except (RuntimeError, TypeError) as error:
