@@ -1,1 +1,188 @@
-from skdcca._audio.mel import TemporalSummary  # noqa: F401
+"""Summary of spectrograms over time."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdcca._audio.files import MAX_AMPLITUDE
+from skdcca._utils.validation import check_integer
+
+_MIN_FRAMES = 16
+
+
+class TemporalSummary(TransformerMixin, BaseEstimator):
+    """Summary of spectrograms over time: one row per song, for models that take a table.
+
+    Parameters
+    ----------
+    statistics : sequence of str, default=("mean", "std", "delta", "rhythm")
+        Parts of a row, in this order:
+
+        - ``"mean"``, ``"std"``: mean and standard deviation of each band over time;
+        - ``"delta"``: mean absolute change of each band from frame to frame;
+        - ``"rhythm"``: autocorrelation of the onset strength (the mean rise over all bands from
+          frame to frame) at `n_lags` lags, from 2 frames to a quarter of the excerpt, evenly spaced
+          on a logarithmic scale.
+    n_lags : int, default=32
+        Number of lags of the rhythm.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of bands.
+    n_frames_ : int
+        Number of frames seen in `fit`.
+
+    See Also
+    --------
+    MelSpectrogram : Compute the spectrograms.
+
+    Notes
+    -----
+    Frames at the end in which every band is at the minimum of the song are left out: they are the
+    silence that a short song was padded with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdcca import TemporalSummary
+    >>> spectrograms = np.random.default_rng(0).normal(size=(5, 40, 200))
+    >>> TemporalSummary().fit_transform(spectrograms).shape
+    (5, 152)
+    """
+
+    def __init__(
+        self, statistics: Sequence[str] = ("mean", "std", "delta", "rhythm"), *, n_lags: int = 32
+    ) -> None:
+        self.statistics = statistics
+        self.n_lags = n_lags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the spectrograms and set the lags.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_mels, n_frames)
+            Spectrograms.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        self._check_parameters()
+        X = self._check_spectrograms(X, reset=True)
+        self.n_frames_ = X.shape[2]
+        return self
+
+    def transform(self, X: Any) -> NDArray:
+        """Summarize the spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_mels, n_frames)
+            Spectrograms.
+
+        Returns
+        -------
+        summary : ndarray of shape (n_samples, n_features_out)
+            One row per song.
+        """
+        check_is_fitted(self)
+        X = self._check_spectrograms(X, reset=False)
+        lags = self._lags()
+        return np.stack([self._summary(song[:, : _n_sounding(song)], lags) for song in X])
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+        """Return the names of the columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the bands, by default ``mel0``, ``mel1``, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            ``mean_mel0``, ..., ``rhythm_lag2``, ...
+        """
+        check_is_fitted(self)
+        bands = input_features
+        if bands is None:
+            bands = [f"mel{i}" for i in range(self.n_features_in_)]
+        names = []
+        for name in self.statistics:
+            suffixes = [f"lag{lag:.3f}" for lag in self._lags()] if name == "rhythm" else bands
+            names += [f"{name}_{suffix}" for suffix in suffixes]
+        return np.array(names, dtype=object)
+
+    def _check_parameters(self):
+        statistics = self.statistics
+        known = isinstance(statistics, (list, tuple)) and all(
+            name in list(_STATISTICS) for name in statistics
+        )
+        if not known or not len(statistics):
+            raise ValueError(
+                f"`statistics` must be a list of some of {sorted(_STATISTICS)}, got {statistics!r}."
+            )
+        check_integer("n_lags", self.n_lags)
+
+    def _check_spectrograms(self, X, reset):
+        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
+        if X.ndim != 3 or X.shape[1] < 1 or X.shape[2] < _MIN_FRAMES:
+            raise ValueError(
+                f"X must have shape (n_samples, n_mels, n_frames) with {_MIN_FRAMES} frames or more, "
+                f"got {X.shape}. MelSpectrogram makes such spectrograms."
+            )
+        peak = max(-X.min(), X.max())
+        if peak > MAX_AMPLITUDE:
+            raise ValueError(
+                f"X must have numbers of at most {MAX_AMPLITUDE:g}, got {peak:.3g}. Give spectrograms "
+                "in decibels."
+            )
+        return X
+
+    def _summary(self, song, lags):
+        return np.concatenate([_STATISTICS[name](song, lags) for name in self.statistics])
+
+    def _lags(self):
+        return np.geomspace(2, self.n_frames_ / 4, self.n_lags)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _n_sounding(song):
+    """Return the number of frames up to the last with a band above the minimum of the song."""
+    sounding = np.flatnonzero((song > song.min()).any(axis=0))
+    if not sounding.size:
+        return song.shape[1]
+    return max(_MIN_FRAMES, sounding[-1] + 1)
+
+
+def _rhythm(song, lags):
+    """Return the autocorrelation of the onset strength, 1 at lag 0, interpolated between lags."""
+    onset = np.maximum(np.diff(song, axis=1), 0).mean(axis=0, dtype=np.float64)
+    onset -= onset.mean()
+    spectrum = np.fft.rfft(onset, n=2 * len(onset))
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: len(onset)]
+    peak = correlation[0] if correlation[0] > 0 else 1.0
+    return np.interp(lags, np.arange(len(onset)), correlation / peak, right=0.0).astype(song.dtype)
+
+
+_STATISTICS = {
+    "mean": lambda song, lags: song.mean(axis=1),
+    "std": lambda song, lags: song.std(axis=1),
+    "delta": lambda song, lags: np.abs(np.diff(song, axis=1)).mean(axis=1),
+    "rhythm": _rhythm,
+}

@@ -1,36 +1,31 @@
-"""Lyrics in: Doc2vec embeddings of raw text, and its form in a few numbers."""
+"""Doc2vec embeddings of lyrics, and the state of a gensim model as plain arrays."""
 
 import copy
-import itertools
 import os
-import re
-import unicodedata
-import warnings
-from collections import Counter
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
+from skdcca._lyrics.tokens import check_lyrics, tokenize, warn_unknown_texts
 from skdcca._utils.mixins import RawInputMixin
-from skdcca._utils.validation import check_integer
-
-_WORD = re.compile(r"[^\W\d_]+")
-_VOWELS = re.compile(r"[aeiouyæœø]+")
-_PHRASE_END = re.compile(r"[.,;:!?()\n–—]+")
-_MARKS = {"comma": ",", "stop": ".", "exclamation": "!", "question": "?", "colon": ";:"}
-_MARKS |= {"quote": '"“”„«»', "apostrophe": "'’"}
+from skdcca._utils.optional import needed_by
+from skdcca._utils.validation import check_integer, check_option
 
 
 class Doc2VecLyrics(
     RawInputMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    """Doc2vec embeddings of lyrics, trained on the lyrics given or pretrained.
+    """Doc2vec embeddings of lyrics, by a model that is trained on the given lyrics or pretrained.
 
-    Parameters are gensim's, by their names. Unlike gensim's own, the embedding of a text is always
-    the same: it does not depend on the texts around it, on earlier calls or on the process.
+    Parameters have the names of gensim. Unlike in gensim, the embedding of a text is always the same: it
+    does not depend on the other texts, on earlier calls or on the process.
 
     Parameters
     ----------
@@ -39,7 +34,7 @@ class Doc2VecLyrics(
     window : int, default=5
         Largest distance between a word and the words that predict it.
     min_count : int, default=2
-        Words that occur less often in the training lyrics are left out.
+        Words that occur less often in the training lyrics are ignored.
     epochs : int, default=40
         Passes over the training lyrics, and over each text when it is embedded.
     dm : {0, 1}, default=0
@@ -47,13 +42,13 @@ class Doc2VecLyrics(
         On corpora of the size of a song collection the first is better, see
         ``benchmarks/doc2vec.py``.
     pretrained : str or path-like, default=None
-        File of a `gensim.models.Doc2Vec` saved with its ``save``. It is used as it is: the
-        parameters above are then not. Such a file is a pickle, so open only files that you trust.
+        File of a `gensim.models.Doc2Vec` saved with its ``save``. The model is not trained further, and
+        the parameters above are ignored. Such a file is a pickle, so open only files that you trust.
     tokenizer : callable, default=None
-        Function from a text to a list of words. None: words of letters of any alphabet, in lower
-        case (case-folded), after Unicode normalisation; apostrophes and hyphens part words.
+        Function from a text to a list of words. By default words are runs of letters of any alphabet,
+        case-folded after Unicode normalization; apostrophes and hyphens separate words.
     random_state : int, RandomState instance or None, default=None
-        Seed of training and inference; an int makes both repeat exactly.
+        Seed of training and inference; pass an int for reproducible results.
     verbose : int, default=0
         1 shows progress bars.
 
@@ -70,16 +65,18 @@ class Doc2VecLyrics(
         If a text is not a str; every such row is named.
     ValueError
         If there are no texts, texts are blank, or no word occurs `min_count` times.
+    MissingDependencyError
+        If gensim is not installed.
 
     Warns
     -----
-    UserWarning
-        For texts none of whose words the model knows: their embedding is 0.
+    UnknownTextWarning
+        If the model knows no word of a text; its embedding is 0.
 
     Notes
     -----
-    Training runs in one thread, as it would not repeat otherwise. gensim reads the first 10,000 words
-    of a text.
+    Training runs in one thread, since it is not reproducible otherwise. gensim reads the first 10,000
+    words of a text.
 
     References
     ----------
@@ -96,17 +93,17 @@ class Doc2VecLyrics(
 
     def __init__(
         self,
-        vector_size=100,
+        vector_size: int = 100,
         *,
-        window=5,
-        min_count=2,
-        epochs=40,
-        dm=0,
-        pretrained=None,
-        tokenizer=None,
-        random_state=None,
-        verbose=0,
-    ):
+        window: int = 5,
+        min_count: int = 2,
+        epochs: int = 40,
+        dm: int = 0,
+        pretrained: str | PathLike[str] | None = None,
+        tokenizer: Callable[[str], list[str]] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.vector_size = vector_size
         self.window = window
         self.min_count = min_count
@@ -117,13 +114,13 @@ class Doc2VecLyrics(
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train on the lyrics, or load the pretrained model.
 
         Parameters
         ----------
         X : sequence of str
-            Lyrics, one text a song.
+            Lyrics, one text per song.
         y : object
             Ignored.
 
@@ -132,10 +129,11 @@ class Doc2VecLyrics(
         self : object
             The fitted transformer.
         """
-        _check_lyrics(X)
+        check_lyrics(X)
         if not (self.tokenizer is None or callable(self.tokenizer)):
             raise ValueError(
-                f"tokenizer={self.tokenizer!r}; it must be a function from a text to words, or None"
+                f"`tokenizer` must be a function from a text to a list of words, or None, got "
+                f"{self.tokenizer!r}."
             )
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         if self.pretrained is None:
@@ -145,13 +143,13 @@ class Doc2VecLyrics(
             self.model_ = _load_pretrained(self.pretrained)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray:
         """Embed lyrics.
 
         Parameters
         ----------
         X : sequence of str
-            Lyrics, one text a song.
+            Lyrics, one text per song.
 
         Returns
         -------
@@ -159,8 +157,8 @@ class Doc2VecLyrics(
             Inferred vectors; 0 for a text without a known word.
         """
         check_is_fitted(self)
-        _check_lyrics(X)
-        # A copy of its own, as inference draws from the model's random state.
+        check_lyrics(X)
+        # Inference draws from the random state of the model; the copy has its own.
         model = copy.copy(self.model_)
         embeddings = np.zeros((len(X), model.vector_size), dtype=np.float32)
         unknown = []
@@ -171,26 +169,23 @@ class Doc2VecLyrics(
                 embeddings[i] = _infer(model, words, self.seed_)
             else:
                 unknown.append(i)
-        if unknown:
-            warnings.warn(
-                f"{len(unknown)} of {len(X)} texts have no word that the model knows, so that their "
-                f"embedding is 0; rows {_listed(unknown)}",
-                stacklevel=2,
-            )
+        warn_unknown_texts(unknown, len(X), "word", "embedding")
         return embeddings
 
     def _words(self, text):
-        words = (self.tokenizer or _tokenize)(text)
+        words = (self.tokenizer or tokenize)(text)
         if isinstance(words, str):
-            raise TypeError(f"tokenizer gave the str {words[:30]!r}; it must give a list of words")
+            raise TypeError(f"`tokenizer` must return a list of words, got the str {words[:30]!r}.")
         words = list(words) if hasattr(words, "__iter__") else [words]
-        if wrong := [word for word in words if not isinstance(word, str)]:
-            raise TypeError(f"tokenizer gave {wrong[0]!r}; it must give a list of words")
+        for word in words:
+            if not isinstance(word, str):
+                raise TypeError(f"`tokenizer` must return a list of words, got {word!r}.")
         return words
 
     def _train(self, documents):
-        from gensim.models.doc2vec import Doc2Vec, TaggedDocument
-        from gensim.models.keyedvectors import KeyedVectors
+        with needed_by("Doc2VecLyrics"):
+            from gensim.models.doc2vec import Doc2Vec, TaggedDocument
+            from gensim.models.keyedvectors import KeyedVectors
 
         model = Doc2Vec(
             vector_size=self.vector_size,
@@ -205,8 +200,8 @@ class Doc2VecLyrics(
         model.build_vocab(tagged)
         if not len(model.wv):
             raise ValueError(
-                f"no word occurs min_count={self.min_count} times in the {len(documents)} texts: give "
-                "more text or lower min_count"
+                f"No word occurs min_count={self.min_count} times in the {len(documents)} texts. Give "
+                "more text or lower `min_count`."
             )
         callbacks = [_epoch_bar(self.epochs)] if self.verbose else []
         model.train(tagged, total_examples=len(tagged), epochs=model.epochs, callbacks=callbacks)
@@ -216,15 +211,14 @@ class Doc2VecLyrics(
     def _check_parameters(self):
         for name in ("vector_size", "window", "min_count", "epochs"):
             check_integer(name, getattr(self, name))
-        if self.dm not in (0, 1):
-            raise ValueError(f"dm={self.dm!r}; it must be 0 or 1")
+        check_option("dm", self.dm, (0, 1))
 
     @property
     def _n_features_out(self):
         return self.model_.vector_size
 
     def __getstate__(self):
-        """The model as words and arrays, so that a file of it needs no classes of gensim."""
+        """Return the model as words and arrays, so that a saved file has no classes of gensim."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = _state_of(self.model_)
@@ -236,143 +230,19 @@ class Doc2VecLyrics(
         super().__setstate__(state)
 
 
-class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
-    """Form of lyrics, whatever they say: length, syllables, phrases, repetition, punctuation.
-
-    How much text there is, and in what portions, is what music betrays most readily of its words;
-    beside `Doc2VecLyrics` in a `FeatureUnion` it adds to what they mean.
-
-    Attributes
-    ----------
-    feature_names_ : list of str
-        Names of the numbers: logarithms of counts (``log_...``), ratios and means.
-
-    Raises
-    ------
-    TypeError
-        If a text is not a str; every such row is named.
-    ValueError
-        If there are no texts, or texts are blank.
-
-    See Also
-    --------
-    Doc2VecLyrics : What the lyrics say.
-
-    Notes
-    -----
-    A syllable is a run of vowels, which is right on average for German, French, English, Latin and
-    the like, and one a word in other scripts. A phrase ends at punctuation or a line's end.
-
-    Examples
-    --------
-    >>> from skdcca import LyricsForm
-    >>> form = LyricsForm().fit(["row, row, row your boat"])
-    >>> form.transform(["row, row, row your boat", "life is but a dream"]).shape
-    (2, 21)
-    """
-
-    def fit(self, X, y=None):
-        """Check the lyrics; there is nothing to learn.
-
-        Parameters
-        ----------
-        X : sequence of str
-            Lyrics, one text a song.
-        y : object
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted transformer.
-        """
-        _check_lyrics(X)
-        self.feature_names_ = list(_form("a"))
-        return self
-
-    def transform(self, X):
-        """Measure lyrics.
-
-        Parameters
-        ----------
-        X : sequence of str
-            Lyrics, one text a song.
-
-        Returns
-        -------
-        form : ndarray of shape (n_samples, n_features_out)
-            One row a text.
-        """
-        check_is_fitted(self)
-        _check_lyrics(X)
-        return np.array([list(_form(text).values()) for text in X], dtype=np.float64)
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the columns.
-
-        Parameters
-        ----------
-        input_features : object
-            Ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            ``log_words``, ``log_syllables``, ...
-        """
-        check_is_fitted(self)
-        return np.array(self.feature_names_, dtype=object)
-
-
-def _form(text):
-    words = _tokenize(text)
-    n_words = max(1, len(words))
-    pairs = list(itertools.pairwise(words))
-    phrases = [_tokenize(phrase) for phrase in _PHRASE_END.split(text)]
-    syllables = [sum(map(_n_syllables, phrase)) for phrase in phrases if phrase] or [0]
-    capitals = sum(word[0].isupper() for word in _WORD.findall(text))
-    return {
-        "log_words": np.log1p(len(words)),
-        "log_syllables": np.log1p(sum(syllables)),
-        "log_characters": np.log1p(len(text)),
-        "log_phrases": np.log1p(len(syllables)),
-        "log_lines": np.log1p(text.count("\n")),
-        "syllables_per_word": sum(syllables) / n_words,
-        "letters_per_word": sum(map(len, words)) / n_words,
-        "phrase_mean": np.mean(syllables),
-        "phrase_std": np.std(syllables),
-        "log_phrase_max": np.log1p(max(syllables)),
-        "distinct_words": len(set(words)) / n_words,
-        "distinct_pairs": len(set(pairs)) / max(1, len(pairs)),
-        "commonest_word": max(Counter(words).values(), default=0) / n_words,
-        "capitals_per_word": capitals / n_words,
-        **{f"{name}_per_word": sum(map(text.count, m)) / n_words for name, m in _MARKS.items()},
-    }
-
-
-def _n_syllables(word):
-    bare = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
-    return max(1, len(_VOWELS.findall(bare)))
-
-
-def _tokenize(text):
-    # Soft hyphens mark where a word may be broken; they are not part of it.
-    text = unicodedata.normalize("NFKC", text).replace("\u00ad", "")
-    return _WORD.findall(text.casefold())
-
-
 def _infer(model, words, seed):
-    """Vector of one text, by the gradient steps of gensim's ``infer_vector``.
+    """Return the vector of a text, by the gradient steps of gensim's ``infer_vector``.
 
-    That one begins from Python's `hash` of the text, which differs from process to process, and
-    goes on with the random state that the last call left behind.
+    ``infer_vector`` starts from Python's `hash` of the text, which differs between processes, and
+    continues with the random state that the last call left behind.
     """
-    from gensim.models.doc2vec import train_document_dbow, train_document_dm
+    with needed_by("Doc2VecLyrics"):
+        from gensim.models.doc2vec import train_document_dbow, train_document_dm
 
     model.random = np.random.RandomState(seed)
     start = (model.random.random_sample(model.vector_size) - 0.5) / model.vector_size
     vector = start.astype(np.float32).reshape(1, -1)
-    # gensim would free work space of its own making before it has used it.
+    # gensim frees work space that it allocates itself before it has used it.
     space = {"work": np.zeros(model.layer1_size, dtype=np.float32)}
     if model.sg:
         step = train_document_dbow
@@ -395,31 +265,34 @@ def _infer(model, words, seed):
 
 
 def _load_pretrained(path):
-    from gensim.models.doc2vec import Doc2Vec
+    with needed_by("Doc2VecLyrics"):
+        from gensim.models.doc2vec import Doc2Vec
 
     if not isinstance(path, (str, os.PathLike)):
-        raise ValueError(f"pretrained={path!r}; it must be the path of a file, or None")
+        raise ValueError(f"`pretrained` must be the path of a file, or None, got {path!r}.")
     if not os.path.isfile(path):
-        raise ValueError(f"pretrained={str(path)!r}: there is no such file")
+        raise ValueError(f"`pretrained` must be an existing file, got {str(path)!r}.")
     try:
         model = Doc2Vec.load(str(path))
     except Exception as error:
         raise ValueError(
-            f"pretrained={str(path)!r} cannot be read ({error}); it must be a gensim Doc2Vec, saved "
-            "with its own save method"
+            f"`pretrained` {str(path)!r} cannot be read ({error}). It must be a gensim Doc2Vec that was "
+            "saved with its method save."
         ) from error
     if not isinstance(model, Doc2Vec) or getattr(model, "dm_concat", 0):
-        raise ValueError(f"pretrained={str(path)!r} is not a Doc2Vec (dm_concat=0) but {model!r}")
+        raise ValueError(
+            f"`pretrained` {str(path)!r} must be a Doc2Vec with dm_concat=0, got {model!r}."
+        )
     return model
 
 
-# Numbers of a Doc2Vec that inference and training heed.
+# Numbers of a Doc2Vec that inference and training use.
 _NUMBERS = ("vector_size", "window", "epochs", "alpha", "min_alpha", "sample", "negative", "hs")
 _NUMBERS += ("seed", "min_count", "ns_exponent", "dbow_words")
 
 
 def _state_of(model):
-    """A Doc2Vec without its training texts, as plain numbers, words and arrays."""
+    """Return a Doc2Vec without its training texts as plain numbers, words and arrays."""
     state = {name: getattr(model, name) for name in _NUMBERS}
     state |= {"dm": 1 - model.sg, "dm_mean": model.cbow_mean}
     state |= {"words": model.wv.index_to_key, "vectors": model.wv.vectors}
@@ -436,9 +309,10 @@ def _state_of(model):
 
 
 def _restored(state):
-    """A Doc2Vec of its state, checked, as gensim reads arrays without looking at their bounds."""
-    from gensim.models.doc2vec import Doc2Vec
-    from gensim.models.keyedvectors import KeyedVectors
+    """Return the Doc2Vec of a state, which is checked: gensim reads arrays without bounds checks."""
+    with needed_by("Doc2VecLyrics"):
+        from gensim.models.doc2vec import Doc2Vec
+        from gensim.models.keyedvectors import KeyedVectors
 
     words, size = state["words"], state["vector_size"]
     n = len(words)
@@ -465,7 +339,7 @@ def _restored(state):
 
 
 def _paths(state, n_words):
-    """Way of each word through the tree of a hierarchical softmax."""
+    """Return the path of each word through the tree of a hierarchical softmax."""
     lengths = _array(state, "path_lengths", np.int64, (n_words,))
     codes = _array(state, "codes", np.uint8, (lengths.sum(),))
     points = _array(state, "points", np.uint32, (lengths.sum(),))
@@ -473,8 +347,8 @@ def _paths(state, n_words):
         raise ValueError("points of a Doc2Vec must be rows of its tree")
     paths = {"code": np.empty(n_words, dtype=object), "point": np.empty(n_words, dtype=object)}
     for i, end in enumerate(np.cumsum(lengths)):
-        way = slice(end - lengths[i], end)
-        paths["code"][i], paths["point"][i] = codes[way], points[way]
+        path = slice(end - lengths[i], end)
+        paths["code"][i], paths["point"][i] = codes[path], points[path]
     return paths
 
 
@@ -485,38 +359,13 @@ def _array(state, name, dtype, shape):
     if array.shape != shape:
         raise ValueError(f"{name} of a Doc2Vec has shape {array.shape}; it must be {shape}")
     if array.dtype.kind in "iu" and not np.array_equal(array, given):
-        raise ValueError(f"{name} of a Doc2Vec must be whole numbers, as {array.dtype} holds them")
+        raise ValueError(f"{name} of a Doc2Vec must be integers in the range of {array.dtype}")
     return array
 
 
-def _check_lyrics(lyrics):
-    listed = hasattr(lyrics, "__len__") and hasattr(lyrics, "__getitem__")
-    if not listed or isinstance(lyrics, (str, bytes, dict)) or hasattr(lyrics, "columns"):
-        raise TypeError(
-            f"lyrics are a {type(lyrics).__name__}; give a list of str, one text a song"
-        )
-    if len(lyrics) == 0:
-        raise ValueError("Found array with 0 sample(s): there are no lyrics")
-    wrong = {i: type(text).__name__ for i, text in enumerate(lyrics) if not isinstance(text, str)}
-    if wrong:
-        raise TypeError(
-            f"{len(wrong)} of {len(lyrics)} lyrics are not str: "
-            + _listed([f"row {i} is {kind}" for i, kind in wrong.items()])
-        )
-    blank = [i for i, text in enumerate(lyrics) if not text.strip()]
-    if blank:
-        raise ValueError(
-            f"{len(blank)} of {len(lyrics)} lyrics are blank, in rows {_listed(blank)}; leave those "
-            "songs out of both views"
-        )
-
-
-def _listed(items):
-    return ", ".join(map(str, items[:20])) + (", ..." if len(items) > 20 else "")
-
-
 def _epoch_bar(epochs):
-    from gensim.models.callbacks import CallbackAny2Vec
+    with needed_by("Doc2VecLyrics"):
+        from gensim.models.callbacks import CallbackAny2Vec
 
     class EpochBar(CallbackAny2Vec):
         def on_train_begin(self, model):

@@ -1,8 +1,8 @@
-"""Songs to learn from: planted, tiny and real ones, and your own."""
+"""Song collections: synthetic, tiny and real ones, and your own."""
 
 from skdcca.datasets._chorales import load_chorales
 from skdcca.datasets._manifest import load_songs
-from skdcca.datasets._planted import make_songs
+from skdcca.datasets._synthetic import make_songs
 from skdcca.datasets._tiny import load_tiny_songs
 
 __all__ = ["load_chorales", "load_songs", "load_tiny_songs", "make_songs"]

@@ -1,19 +1,21 @@
-"""What one MusicXML chorale says: its notes in seconds, its sung text in lines, its melody."""
+"""Content of a MusicXML chorale: notes in seconds, lyrics in lines, and melody."""
 
 import re
 import unicodedata
 from itertools import pairwise
 
-QUARTERS_PER_MINUTE = 80  # the scores carry no tempo; a calm walking pace
+from skdcca._utils.optional import needed_by
+
+QUARTERS_PER_MINUTE = 80  # of a score without a tempo mark; a calm walking pace
 
 
 def read_score(path):
-    """Notes, text and melody of one score as a dict, or None if nothing in it is sung.
+    """Return notes, lyrics and melody of a score, or None if it has no lyrics.
 
     Parameters
     ----------
     path : pathlib.Path
-        A MusicXML file of music21's corpus.
+        A MusicXML file of the corpus of music21.
 
     Returns
     -------
@@ -22,9 +24,10 @@ def read_score(path):
         a str with one line per phrase of the melody, ``melody`` a list of phrases, each a list of
         [onset, duration, MIDI pitch] in quarter notes, as written (without repeats).
     """
-    from music21 import converter
+    with needed_by("load_chorales", extra="songs"):
+        from music21 import converter
 
-    # storePickle=False: music21 would spend twice the time to keep a copy of its own
+    # With storePickle=True music21 takes twice as long, to store a copy.
     score = converter.parse(path, forceSource=True, storePickle=False)
     parts = [_part_notes(part) for part in score.parts]
     sung = max(parts, key=lambda notes: sum(bool(note["lyrics"]) for note in notes), default=[])
@@ -39,13 +42,13 @@ def read_score(path):
 
 
 def _tempo(score):
-    """Quarter notes per minute: of the first metronome mark, else the usual ones."""
+    """Return the quarter notes per minute of the first metronome mark, else the default."""
     marks = (mark.getQuarterBPM() for mark in score.recurse().getElementsByClass("MetronomeMark"))
     return next((tempo for tempo in marks if tempo), QUARTERS_PER_MINUTE)
 
 
 def _part_notes(part):
-    """Notes of one part, in quarter notes from its start; tied notes are one note."""
+    """Return the notes of a part, in quarter notes from its start; tied notes are one note."""
     notes = []
     for element in part.flatten().notes:
         tied = element.tie is not None and element.tie.type in ("stop", "continue")
@@ -76,10 +79,11 @@ def _has_fermata(element):
 
 
 def _sections(score):
-    """Stretches of the score in the order of performance: (start, end, turn), in quarter notes.
+    """Return the sections of a score in the order of performance: (start, end, turn).
 
-    A stretch between repeat signs comes twice, with turn 0 and 1, the second time without its
-    first ending. Signs of all parts count: in some scores one part lacks them.
+    Start and end are in quarter notes. A section between repeat signs occurs twice, with turn 0 and 1,
+    the second time without its first ending. Signs of all parts count: in some scores one part has
+    none.
     """
     starts, ends, first_endings = {0.0}, set(), {}
     for part in score.parts:
@@ -106,7 +110,7 @@ def _end(measure):
 
 
 def _sounding(parts, sections, seconds_per_quarter):
-    """Notes of all parts in the order of performance: [onset, duration, MIDI pitch], seconds."""
+    """Return the notes of all parts as performed: [onset, duration, MIDI pitch] in seconds."""
     notes, clock = [], 0.0
     for start, end, _ in sections:
         for note in (note for part in parts for note in part if start <= note["onset"] < end):
@@ -118,11 +122,11 @@ def _sounding(parts, sections, seconds_per_quarter):
 
 
 def _sung_text(notes, sections):
-    """First stanza in lines; a line ends where the melody rests on a fermata."""
+    """Return the first stanza in lines; a line ends at a fermata of the melody."""
     text = ""
     for start, end, turn in sections:
         inside = [note for note in notes if start <= note["onset"] < end]
-        # rows of text under a repeated stretch are sung in turn; elsewhere they are other stanzas
+        # Rows of text under a repeated section are sung in turn; elsewhere they are other stanzas.
         rows = sorted({row for note in inside for row in note["lyrics"]}) or [None]
         row = rows[min(turn, len(rows) - 1)]
         for note in inside:
@@ -140,7 +144,7 @@ def _tidy(text):
 
 
 def _phrases(notes):
-    """The melody as written, cut after each fermata."""
+    """Return the melody as written, cut after each fermata."""
     phrases = [[]]
     for note in notes:
         phrases[-1].append([note["onset"], note["duration"], max(note["pitches"])])

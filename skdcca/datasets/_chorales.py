@@ -1,47 +1,56 @@
-"""Bach's chorales from music21's corpus: parsed once and sounded once, into a cache."""
+"""Bach's chorales from the corpus of music21, parsed and synthesized once, into a cache."""
 
 import gzip
 import json
 import os
 import re
 import zlib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
-from numbers import Integral
+from os import PathLike
 from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
-from sklearn.utils import Bunch, check_scalar
+from sklearn.utils import Bunch
 
 from skdcca._utils.files import atomic_write, cache_folder
-from skdcca.datasets._synthesis import synthesise
+from skdcca._utils.optional import needed_by
+from skdcca._utils.validation import check_integer
+from skdcca.datasets._synthesis import synthesize
 
-FORMAT = 1  # raise it whenever notes, texts, groups or sound come out differently
+FORMAT = 1  # raise it whenever notes, texts, groups or audio change
 BRIGHTNESS, VELOCITY = 0.5, 0.8
 
 DESCR = (
     "Four-part chorales by J. S. Bach with the German words of their first stanza, from the corpus "
-    "of the package music21 {version}, sounded by a small synthesiser at the tempo of the score "
-    "(80 quarter notes a minute where it has none), repeats played. Groups are hymn tunes: many "
-    "chorales set one tune or one text several times. Bach's music and its words are in the public "
-    "domain; the encodings are shipped by music21 with the permission of their makers (most go "
-    "back to Margaret Greentree's edition) and may be restricted in their use, see "
-    "corpus/license.txt in music21. Nothing of them is part of this package."
+    "of the package music21 {version}, played by a small synthesizer at the tempo of the score "
+    "(80 quarter notes per minute if it has none) with repeats. Groups are hymn tunes: many "
+    "chorales share a tune or a text. Bach's music and the words are in the public domain; the "
+    "encodings are distributed by music21 with the permission of their editors (most come from "
+    "Margaret Greentree's edition), and their use may be restricted, see corpus/license.txt in "
+    "music21. This package contains no part of them."
 )
 
 
-def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
-    """Load Bach's chorales with the words sung in them.
+def load_chorales(
+    *,
+    sample_rate: int = 22050,
+    cache: str | PathLike | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
+    """Load Bach's chorales with their lyrics.
 
-    The package music21 brings the scores (``pip install "skdcca[songs]"``). The first call reads
-    and sounds all of them, about a minute on two cores, and keeps the result in a cache folder
-    (some 300 MB of FLAC for a sample rate of 22050 Hz); later calls take less than a second.
+    The scores are part of the package music21 (``pip install "skdcca[songs]"``). The first call
+    parses and synthesizes all of them, which takes about a minute on two cores, and keeps the result
+    in a cache folder (about 300 MB of FLAC for a sample rate of 22050 Hz); later calls take less than
+    a second.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Samples a second of the audio files, at least 1000.
+        Samples per second of the audio files, at least 1000.
     cache : str or path-like, default=None
         Folder for the parsed scores and the audio files. By default that of the environment
         variable ``SKDCCA_CACHE``, else ``~/.cache/skdcca``.
@@ -54,29 +63,29 @@ def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
     -------
     songs : Bunch
         ``audio``: list of str, the FLAC files (mono, 16 bits); ``lyrics``: list of str, the first
-        stanza, one line for each line of the hymn; ``ids``: list of str such as ``"bwv244.15"``;
+        stanza, one line per line of the hymn; ``ids``: list of str such as ``"bwv244.15"``;
         ``titles``: list of str; ``groups``: ndarray of str, the hymn tune; ``DESCR``: str.
 
     Raises
     ------
-    ImportError
+    MissingDependencyError
         If music21 is not installed.
     FileNotFoundError
         If music21 was installed without its corpus.
 
     Notes
     -----
-    The sung part says more than the words: a line of text ends where the melody has a fermata,
-    a repeated strain is played twice with the words of either turn, and of several stanzas the
-    first is taken. Old spelling and misprints of the edition are left as they are.
+    A line of text ends where the melody has a fermata. A repeated section is played twice, with the
+    words of each repetition, and only the first of several stanzas is used. The spelling of the
+    edition is unchanged.
 
-    `groups` are made from the scores: two chorales belong to one group if their melodies open
-    alike in any key and rhythm, if their titles are the same, or if their texts are. Six of ten
-    chorales share their tune or text with another one, so split by `groups`.
+    Two chorales belong to the same group if their melodies begin alike, in any key and rhythm, or if
+    their titles or their texts are the same. Six of ten chorales share their tune or text with
+    another one, so split by `groups`.
 
-    The encodings come with music21 by permission of their makers and under their terms, see
-    ``corpus/license.txt`` in music21; restrictions, on commercial use for example, may apply to
-    the files in the cache as well.
+    The encodings are distributed by music21 with the permission of their editors, see
+    ``corpus/license.txt`` in music21; restrictions, for example on commercial use, may also apply to
+    the files in the cache.
 
     References
     ----------
@@ -93,20 +102,16 @@ def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
     Danket dem Herren, denn er ist sehr freundlich,
     und seine Güt' und Wahrheit bleibet ewiglich.
     """
-    check_scalar(sample_rate, "sample_rate", Integral, min_val=1000)
-    try:
-        edition = version("music21")  # importing music21 itself would take a second
-    except PackageNotFoundError as error:
-        raise ImportError(
-            'load_chorales needs the package music21: pip install "skdcca[songs]"'
-        ) from error
+    check_integer("sample_rate", sample_rate, ge=1000)
+    with needed_by("load_chorales", extra="songs"):
+        edition = version("music21")  # to import music21 takes a second
     folder = cache_folder(cache)
     name = f"chorales-{FORMAT}-music21-{edition}"
     songs = _read(folder / f"{name}.json.gz")
     if songs is None:
         songs = _parse(n_jobs, verbose)
         _write(songs, folder / f"{name}.json.gz")
-    audio = _sound(songs, folder / f"{name}-{sample_rate}hz", sample_rate, n_jobs, verbose)
+    audio = _synthesize_all(songs, folder / f"{name}-{sample_rate}hz", sample_rate, n_jobs, verbose)
     return Bunch(
         audio=audio,
         lyrics=[song["lyrics"] for song in songs],
@@ -118,7 +123,7 @@ def load_chorales(*, sample_rate=22050, cache=None, n_jobs=None, verbose=0):
 
 
 def _parse(n_jobs, verbose):
-    """All chorales with words: their id, title, group, lyrics and notes."""
+    """Return all chorales with lyrics: their id, title, group, lyrics and notes."""
     from skdcca.datasets._chorale_scores import read_score
     from skdcca.datasets._tunes import tune_groups
 
@@ -138,32 +143,33 @@ def _parse(n_jobs, verbose):
 
 
 def _score_files():
-    """Scores of the corpus that have words, in the order of the catalogue of Bach's works."""
+    """Return the scores of the corpus with lyrics, in the order of the catalog of Bach's works."""
     folder = Path(find_spec("music21").submodule_search_locations[0], "corpus", "bach")
     files = [file for file in folder.glob("bwv*") if file.suffix in (".mxl", ".xml")]
     if not files:
         raise FileNotFoundError(
-            f"no chorales in {folder}; install music21 with its corpus: pip install music21"
+            f"There are no chorales in {folder}. Install music21 with its corpus: pip install music21."
         )
-    return sorted(filter(_has_words, files), key=_catalogue_order)
+    return sorted(filter(_has_lyrics, files), key=_catalog_order)
 
 
-def _has_words(file):
-    """Whether a score has words, without the cost of parsing it."""
+def _has_lyrics(file):
+    """Return True for a score with lyrics, without parsing it."""
     if file.suffix == ".xml":
         return b"<lyric" in file.read_bytes()
     with ZipFile(file) as archive:
         return any(b"<lyric" in archive.read(name) for name in archive.namelist())
 
 
-def _catalogue_order(file):
-    """bwv9.7 comes before bwv10.7."""
+def _catalog_order(file):
+    """Return the sort key of a score: bwv9.7 comes before bwv10.7."""
     return [int(number) for number in re.findall(r"\d+", file.stem)], file.stem
 
 
 def _known_titles():
-    """Function from an id to its title in music21's list of Riemenschneider's edition, or None."""
-    from music21.corpus.chorales import ChoraleListRKBWV
+    """Return a function from an id to its title in Riemenschneider's edition, or None."""
+    with needed_by("load_chorales", extra="songs"):
+        from music21.corpus.chorales import ChoraleListRKBWV
 
     titles = {}
     for number, chorale in ChoraleListRKBWV().byBWV.items():
@@ -178,34 +184,34 @@ def _known_titles():
     return title_of
 
 
-def _sound(songs, folder, sample_rate, n_jobs, verbose):
-    """Names of the audio files; those that are not there yet are made."""
+def _synthesize_all(songs, folder, sample_rate, n_jobs, verbose):
+    """Return the names of the audio files; missing ones are written."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{song['id']}.flac" for song in songs]
-    there = set(os.listdir(folder))
+    existing = set(os.listdir(folder))
     missing = [
         (song["notes"], file, sample_rate)
         for song, file in zip(songs, files, strict=True)
-        if file.name not in there
+        if file.name not in existing
     ]
-    for _ in _in_parallel(
-        _write_audio, missing, len(missing), n_jobs, verbose, "sounding chorales"
-    ):
+    label = "synthesizing chorales"
+    for _ in _in_parallel(_write_audio, missing, len(missing), n_jobs, verbose, label):
         pass
     return [str(file) for file in files]
 
 
 def _write_audio(notes, file, sample_rate):
-    import soundfile
+    with needed_by("load_chorales"):
+        import soundfile
 
     notes = [[*note, VELOCITY] for note in notes]
-    waveform = synthesise(notes, sample_rate, brightness=BRIGHTNESS)
+    waveform = synthesize(notes, sample_rate, brightness=BRIGHTNESS)
     with atomic_write(file) as unfinished:
         soundfile.write(unfinished, waveform, sample_rate, format="FLAC", subtype="PCM_16")
 
 
 def _in_parallel(function, arguments, total, n_jobs, verbose, label):
-    """Results of `function` for each tuple of arguments, in order, as they come."""
+    """Return an iterator over the results of `function` for each tuple of arguments, in order."""
     from sklearn.utils.parallel import Parallel, delayed
 
     calls = (delayed(function)(*each) for each in arguments)
@@ -218,7 +224,7 @@ def _in_parallel(function, arguments, total, n_jobs, verbose, label):
 
 
 def _read(file):
-    """Songs of the cache, or None if it is not there or damaged."""
+    """Return the songs of the cache, or None if it is missing or damaged."""
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             return json.load(lines)

@@ -1,33 +1,36 @@
-"""A person's own songs: from a table or from a folder, every fault reported at once."""
+"""Songs of the user from a table or a folder; all faults are reported at once."""
 
 import csv
 import os
-import warnings
 from collections import defaultdict
+from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdcca._audio.mel import read_header
+from skdcca._audio import AUDIO_SUFFIXES, read_header
+from skdcca._utils.validation import check_option
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
-def load_songs(path, *, on_error="raise"):
+def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "raise") -> Bunch:
     """Load your own songs from a table or from a folder.
 
     Parameters
     ----------
     path : str or path-like
-        Either a table with a header, in UTF-8, as ``.csv`` (separated by commas) or ``.tsv`` and
-        ``.txt`` (by tabs), one song a row. Its columns are ``audio`` (a file, absolute or relative
-        to the folder of the table) and ``lyrics`` (the text) or ``lyrics_path`` (a text file in
-        UTF-8); and, if you like, ``id``, ``title`` and ``group``. Other columns are ignored.
+        Either a table in UTF-8 with a header and one song per row: ``.csv`` (separated by commas),
+        ``.tsv`` or ``.txt`` (by tabs). Its columns are ``audio`` (a file, absolute or relative to the
+        folder of the table) and ``lyrics`` (the text) or ``lyrics_path`` (a text file in UTF-8);
+        ``id``, ``title`` and ``group`` are optional, and other columns are ignored.
 
-        Or a folder that holds for every song an audio file (``.wav``, ``.flac``, ``.ogg`` or
-        ``.mp3``) and a text file of the same name (``.txt``, UTF-8).
+        Or a folder with an audio file (``.wav``, ``.flac``, ``.ogg`` or ``.mp3``) and a text file of
+        the same name (``.txt``, UTF-8) for every song.
     on_error : {"raise", "skip"}, default="raise"
         What to do if songs cannot be used: raise one error that lists all of them, or leave them
         out with a warning.
@@ -45,13 +48,20 @@ def load_songs(path, *, on_error="raise"):
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If the table lacks a column or its rows, if the folder has no songs, or if songs cannot be
-        used: audio missing or unreadable, lyrics missing, empty or not UTF-8, an id used twice.
+        If the table has no rows or lacks a column, or if the folder has no songs.
+    InvalidSongsError
+        If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or not
+        UTF-8, or an id occurs twice.
+
+    Warns
+    -----
+    SkippedSongsWarning
+        If songs are left out.
 
     Notes
     -----
-    Give all songs that must not be torn apart by a split (those of one artist, versions of one
-    work) the same ``group``, and pass ``groups=songs.groups`` to a splitter such as
+    Songs that must stay together in a split, such as those of one artist or versions of one work,
+    need the same ``group``; pass ``groups=songs.groups`` to a splitter such as
     :class:`~sklearn.model_selection.GroupKFold`.
 
     Examples
@@ -72,14 +82,13 @@ def load_songs(path, *, on_error="raise"):
     >>> songs.ids, songs.lyrics, songs.groups.tolist()
     (['star.wav'], ['Twinkle twinkle little star, how I wonder'], ['Jane Taylor'])
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path={path!r}; it must be the path of a table or of a folder")
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"`path` must be the path of a table or of a folder, got {path!r}.")
     path = Path(path)
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error={on_error!r} is not known; use 'raise' or 'skip'")
+    check_option("on_error", on_error, ("raise", "skip"))
     if not path.exists():
         raise FileNotFoundError(
-            f"path={str(path)!r} does not exist; expected a .csv or .tsv table or a folder of songs"
+            f"`path` {str(path)!r} does not exist. Give a .csv or .tsv table or a folder of songs."
         )
     songs, skipped, used = [], [], {}
     for row in _folder_rows(path) if path.is_dir() else _table_rows(path):
@@ -96,20 +105,20 @@ def load_songs(path, *, on_error="raise"):
         titles=[song["title"] for song in songs],
         groups=np.array([song["group"] for song in songs]),
         skipped=skipped,
-        DESCR=f"{len(songs)} songs of your own from {path.name}; their rights are yours to know.",
+        DESCR=f"{len(songs)} songs of your own from {path.name}; their license is unknown.",
     )
 
 
 def _folder_rows(folder):
-    """One row for each name in a folder: its files, or the fault that they are no pair."""
+    """Return one row for each name in a folder: its files, or the fault that they are not a pair."""
     names = defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in (*AUDIO_SUFFIXES, ".txt") and not file.name.startswith("."):
             names[file.stem].append(file)
     if not names:
         raise ValueError(
-            f"folder {folder} has no songs; expected pairs such as name.wav and name.txt "
-            f"(audio may be {', '.join(AUDIO_SUFFIXES)})"
+            f"The folder {folder} has no songs. It must have pairs such as name.wav and name.txt; "
+            f"audio may be {', '.join(AUDIO_SUFFIXES)}."
         )
     return [_pair(name, files) for name, files in names.items()]
 
@@ -129,25 +138,24 @@ def _pair(name, files):
 
 
 def _table_rows(path):
-    """One row for each song of a table."""
+    """Return one row for each song of a table."""
     delimiter = DELIMITERS.get(path.suffix.lower())
     if delimiter is None:
         raise ValueError(
-            f"path={str(path)!r} ends in {path.suffix!r}; "
-            f"expected a table ({', '.join(DELIMITERS)}) or a folder of songs"
+            f"`path` must be a table ({', '.join(DELIMITERS)}) or a folder of songs, got {str(path)!r}."
         )
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(_read_rows(csv.DictReader(file, delimiter=delimiter), path))
     except UnicodeDecodeError as error:
-        raise ValueError(f"table {path} is not UTF-8 ({error}); save it again as UTF-8") from error
+        raise ValueError(f"The table {path} is not UTF-8 ({error}). Save it as UTF-8.") from error
     except csv.Error as error:
         raise ValueError(
-            f"table {path} cannot be read ({error}); check its quotes, and put a text of more than "
-            f"{csv.field_size_limit()} letters into a file of the column lyrics_path"
+            f"The table {path} cannot be read ({error}). Check its quotes, and put a text of more than "
+            f"{csv.field_size_limit()} characters into a file of the column lyrics_path."
         ) from error
     if not rows:
-        raise ValueError(f"table {path} has a header but no songs; add one row for each song")
+        raise ValueError(f"The table {path} has a header but no songs. Add one row for each song.")
     return rows
 
 
@@ -173,20 +181,20 @@ def _check_columns(reader, path):
         missing.append("lyrics (or lyrics_path)")
     if missing:
         raise ValueError(
-            f"table {path} lacks the column {' and the column '.join(missing)}; "
-            f"its first line has {columns}"
+            f"The table {path} lacks the column {' and the column '.join(missing)}. Its first line has "
+            f"{columns}."
         )
 
 
 def _song(row, used):
-    """What the user gets of a row, and all its faults; `used` tells where each id came first."""
+    """Return the song of a row and all its faults; `used` holds where each id occurred first."""
     if "fault" in row:
         return None, [row["fault"]]
     lyrics, lyrics_fault = _lyrics(row)
     faults = [fault for fault in (_audio_fault(row.get("audio")), lyrics_fault) if fault]
     first = used.setdefault(row["id"], row["where"])
     if row["id"] and first != row["where"]:
-        faults.append(f"id {row['id']!r} is already that of {first}: give each song its own")
+        faults.append(f"id {row['id']!r} is already that of {first}: ids must be unique")
     song = {
         "audio": str(row.get("audio")),
         "lyrics": lyrics,
@@ -203,21 +211,21 @@ def _audio_fault(audio):
     if not os.path.isfile(audio):
         return f"audio file not found: {_short(audio)}"
     try:
-        n_frames, _ = read_header(str(audio))
+        header = read_header(str(audio))
     except ValueError as error:
         return f"audio file cannot be read: {audio} ({error})"
-    return None if n_frames else f"audio file has no samples: {audio}"
+    return None if header.n_frames else f"audio file has no samples: {audio}"
 
 
 def _lyrics(row):
-    """Text of a row, and what is wrong with it or None."""
+    """Return the lyrics of a row, and their fault or None."""
     if "lyrics" in row:
         return row["lyrics"], None
     file = row.get("lyrics_path")
     if file is None:
         return None, "no lyrics given"
     if os.path.exists(file) and not (os.path.isfile(file) or os.path.isdir(file)):
-        return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it need not end
+        return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it may be endless
     try:
         lyrics = file.read_text(encoding="utf-8-sig").strip()
     except UnicodeDecodeError:
@@ -230,9 +238,9 @@ def _lyrics(row):
 
 
 def _short(path):
-    """A path as errors show it; the columns may have been exchanged, and it be a whole text."""
+    """Return a path as errors show it; it may be a whole text, if the columns are exchanged."""
     path = str(path)
-    return path if len(path) <= 300 else f"{path[:300]}... ({len(path)} letters)"
+    return path if len(path) <= 300 else f"{path[:300]}... ({len(path)} characters)"
 
 
 def _report(skipped, n_songs, path, on_error):
@@ -240,9 +248,11 @@ def _report(skipped, n_songs, path, on_error):
     if not skipped:
         return
     n_bad = len({where for where, _ in skipped})
-    count = f"{n_bad} of {n_bad + n_songs} songs of {path} cannot be used"
-    faults = "\n".join(f"  {where}: {reason}" for where, reason in skipped)
+    summary = f"{n_bad} of {n_bad + n_songs} songs of {path} cannot be used"
+    faults = [f"{where}: {reason}" for where, reason in skipped]
     if on_error == "raise" or n_songs == 0:
-        skip = f', or pass on_error="skip" to leave them out ({n_songs} remain)' if n_songs else ""
-        raise ValueError(f"{count}:\n{faults}\nCorrect them{skip}.")
-    warnings.warn(f"{count} and are left out:\n{faults}", UserWarning, stacklevel=3)
+        remedy = "Correct them."
+        if n_songs:
+            remedy = f'Correct them, or pass on_error="skip" to leave them out ({n_songs} remain).'
+        raise InvalidSongsError(summary, faults, remedy=remedy, n_usable=n_songs)
+    warn("\n  ".join([f"{summary} and are left out:", *faults]), SkippedSongsWarning)

@@ -1,20 +1,19 @@
-"""A small additive synthesiser: notes in, waveform out. NumPy only."""
-
-from numbers import Integral, Real
+"""A small additive synthesizer from notes to a waveform, in NumPy alone."""
 
 import numpy as np
-from sklearn.utils import check_scalar
+
+from skdcca._utils.validation import check_integer, check_number
 
 TABLE = 2**15  # samples of one period; a power of two, so that phases wrap by a bit mask
-ATTACK, RELEASE = 0.008, 0.05  # seconds; ramps this long do not click
-DECAY = 1.5  # seconds in which a held tone falls to 1 / e
+ATTACK, RELEASE = 0.008, 0.05  # seconds; ramps of this length do not click
+DECAY = 1.5  # seconds in which a sustained tone falls to 1 / e
 PEAK = 0.9  # of full scale
 
 
-def synthesise(notes, sample_rate=22050, *, brightness=0.6, duration=None):
-    """Sound notes as a mono waveform.
+def synthesize(notes, sample_rate=22050, *, brightness=0.6, duration=None):
+    """Return a mono waveform of notes.
 
-    Every tone is a sum of harmonics below half the sample rate, harmonic k having the amplitude
+    Every tone is a sum of harmonics below half the sample rate, where harmonic k has the amplitude
     ``brightness ** (k - 1)``, under an envelope of a short attack, a slow decay and a short
     release after the end of the note. A note above half the sample rate is silent.
 
@@ -22,23 +21,23 @@ def synthesise(notes, sample_rate=22050, *, brightness=0.6, duration=None):
     ----------
     notes : array-like of shape (n_notes, 4)
         Onset in seconds, duration in seconds, MIDI pitch (69 is 440 Hz; fractions are allowed)
-        and velocity from 0 to 1, one note a row, in any order.
+        and velocity from 0 to 1, one note per row, in any order.
     sample_rate : int, default=22050
-        Samples a second, at least 1000.
+        Samples per second, at least 1000.
     brightness : float, default=0.6
-        Spectral decay, from 0 (a sine) to less than 1 (a buzz).
+        Spectral decay in [0, 1): 0 is a sine.
     duration : float, default=None
-        Length of the waveform in seconds; notes are cut there. By default the waveform ends with
-        its last note.
+        Length of the waveform in seconds; later notes are truncated. By default the waveform ends
+        with its last note.
 
     Returns
     -------
     waveform : ndarray of shape (n_samples,), dtype float32
-        Values within [-0.9, 0.9], the largest of them at that limit.
+        Values in [-0.9, 0.9]; the largest has the magnitude 0.9.
     """
     notes = _check_notes(notes)
-    check_scalar(sample_rate, "sample_rate", Integral, min_val=1000)
-    check_scalar(brightness, "brightness", Real, min_val=0, max_val=1, include_boundaries="left")
+    check_integer("sample_rate", sample_rate, ge=1000)
+    check_number("brightness", brightness, ge=0, lt=1)
     if duration is None:
         duration = (notes[:, 0] + notes[:, 1]).max(initial=0) + RELEASE
     waveform = np.zeros(round(duration * sample_rate), dtype=np.float32)
@@ -54,28 +53,31 @@ def _check_notes(notes):
     notes = np.asarray(notes, dtype=float)
     if notes.ndim != 2 or notes.shape[1] != 4:
         raise ValueError(
-            f"notes has shape {notes.shape}; "
-            "expected (n_notes, 4): onset, duration, pitch, velocity"
+            "`notes` must have shape (n_notes, 4) (onset, duration, pitch, velocity), got "
+            f"{notes.shape}."
         )
     if not np.isfinite(notes).all() or (notes[:, :2] < 0).any():
-        raise ValueError("notes has NaN, infinite or negative times; correct or drop these rows")
+        raise ValueError(
+            "`notes` must be finite and their times >= 0, got NaN, infinite or negative values. "
+            "Correct or drop these rows."
+        )
     return notes
 
 
 def _one_period(frequency, sample_rate, brightness):
-    """One period of a tone, made from its spectrum without harmonics that would alias."""
+    """Return one period of a tone, from its spectrum without harmonics that would alias."""
     n_harmonics = min(int(np.ceil(sample_rate / 2 / frequency)) - 1, TABLE // 2 - 1)
     spectrum = np.zeros(TABLE // 2 + 1, dtype=complex)
-    # -1j turns cosines into sines: they start at 0, without a click
+    # -1j turns cosines into sines, which start at 0 without a click.
     spectrum[1 : n_harmonics + 1] = -1j * brightness ** np.arange(n_harmonics)
     return (np.fft.irfft(spectrum) * TABLE / 2).astype(np.float32)
 
 
 def _add_notes(waveform, notes, period, frequency, sample_rate):
-    """Add the notes of one pitch to `waveform`, in place."""
+    """Add the notes of one pitch to `waveform` in place."""
     time = np.arange(round((notes[:, 1].max() + RELEASE) * sample_rate)) / sample_rate
-    # One long tone serves all notes of the pitch. Cutting the phase to 1 / TABLE of a period
-    # instead of interpolating leaves noise some 75 dB below the tone.
+    # One long tone serves all notes of the pitch. The phase is truncated to 1 / TABLE of a period and
+    # not interpolated; the noise of that is about 75 dB below the tone.
     phase = (time * (frequency * TABLE)).astype(np.int64) & (TABLE - 1)
     tone = period[phase] * np.exp(-time / DECAY).astype(np.float32)
     tone *= np.minimum(time / ATTACK, 1).astype(np.float32)

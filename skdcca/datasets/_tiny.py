@@ -1,4 +1,4 @@
-"""Twenty well-known songs that come with the package."""
+"""Twenty well-known songs that are part of the package."""
 
 import json
 from pathlib import Path
@@ -6,40 +6,40 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdcca.datasets._synthesis import synthesise
+from skdcca.datasets._synthesis import synthesize
 
 VELOCITY = 0.8
 
 DESCR = (
     "Twenty well-known songs in the public domain (English, German, French): one melody line and "
-    "the words sung to it, keyed by hand and tagged with moods by hand, sounded by a small "
-    "synthesiser. For a first look and for tests, not a benchmark. Words and tunes are "
-    "traditional or by authors dead for over 100 years; the keying is released as CC0."
+    "the lyrics, transcribed and tagged with moods by hand, played by a small synthesizer. For a "
+    "first look and for tests, not a benchmark. Words and tunes are traditional or by authors who "
+    "died more than 100 years ago; the transcription is released as CC0."
 )
 
 
-def load_tiny_songs(sample_rate=22050):
-    """Load 20 real songs that come with the package: melody and words.
+def load_tiny_songs(sample_rate: int = 22050) -> Bunch:
+    """Load 20 real songs that are part of the package: melody and lyrics.
 
-    They are enough to see what goes in and what comes out, and too few to learn from.
+    They show the form of the input and output of a model, and are too few to train one.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Samples a second of the waveforms, at least 1000.
+        Samples per second of the waveforms, at least 1000.
 
     Returns
     -------
     songs : Bunch
-        ``audio``: list of 20 pairs (waveform, sample_rate), float32 within [-1, 1];
+        ``audio``: list of 20 pairs (waveform, sample_rate), float32 in [-1, 1];
         ``lyrics``: list of str, one line of text per line of music; ``ids``, ``titles``: lists of
-        str; ``tags``: list of lists of str, moods and kinds given by hand; ``languages``: list of
-        ``"en"``, ``"de"`` or ``"fr"``; ``groups``: ndarray of str, each song its own;
-        ``DESCR``: str.
+        str; ``tags``: list of lists of str, moods and kinds assigned by hand; ``languages``: list
+        of ``"en"``, ``"de"`` or ``"fr"``; ``groups``: ndarray of str, a different one for each
+        song; ``DESCR``: str.
 
     Notes
     -----
-    Words and tunes are in the public domain, their encoding is CC0.
+    Words and tunes are in the public domain; the transcription is released as CC0.
 
     Examples
     --------
@@ -67,4 +67,4 @@ def load_tiny_songs(sample_rate=22050):
 
 
 def _sound(notes, sample_rate):
-    return synthesise([[*note, VELOCITY] for note in notes], sample_rate)
+    return synthesize([[*note, VELOCITY] for note in notes], sample_rate)

@@ -1,4 +1,4 @@
-"""Which chorales belong together: the same tune, the same title or the same text."""
+"""Groups of chorales with the same tune, title or text."""
 
 import re
 import unicodedata
@@ -7,19 +7,20 @@ from collections import Counter
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-# Distances at which chorales count as the same; each lies in a gap of the 338 of the corpus.
+# Thresholds below or above which chorales are the same; each lies in a gap between the 338 chorales of
+# the corpus.
 MELODY = 0.28  # edits per note of the opening: the same tune up to 0.24, others from 0.32
-TITLE = 0.1  # edits per letter: lets pass misprints, but not "Lobet" for "Danket"
-TEXT = 0.4  # share of common word triples: others have up to 0.3, misprints take away half
-OPENING = 40  # notes of a melody that are compared: most of them, and of long ones enough
+TITLE = 0.1  # edits per letter: tolerates misprints, but not "Lobet" for "Danket"
+TEXT = 0.4  # share of common word triples: others have up to 0.3, misprints remove half
+OPENING = 40  # notes of a melody that are compared; most melodies are shorter
 
 
 def tune_groups(titles, lyrics, melodies):
-    """Names of the tunes of chorales: two of them share a name if anything links them.
+    """Return the name of the tune of each chorale.
 
-    Links are made by the melody, whatever its key and rhythm, by the title and by the text; a
-    chain of links is a group (one text may have two tunes, one tune many texts). A group bears the
-    most frequent title in it.
+    Chorales are linked by the melody, in any key and rhythm, by the title and by the text. A chain of
+    links is a group (one text may have two tunes, one tune many texts), and its name is its most
+    frequent title.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def tune_groups(titles, lyrics, melodies):
     groups : list of n_songs str
     """
     openings = [_on_beats(melody)[:OPENING] for melody in melodies]
-    # Two alignments stand for all transpositions: tunes agree at the start or the end, or both.
+    # Two alignments cover all transpositions: tunes agree at the start, at the end, or at both.
     links = edit_distances([opening - opening[0] for opening in openings]) < MELODY
     links |= edit_distances([opening - opening[-1] for opening in openings]) < MELODY
     letters = [np.array([ord(letter) for letter in _letters(title)]) for title in titles]
@@ -44,7 +45,7 @@ def tune_groups(titles, lyrics, melodies):
 
 
 def edit_distances(sequences):
-    """Levenshtein distance of every pair, over the length of the longer one.
+    """Return the Levenshtein distance of every pair, divided by the length of the longer one.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def edit_distances(sequences):
         row[: len(sequence)] = sequence
     distances = np.empty((len(sequences), len(sequences)))
     for row, length in enumerate(lengths):
-        # the usual table of edits, against all sequences at once
+        # The usual table of edits, against all sequences at once.
         costs = np.tile(steps, (len(sequences), 1))
         for symbol in sequences[row]:
             replaced = costs[:, :-1] + (table != symbol)
@@ -75,20 +76,20 @@ def edit_distances(sequences):
 
 
 def _on_beats(melody):
-    """Pitches that begin on a beat: ornaments and passing notes fall away, and so does rhythm."""
+    """Return the pitches that begin on a beat, without ornaments, passing notes and rhythm."""
     notes = [note for phrase in melody for note in phrase]
     pitches = [pitch for onset, _, pitch in notes if float(onset).is_integer()]
     return np.array(pitches or [pitch for _, _, pitch in notes])
 
 
 def _letters(text):
-    """Bare letters of a German text; Noth and Not, läßt and lässt become the same."""
+    """Return the letters of a German text; Noth and Not, läßt and lässt become the same."""
     text = text.lower().replace("ß", "ss").replace("th", "t")
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", text))
 
 
 def _common_triples(texts):
-    """Share of the three-word runs of two texts that are common to both, for every pair."""
+    """Return the share of word triples that two texts have in common, for every pair."""
     runs = []
     for text in texts:
         words = [_letters(word) for word in text.split()]
@@ -103,7 +104,7 @@ def _common_triples(texts):
 
 
 def _names(titles, labels):
-    """For every label the most frequent title, the first one if several are."""
+    """Return the most frequent title of every label, the first one of several."""
     members = {}
     for title, label in zip(titles, labels, strict=True):
         members.setdefault(label, Counter())[title] += 1

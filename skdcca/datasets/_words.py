@@ -1,7 +1,7 @@
-"""Words of the invented songs: for each mood a pool for either end, then lines and names."""
+"""Words of the synthetic songs: two pools for each mood, the lines and the names."""
 
-# mood: (words of its low end, words of its high end), each as adjectives, nouns, verbs.
-# No word occurs twice, so that a word tells the mood and the end it comes from.
+# Each mood has words of its low end and words of its high end, each as adjectives, nouns, verbs.
+# No word occurs twice, so that each word identifies a mood and an end.
 MOOD_WORDS = {
     "energy": (
         ("calm slow quiet still sleepy idle", "pillow lullaby hush slumber haze snail",
@@ -29,7 +29,7 @@ MOOD_WORDS = {
     ),
 }  # fmt: skip
 
-# Each line has four places for words of the moods; everything else is filler.
+# Each line has four places for words of the moods; the rest is filler.
 LINES = (
     "the {adjective} {noun} will {verb} beside the {place}",
     "and I can {verb} with you, {adjective} {noun} of the {place}",

@@ -1,0 +1,280 @@
+"""The networks of musicnn: their input, their weights and their layers."""
+
+import copy
+import hashlib
+import json
+import os
+from importlib import resources
+
+import numpy as np
+from joblib import hash as joblib_hash
+
+from skdcca._audio.mel import mel_power
+from skdcca._audio.songs import as_pair, load_song, song_name
+from skdcca._utils.fork_safety import make_torch_fork_safe
+from skdcca._utils.optional import needed_by
+
+with needed_by("MelCNNAudio"):
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+make_torch_fork_safe()
+
+SHIPPED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
+RATE = 16000  # Hz
+N_MELS = 96
+N_FRAMES = 187  # of a segment, the input of every network
+_N_FFT, _HOP = 512, 256
+_SEGMENT = (N_FRAMES - 1) * _HOP  # samples that have so many frames
+# Segments at once; the widest layer holds 10 MB for each.
+_BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
+
+
+# ---- input ------------------------------------------------------------------------------------
+
+
+def load_excerpt(song, start, n_samples, sample_rate):
+    """Return a waveform at 16 kHz, repeated if it is shorter than a segment.
+
+    Parameters
+    ----------
+    song : str, path-like, (waveform, sample rate) or waveform
+        The song.
+    start : float
+        Where the excerpt begins, in seconds.
+    n_samples : int
+        Length of the excerpt at 16 kHz.
+    sample_rate : int
+        Sample rate of a waveform that comes without one.
+    """
+    if not isinstance(song, (str, os.PathLike)):
+        song = as_pair(song, sample_rate)  # load_song would take the rate of the networks
+    waveform = load_song(song, start, n_samples, RATE)[:n_samples]
+    if len(waveform) < _N_FFT:
+        raise ValueError(
+            f"{song_name(song)} has {len(waveform) / RATE:.3f} s in the excerpt; it must be "
+            f"{_N_FFT / RATE:.3f} s or more"
+        )
+    if not waveform.any():
+        raise ValueError(f"{song_name(song)} is silent in the excerpt; leave it out")
+    if len(waveform) < _SEGMENT:
+        return np.resize(waveform, _SEGMENT)
+    return waveform
+
+
+def log_mel(waveform, song, device=None):
+    """Return the input of the networks frame by frame, of shape (n_frames, 96)."""
+    power = mel_power(waveform, device, sr=RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=N_MELS)
+    with np.errstate(over="ignore"):
+        # Half precision as in musicnn, but not for the logarithm: 10000 times the power overflows.
+        power = power.T.astype(np.float16).astype(np.float32)
+    if not np.isfinite(power).all():
+        peak = np.abs(waveform).max()
+        raise ValueError(
+            f"the waveform of {song_name(song)} has an amplitude of {peak:.3g}; it must be in [-1, 1] "
+            "(divide 16-bit integers by 32768)"
+        )
+    return np.log10(10000 * power + 1)
+
+
+def cut_segments(frames, n_segments):
+    """Return segments of shape (n_segments, 187, 96); None takes all consecutive ones."""
+    room = len(frames) - N_FRAMES
+    if n_segments is None:
+        starts = range(0, room + 1, N_FRAMES)
+    elif n_segments == 1:
+        starts = [room // 2]
+    else:
+        starts = np.linspace(0, room, n_segments).round().astype(int)
+    return np.stack([frames[start : start + N_FRAMES] for start in starts])
+
+
+def run(network, segments, device=None):
+    """Return embeddings, and tag probabilities or None, of segments.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network; a `Tagger` has tags.
+    segments : ndarray of shape (n_segments, 187, 96)
+        Input.
+    device : torch.device, default=None
+        Device of the network, by default the CPU.
+    """
+    device = torch.device("cpu") if device is None else device
+    batch_size = _BATCH_SIZE if device.type == "cpu" else _BATCH_SIZE_ON_DEVICE
+    embeddings, tags = [], []
+    with torch.inference_mode():
+        for first in range(0, len(segments), batch_size):
+            batch = torch.from_numpy(segments[first : first + batch_size]).to(device)
+            output = network(batch)
+            if output.ndim != 2 or len(output) != len(batch):
+                raise ValueError(
+                    f"the network returns shape {tuple(output.shape)} for input of shape "
+                    f"{tuple(batch.shape)}; it must be ({len(batch)}, n_features)"
+                )
+            embeddings.append(output.cpu().numpy())
+            if isinstance(network, Tagger):
+                tags.append(network.probabilities(output).cpu().numpy())
+    embeddings = np.concatenate(embeddings)
+    if not np.isfinite(embeddings).all():
+        raise ValueError("the network returns NaN or infinity")
+    return embeddings, np.concatenate(tags) if tags else None
+
+
+# ---- weights ----------------------------------------------------------------------------------
+
+
+def resolve_weights(weights):
+    """Return what a fitted transformer keeps of its network: a name, the bytes of a file, a module."""
+    if isinstance(weights, nn.Module) or (isinstance(weights, str) and weights in SHIPPED):
+        return weights
+    if not isinstance(weights, (str, os.PathLike)) or not os.path.isfile(weights):
+        raise ValueError(
+            f"`weights` must be one of {sorted(SHIPPED)}, the path of an existing safetensors file, or "
+            f"a torch.nn.Module, got {weights!r}."
+        )
+    with open(weights, "rb") as file:
+        return file.read()
+
+
+def load_network(weights, device=None):
+    """Return a network in evaluation mode on a device, and its tags; a module has none."""
+    device = torch.device("cpu") if device is None else device
+    if isinstance(weights, nn.Module):
+        return copy.deepcopy(weights).to(device).eval(), None
+    from safetensors import SafetensorError
+
+    try:
+        network, tags = _read_network(_content(weights))
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{type(error).__name__}: {error}; it must be safetensors with the tensors and metadata "
+            "of the shipped ones"
+        ) from error
+    return network.to(device).eval(), tags
+
+
+def network_key(weights):
+    """Return what identifies a network in the cache."""
+    if not isinstance(weights, nn.Module):
+        return hashlib.blake2b(_content(weights)).hexdigest()
+    common = vars(nn.Module()).keys()
+    parts = []
+    for name, part in weights.named_modules():
+        kind = f"{type(part).__module__}.{type(part).__qualname__}"
+        own = {key: value for key, value in vars(part).items() if key not in common}
+        parts.append((name, kind, own))
+    tensors = [*weights.named_parameters(), *weights.named_buffers()]
+    arrays = [(name, tensor.detach().cpu().double().numpy()) for name, tensor in tensors]
+    return joblib_hash((parts, arrays))
+
+
+def _content(weights):
+    if isinstance(weights, bytes):
+        return weights
+    return resources.files("skdcca").joinpath("weights", f"{weights}.safetensors").read_bytes()
+
+
+def _read_network(content):
+    """Return the network and the tags of the bytes of a safetensors file."""
+    from safetensors.torch import load
+
+    tensors = load(content)
+    end = 8 + int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8:end])["__metadata__"]
+    tags = json.loads(metadata["tags"])
+    architecture = _ARCHITECTURES[metadata["architecture"]]
+    # On the meta device there are no initial weights, which would be drawn from the global generator.
+    with torch.device("meta"):
+        network = architecture(len(tags), json.loads(metadata["pools"]))
+    network.to_empty(device="cpu").load_state_dict(_dequantized(tensors))
+    return network, tags
+
+
+def _dequantized(tensors):
+    """Return the tensors with integer kernels multiplied by their scale."""
+    kernels = dict(tensors)
+    for name in tensors:
+        if name.endswith(".scale"):
+            kernel, scale = name.removesuffix("scale") + "weight", kernels.pop(name)
+            kernels[kernel] = (tensors[kernel].movedim(0, -1) * scale).movedim(-1, 0)
+    return kernels
+
+
+# ---- layers -----------------------------------------------------------------------------------
+
+
+class Tagger(nn.Module):
+    """Network that returns embeddings, with a linear layer from embeddings to tags."""
+
+    def probabilities(self, embeddings):
+        return self.tags(embeddings).sigmoid()
+
+
+class Layer(nn.Module):
+    """Convolution, rectifier and normalization, in this order."""
+
+    def __init__(self, conv, norm):
+        super().__init__()
+        self.conv = conv
+        self.norm = norm(conv.out_channels, eps=1e-3)
+
+    def forward(self, x):
+        return self.norm(self.conv(x).relu_())
+
+
+class VGG(Tagger):
+    """Five layers of small square filters; the embedding is the output of the last pooling."""
+
+    def __init__(self, n_tags, pools):
+        super().__init__()
+        self.pools = pools
+        self.input_norm = nn.BatchNorm2d(1, eps=1e-3)
+        convs = (nn.Conv2d(n_in, 128, 3, padding=1) for n_in in (1, 128, 128, 128, 128))
+        self.blocks = nn.ModuleList(Layer(conv, nn.BatchNorm2d) for conv in convs)
+        self.tags = nn.Linear(256, n_tags)
+
+    def forward(self, x):
+        x = self.input_norm(x.unsqueeze(1))
+        for block, (size, stride) in zip(self.blocks, self.pools, strict=True):
+            x = functional.max_pool2d(block(x), size, stride)
+        return x.permute(0, 2, 3, 1).flatten(1)  # the channels change fastest
+
+
+class MusiCNN(Tagger):
+    """Filters of timbre and of rhythm, three layers over time, and a dense layer over their summary."""
+
+    def __init__(self, n_tags, _):
+        super().__init__()
+        self.input_norm = nn.BatchNorm2d(1, eps=1e-3)
+        shapes = [(204, 7, 38), (204, 7, 67), (51, 128, 1), (51, 64, 1), (51, 32, 1)]
+        convs = (nn.Conv2d(1, n, (n_frames, n_bands)) for n, n_frames, n_bands in shapes)
+        self.front = nn.ModuleList(Layer(conv, nn.BatchNorm2d) for conv in convs)
+        convs = (nn.Conv1d(n_in, 64, 7, padding=3) for n_in in (561, 64, 64))
+        self.middle = nn.ModuleList(Layer(conv, nn.BatchNorm1d) for conv in convs)
+        self.pool_norm = nn.BatchNorm1d(1506, eps=1e-3)
+        self.hidden = nn.Linear(1506, 200)
+        self.hidden_norm = nn.BatchNorm1d(200, eps=1e-3)
+        self.tags = nn.Linear(200, n_tags)
+
+    def forward(self, x):
+        x = self.input_norm(x.unsqueeze(1))
+        front = torch.cat([self._over_bands(layer, x) for layer in self.front], dim=1)
+        first = self.middle[0](front)
+        second = self.middle[1](first) + first
+        third = self.middle[2](second) + second
+        x = torch.cat([front, first, second, third], dim=1)
+        x = torch.stack([x.amax(dim=2), x.mean(dim=2)], dim=2).flatten(1)  # pair by pair
+        return self.hidden_norm(self.hidden(self.pool_norm(x)).relu())
+
+    @staticmethod
+    def _over_bands(layer, x):
+        """Return the maximum response of each filter over the bands, with the same number of frames."""
+        around = layer.conv.kernel_size[0] - 1
+        padded = functional.pad(x, (0, 0, around // 2, around - around // 2))
+        return layer(padded).amax(dim=3)
+
+
+_ARCHITECTURES = {"musicnn": MusiCNN, "vgg": VGG}

@@ -1,0 +1,305 @@
+"""Songs: what a transformer takes as one, and how it works through many.
+
+A song is the path of a sound file, a pair ``(waveform, sample_rate)``, or a waveform at the sample rate
+of the transformer.
+"""
+
+import hashlib
+import math
+import os
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+from joblib import Parallel, delayed
+from joblib.memory import NotMemorizedFunc
+from joblib.parallel import get_active_backend
+from sklearn.utils.validation import check_memory
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from skdcca._audio.files import check_amplitude, read_excerpt, read_header, resample, to_mono
+from skdcca._utils.validation import check_number, is_number
+from skdcca.exceptions import InvalidSongsError
+
+_N_LISTED = 20  # faults in a message; an error about every song of a large collection is unreadable
+_LIMITING_BLAS = Lock()
+
+
+# ---- excerpts ---------------------------------------------------------------------------------
+
+
+def check_excerpt(duration, offset):
+    """Raise ValueError unless the parameters `duration` and `offset` choose part of a song."""
+    check_number("duration", duration, gt=0, or_none=True)
+    centered = isinstance(offset, str) and offset == "center"
+    if not centered:
+        check_number("offset", offset, ge=0, remedy='It may also be "center".')
+
+
+def excerpt_start(seconds, duration, offset):
+    """Return the second at which the excerpt of a song of this length begins."""
+    if offset != "center":
+        return float(offset)
+    if duration is None:
+        return 0.0
+    return max(0.0, (seconds - duration) / 2)
+
+
+# ---- validation -------------------------------------------------------------------------------
+
+
+def check_songs(songs, sample_rate, offset=0.0):
+    """Return the length of each song in seconds, without decoding any file.
+
+    Parameters
+    ----------
+    songs : sequence
+        The songs.
+    sample_rate : int
+        Sample rate of waveforms that come without one.
+    offset : float or "center", default=0.0
+        Where the excerpt begins, in seconds; a song that ends before is a fault.
+
+    Raises
+    ------
+    ValueError
+        If `songs` is not a sequence of songs, or is empty.
+    InvalidSongsError
+        If songs cannot be used; it lists all of them.
+    """
+    _check_is_list(songs)
+    first = 0.0 if offset == "center" else offset
+    seconds, faults = [], []
+    for i, song in enumerate(songs):
+        try:
+            seconds.append(_seconds_after(song, sample_rate, first))
+        except ValueError as error:
+            faults.append(f"song {i}: {error}")
+    _raise_faults(faults, len(songs))
+    if not seconds:
+        raise ValueError("Found array with 0 sample(s): X has no songs.")
+    return seconds
+
+
+def song_name(song):
+    """Return how errors name a song: its file, or "it" for a waveform."""
+    return repr(os.fspath(song)) if _is_path(song) else "it"
+
+
+def as_pair(song, sample_rate):
+    """Return the waveform and the sample rate of a song that is not a file.
+
+    The waveform has shape ``(n_samples,)`` or ``(n_channels, n_samples)``; anything else is a
+    ValueError.
+    """
+    waveform, rate = song, None
+    if isinstance(song, (tuple, list)) and len(song) == 2:
+        waveform, rate = song
+    if rate is None:
+        rate = sample_rate
+    if not is_number(rate, gt=0):
+        raise ValueError(f"its sample rate is {rate!r}; it must be a number of Hz > 0")
+    waveform = np.asarray(waveform)
+    _check_waveform(waveform)
+    return waveform, rate
+
+
+def _is_path(song):
+    return isinstance(song, (str, os.PathLike))
+
+
+def _check_is_list(songs):
+    """Raise ValueError for a single song, a table, or anything else that cannot be indexed."""
+    listed = hasattr(songs, "__len__") and hasattr(songs, "__getitem__")
+    one_song = _is_path(songs) or isinstance(songs, bytes)
+    is_table = isinstance(songs, dict) or hasattr(songs, "columns")
+    if not listed or one_song or is_table:
+        raise ValueError(
+            f"X must be a list of songs or one column, got {type(songs).__name__}. Give a list, even "
+            "for one song."
+        )
+    is_vector = isinstance(songs, np.ndarray) and songs.ndim == 1 and len(songs) > 0
+    if is_vector and np.asarray(songs).dtype.kind in "fiu":
+        raise ValueError(
+            f"X must be a list of songs, got one waveform of {len(songs)} samples. Give [X]."
+        )
+
+
+def _seconds_after(song, sample_rate, offset):
+    """Return the length of a song; ValueError if it cannot be used or ends before the offset."""
+    if _is_path(song):
+        seconds = _file_seconds(os.fspath(song))
+    else:
+        waveform, rate = as_pair(song, sample_rate)
+        seconds = waveform.shape[-1] / rate
+    if seconds <= offset:
+        raise ValueError(f"`offset` is {offset} s, past the end of the song at {seconds:.2f} s")
+    return seconds
+
+
+def _file_seconds(path):
+    if not os.path.exists(path):
+        shown = path if len(path) <= 300 else f"{path[:300]}... ({len(path)} characters)"
+        raise ValueError(f"there is no file {shown!r}")
+    if not os.path.isfile(path):
+        raise ValueError(f"{path!r} is not a file")
+    try:
+        header = read_header(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path!r} cannot be read as audio ({error}); leave it out, or convert it to wav, flac, "
+            "ogg or mp3"
+        ) from error
+    if header.n_frames == 0:
+        raise ValueError(f"{path!r} has no audio")
+    return header.n_frames / header.sample_rate
+
+
+def _check_waveform(waveform):
+    if waveform.dtype.kind != "f":
+        raise ValueError(
+            f"its waveform has dtype {waveform.dtype}; it must be floats in [-1, 1] (divide 16-bit "
+            "integers by 32768), or a path as str"
+        )
+    if waveform.ndim not in (1, 2) or waveform.size == 0:
+        raise ValueError(
+            f"its waveform has shape {waveform.shape}; it must be (n_samples,) or (n_channels, "
+            "n_samples), and not empty"
+        )
+    if waveform.ndim == 2 and waveform.shape[0] > waveform.shape[1]:
+        raise ValueError(
+            f"its waveform has shape {waveform.shape}, more channels than samples; it must be "
+            "(n_channels, n_samples): transpose the output of soundfile.read"
+        )
+    if not np.isfinite(waveform).all():
+        raise ValueError("its waveform contains NaN or infinity")
+    check_amplitude(waveform, "its waveform")
+
+
+def _raise_faults(faults, n_songs):
+    if faults:
+        raise InvalidSongsError(
+            f"{len(faults)} of {n_songs} songs cannot be used",
+            faults,
+            n_usable=n_songs - len(faults),
+            n_listed=_N_LISTED,
+        )
+
+
+# ---- work -------------------------------------------------------------------------------------
+
+
+def load_song(song, start, n_samples, sample_rate):
+    """Return about `n_samples` of a song from `start` seconds on, mono and at `sample_rate`."""
+    seconds = n_samples / sample_rate
+    if _is_path(song):
+        waveform, rate = read_excerpt(song, start, seconds)
+    else:
+        waveform, rate = as_pair(song, sample_rate)
+        first = int(start * rate)
+        waveform = waveform[..., first : first + math.ceil(seconds * rate)].astype(np.float32)
+    return resample(to_mono(waveform), rate, sample_rate)
+
+
+def each_song(function, songs, settings, transformer, desc, ignore=()):
+    """Yield the number and the result of each song in turn.
+
+    ``function(key, song=..., **settings[i])`` works on one song, with the number of threads, cache and
+    progress bar that the parameters `n_jobs`, `memory` and `verbose` of the transformer ask for.
+
+    Parameters
+    ----------
+    function : callable
+        Function of one song. Its `key` identifies the song in the cache; a ValueError is a fault of
+        the song.
+    songs : sequence
+        The songs.
+    settings : list of dict
+        Further arguments for each song.
+    transformer : estimator
+        The transformer.
+    desc : str
+        Label of the progress bar.
+    ignore : sequence of str, default=()
+        Settings that are not part of the key in the cache.
+
+    Raises
+    ------
+    InvalidSongsError
+        At the end, if songs are damaged; it lists all of them.
+    """
+    memory = transformer.memory
+    memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+    function = check_memory(memory).cache(function, ignore=["song", *ignore])
+    work = (
+        delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
+    )
+    shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
+    faults = []
+    with _one_blas_thread():
+        results = _in_parallel(work, transformer.n_jobs)
+        for i, (result, fault) in enumerate(tqdm(results, total=len(settings), **shown)):
+            if fault is None:
+                yield i, result
+            else:
+                faults.append(f"song {i}: {fault}")
+    _raise_faults(faults, len(settings))
+
+
+def _in_parallel(work, n_jobs):
+    # joblib's Parallel: that of scikit-learn sets the warning filters, which belong to the process,
+    # in every thread.
+    backend, _ = get_active_backend(prefer="threads")
+    # Some backends, such as ray, return results only when all are complete.
+    return_as = "generator" if backend.supports_return_generator else "list"
+    return Parallel(n_jobs=n_jobs, prefer="threads", return_as=return_as)(work)
+
+
+def _attempt(function, song, **settings):
+    """Return the result of a song and its fault, one of them None.
+
+    An error that is raised instead would leave threads behind.
+    """
+    try:
+        # Without a cache there is no need to read the bytes for a key.
+        key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
+        return function(key, song=song, **settings), None
+    except ValueError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, f"it cannot be read ({error})"
+
+
+@contextmanager
+def _one_blas_thread():
+    """Limit BLAS to one thread: the products are too small for more, and songs share the processors.
+
+    The limit belongs to the process. A second thread leaves it alone, as it would otherwise restore
+    the limit of the first after that one has left.
+    """
+    if not _LIMITING_BLAS.acquire(blocking=False):
+        yield
+        return
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        _LIMITING_BLAS.release()
+
+
+def _cache_key(song):
+    """Return what identifies a song in the cache: a hash of its file, or the waveform itself."""
+    if not _is_path(song):
+        return song
+    path = os.path.abspath(song)
+    status = os.stat(path)
+    return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _digest(path, size, changed):
+    """Return a hash of a file's bytes; a process reads them once as long as the file is unchanged."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
