@@ -1,1 +1,8 @@
-"""Linear and kernel canonical correlation analysis."""
+"""Linear and kernel canonical correlation analysis.
+
+The names that other parts of skdcca may use are imported on first use; ``__init__.pyi`` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Weight, means and second moments of two views: of a block of rows, merged, in float64."""
+"""Weight, means and second moments of two views, gathered from blocks of rows in float64."""
 
 import copy
 
@@ -9,16 +9,16 @@ from scipy.sparse import diags_array, issparse
 from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-# Numbers of a block: of 32 MB, so that memory does not grow with the rows.
+# A block holds at most this many numbers (32 MB), so that memory does not grow with the rows.
 _BLOCK = 2**22
 
 
 class PairMoments:
-    """Moments of the rows ``[x, y]`` seen so far; `add` takes more of them, `merge` those of others.
+    """Moments of the rows ``[x, y]`` seen so far.
 
     Rows are shifted by the first one, so that a large offset costs no digits and a constant column is
-    exactly 0, and blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A weight counts as
-    that many rows.
+    exactly 0. Blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A weight counts as
+    that many rows. Fitted models and saved files hold the attributes by name.
 
     References
     ----------
@@ -28,23 +28,22 @@ class PairMoments:
 
     def __init__(self):
         self.weight = 0.0
-        self.rounding = 0.0  # of the coarser type
+        self.rounding = 0.0  # machine epsilon of the coarser dtype
 
     def add(self, X, y, sample_weight=None):
-        """Take rows in: X and y of shape (n_samples, p) and (n_samples, q); weights above 0."""
+        """Add rows: X of shape (n_samples, p), y of shape (n_samples, q), and positive weights."""
         if issparse(X):
             return self.add_sparse(X, y, sample_weight)
         self._begin(X, y, X[0])
         step = max(1, _BLOCK // len(self.origin))
         for i in range(0, len(X), step):
             rows = slice(i, i + step)
-            self._add_block(
-                X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
-            )
+            weight = None if sample_weight is None else sample_weight[rows]
+            self._add_block(X[rows], y[rows], weight)
         return self
 
     def add_sparse(self, X, y, sample_weight=None):
-        """Take rows in whose X is sparse, at once and centred afterwards, as most of it is 0."""
+        """Add rows with a sparse X, all at once and centered afterwards, because most of X is 0."""
         n_features = X.shape[1]
         self._begin(X, y, np.zeros(n_features))
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
@@ -57,7 +56,7 @@ class PairMoments:
         scatter = np.empty_like(self._scatter)
         scatter[:n_features, :n_features] = (X.T @ weighted).toarray()
         scatter[:n_features, :n_features] -= total * np.outer(mean, mean)
-        # The difference of large squares would leave a constant column some rounding.
+        # For a constant column, the difference of large squares would leave a rounding error.
         np.fill_diagonal(scatter[:n_features, :n_features], total * variance)
         scatter[:n_features, n_features:] = weighted.T @ y
         scatter[n_features:, n_features:] = (weight * y.T) @ y
@@ -66,7 +65,7 @@ class PairMoments:
         return self
 
     def merge(self, other):
-        """Take in the rows of other moments, as if they had been added here."""
+        """Add the rows of other moments."""
         if not other.weight:
             return self
         if not self.weight:
@@ -78,20 +77,22 @@ class PairMoments:
         mean, scatter = other._in_units(unit)
         self._unit, self._rescaled = unit, (unit != 1).any()
         self._scatter += scatter
-        # Divided first, so that no difference of origins overflows.
+        # Division comes first, so that the difference of origins cannot overflow.
         self._merge(other.origin / unit - self.origin / unit + mean, other.weight)
         return self
 
     def _unit_with(self, other):
-        """Units for both, of the larger of the deviations and the way between the means."""
-        pair = (self, other)
+        """Return units for both, by the larger of the deviations and the distance of the means."""
         with np.errstate(over="ignore"):
-            apart = np.subtract(*(one.origin + one._mean * one._unit for one in pair))
-        deviations = [np.sqrt(np.diagonal(one._scatter) / one.weight) * one._unit for one in pair]
-        return _unit_of(np.max([np.abs(apart), *deviations], axis=0))
+            own_mean = self.origin + self._mean * self._unit
+            distance = np.abs(own_mean - (other.origin + other._mean * other._unit))
+        return _unit_of(np.max([distance, self._deviation(), other._deviation()], axis=0))
+
+    def _deviation(self):
+        return np.sqrt(np.diagonal(self._scatter) / self.weight) * self._unit
 
     def _in_units(self, unit):
-        """Mean and scatter in these units, which differ from the own by powers of two."""
+        """Return mean and scatter in these units, which differ from the own ones by powers of two."""
         ratio = self._unit / unit
         if (ratio == 1).all():
             return self._mean, self._scatter
@@ -109,7 +110,7 @@ class PairMoments:
             self._unit = _unit_of(np.abs(first - self.origin).max(axis=0))
         self._rescaled = (self._unit != 1).any()
         self._mean = np.zeros(len(self.origin))
-        # The upper triangle, in the order of BLAS, which adds to it in place.
+        # Only the upper triangle is used, in the memory order of BLAS, which adds to it in place.
         self._scatter = np.zeros((len(self.origin),) * 2, order="F")
 
     def _add_block(self, X, y, sample_weight):
@@ -126,11 +127,11 @@ class PairMoments:
         self._merge(mean, weight)
 
     def _merge(self, mean, weight):
-        """Put a block, whose scatter about its own mean is added already, in its place."""
+        """Add mean and weight of a block whose scatter about its own mean was added before."""
         total = self.weight + weight
         step = mean - self._mean
-        apart = np.sqrt(self.weight * weight / total) * step
-        self._scatter += np.triu(np.outer(apart, apart))
+        scaled = np.sqrt(self.weight * weight / total) * step
+        self._scatter += np.triu(np.outer(scaled, scaled))
         self._mean += step * (weight / total)
         self.weight = total
 
@@ -141,11 +142,11 @@ class PairMoments:
 
     @property
     def units(self):
-        """Units of the columns of both views: 1 where squares neither overflow nor vanish."""
+        """Units of the columns of both views: 1 unless squares would overflow or vanish."""
         return np.split(self._unit, [self._n_features])
 
     def covariances(self):
-        """Covariances of X, of y, and of X with y, in units; the weight less 1 divides."""
+        """Return the covariances of X, of y, and of X with y, in units; the divisor is weight - 1."""
         upper = self._scatter / (self.weight - 1)
         p = self._n_features
         x, y = upper[:p, :p], upper[p:, p:]
@@ -153,20 +154,20 @@ class PairMoments:
 
 
 class RowFactor:
-    """The triangular factor of all rows, centred: so many rows as columns that have the same products.
+    """The triangular factor of all centered rows: as many rows as columns, with the same products.
 
-    Unlike the products themselves it has all digits of directions in which rows hardly vary. It needs
-    the moments of the same rows, and is in their units.
+    Unlike the products themselves it keeps all digits of directions in which rows hardly vary. It needs
+    the moments of the same rows, and uses their units.
     """
 
     def __init__(self, moments):
         self._origin, self._unit = moments.origin, moments._unit
         self._center = moments._mean
         self.root = np.empty((0, len(self._center)))
-        self.roundings = np.zeros(2)  # of the types of both views
+        self.roundings = np.zeros(2)  # machine epsilons of both views
 
     def add(self, X, y, sample_weight=None):
-        """Take rows in, as `PairMoments.add` does."""
+        """Add rows, as `PairMoments.add` does."""
         roundings = [np.finfo(view.dtype).eps for view in (X, y)]
         self.roundings = np.maximum(self.roundings, roundings)
         step = max(1, _BLOCK // len(self._center))
@@ -176,16 +177,16 @@ class RowFactor:
             block -= self._center
             if sample_weight is not None:
                 block *= np.sqrt(sample_weight[rows])[:, None]
-            self._take(block)
+            self._add_rows(block)
         return self
 
     def merge(self, other):
-        """Take in the rows of another factor, of the same moments."""
+        """Add the rows of another factor of the same moments."""
         self.roundings = np.maximum(self.roundings, other.roundings)
-        self._take(other.root)
+        self._add_rows(other.root)
         return self
 
-    def _take(self, rows):
+    def _add_rows(self, rows):
         rows = np.concatenate([self.root, rows])
         (self.root,) = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)
         self.root = self.root[: rows.shape[1]]
@@ -200,7 +201,7 @@ def _shifted(X, y, origin, unit):
 
 
 def _unit_of(peak):
-    """1, or for columns so large or small that squares are lost a power of two, which costs no digit."""
+    """Return units of 1, or powers of two, which cost no digits, if squares would be lost."""
     unit = np.ones(len(peak))
     extreme = (peak > 1e100) | ((peak < 1e-100) & (peak > 0))
     unit[extreme] = np.exp2(np.minimum(np.round(np.log2(peak[extreme])), 1023))

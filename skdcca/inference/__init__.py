@@ -1,9 +1,6 @@
 """Tests of canonical correlations, and the variance that they explain."""
 
-from skdcca.inference._permutation import (
-    canonical_correlation_test,
-    redundancy,
-    variance_explained,
-)
+from skdcca.inference._permutation import canonical_correlation_test
+from skdcca.inference._variance import redundancy, variance_explained
 
 __all__ = ["canonical_correlation_test", "redundancy", "variance_explained"]

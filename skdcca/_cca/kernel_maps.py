@@ -1,0 +1,299 @@
+"""Maps from rows to kernel values or features, and the statistics of views that determine them."""
+
+import numpy as np
+from scipy import linalg
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.utils import gen_batches
+
+from skdcca._cca.moments import PairMoments
+from skdcca._utils.validation import check_integer, check_number, check_option, is_number
+
+_KERNELS = ("linear", "rbf", "poly", "cosine", "precomputed")
+_EPS = np.finfo(np.float64).eps
+# A block of rows holds at most this many rows, and numbers (32 MB).
+_ROWS = 4096
+_NUMBERS = 2**22
+
+
+def is_kernel(kernel, *names):
+    """Return True if the kernel is given by one of these names."""
+    return isinstance(kernel, str) and kernel in names
+
+
+def check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
+    """Raise ValueError unless a kernel and its parameters are valid."""
+    if isinstance(kernel, type) or not callable(kernel):
+        other = "or a callable (an instance, not a class)"
+        check_option(f"{prefix}kernel", kernel, _KERNELS, otherwise=other)
+    if not is_number(gamma, gt=0):
+        check_option(f"{prefix}gamma", gamma, ("scale",), otherwise="or a finite number > 0")
+    check_integer(f"{prefix}degree", degree)
+    remedy = "With a negative constant the kernel is not positive semi-definite."
+    check_number(f"{prefix}coef0", coef0, ge=0, remedy=remedy)
+
+
+def check_precomputed(view, name):
+    """Raise ValueError unless the view is a kernel of the training rows."""
+    argument = {"X": "kernel", "y": "y_kernel"}[name]
+    remedy = f"Pass the kernel of the training rows, or set `{argument}` to 'rbf'."
+    if view.shape[0] != view.shape[1]:
+        raise ValueError(
+            f"{name} must be a square kernel with `{argument}`='precomputed', got shape {view.shape}. "
+            f"{remedy}"
+        )
+    difference = np.abs(view - view.T).max()
+    if difference > np.sqrt(np.finfo(view.dtype).eps) * np.abs(view).max():
+        raise ValueError(
+            f"{name} is not symmetric (by up to {difference:.2g}), but `{argument}` is 'precomputed'. "
+            f"{remedy}"
+        )
+
+
+def positive_part(eigenvalues, limit, name):
+    """Return a slice of the ascending eigenvalues that exceed rounding; there must be one."""
+    if eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
+        raise ValueError(
+            f"the kernel of {name} is not positive semi-definite: its smallest eigenvalue is "
+            f"{eigenvalues[0]:.2g} and its largest {eigenvalues[-1]:.2g}. Pass similarities, not "
+            "distances; for an 'rbf' kernel, remove outliers, next to which other distances vanish."
+        )
+    if eigenvalues[-1] <= limit:
+        raise ValueError(
+            f"all rows of {name} are the same to the kernel, up to rounding, so there is nothing to "
+            "correlate. If they differ, standardize the view or change gamma."
+        )
+    return slice(np.searchsorted(eigenvalues, limit, side="right"), None)
+
+
+class Spread:
+    """Number, mean, scatter and range of the rows of a view, in float64; blocks are merged."""
+
+    n = 0
+
+    def add(self, view):
+        """Add rows."""
+        step = max(1, _NUMBERS // max(1, view.shape[1]))
+        for rows in gen_batches(len(view), step):
+            self._add_block(view[rows])
+        return self
+
+    def _add_block(self, view):
+        view = np.asarray(view)
+        part = Spread()
+        part.n, part.low, part.high = len(view), view.min(), view.max()
+        part.mean = view.mean(axis=0, dtype=np.float64)
+        centered = view - part.mean
+        part.mean += centered.mean(axis=0)  # the rounding error of the first mean
+        part.squares = np.einsum("ij,ij->", centered, centered)
+        self.merge(part)
+
+    def merge(self, other):
+        """Add the rows of another one."""
+        if not other.n or not self.n:
+            vars(self).update(vars(other))
+            return self
+        n = self.n + other.n
+        step = other.mean - self.mean
+        self.squares += other.squares + self.n * other.n / n * (step @ step)
+        self.mean = self.mean + step * (other.n / n)
+        self.n = n
+        self.low = min(self.low, other.low)
+        self.high = max(self.high, other.high)
+        return self
+
+    @property
+    def variance(self):
+        """Variance of all numbers about their common mean."""
+        deviation = self.mean - self.mean.mean()
+        return self.squares / (self.n * len(deviation)) + np.mean(deviation**2)
+
+    @property
+    def peak(self):
+        """Largest absolute value."""
+        return max(abs(float(self.low)), abs(float(self.high)))
+
+
+class Spreads:
+    """The spreads of both views."""
+
+    def __init__(self):
+        self.x, self.y = Spread(), Spread()
+
+    def add(self, X, y):
+        """Add rows of both views."""
+        # Only some kernels need the squares, and those refuse an overflow themselves.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            self.x.add(X)
+            self.y.add(y)
+        return self
+
+    def merge(self, other):
+        """Add the rows of another one."""
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            self.x.merge(other.x)
+            self.y.merge(other.y)
+        return self
+
+
+class KernelMap:
+    """A kernel with its parameters, and the rows with which it is evaluated.
+
+    Fitted models and saved files hold its attributes by name.
+    """
+
+    def __init__(self, spread, name, kernel, gamma, degree, coef0):
+        self.name, self.kernel = name, kernel
+        self.parameters = {"degree": degree, "coef0": coef0}
+        self.gamma = None
+        if is_kernel(kernel, "rbf", "poly"):
+            self.gamma = _scale(spread, name) if isinstance(gamma, str) else float(gamma)
+        self.offset, self.rows, self.basis = 0.0, None, None
+        # The cosine does not depend on the unit, but scikit-learn treats tiny rows as zeros.
+        self.unit = spread.peak if is_kernel(kernel, "cosine") and spread.peak else 1.0
+        # These kernels, once centered, do not depend on the origin; a large offset costs digits.
+        if is_kernel(kernel, "linear", "rbf"):
+            self.offset = spread.mean
+
+    def keep(self, rows):
+        """Evaluate the kernel with these rows from now on."""
+        if not is_kernel(self.kernel, "precomputed"):
+            self.rows = rows.copy()
+
+    def choose(self, rows):
+        """Keep these rows as landmarks; the eigenvectors of their kernel turn it into features."""
+        self.keep(rows)
+        kernel = self.of_kept(rows)
+        limit = 10 * len(kernel) * _EPS * np.abs(kernel).max()
+        variance, vectors = linalg.eigh(kernel.T, overwrite_a=True, driver="evd")
+        positive = positive_part(variance, limit, self.name)
+        self.basis = vectors[:, positive] / np.sqrt(variance[positive])
+
+    def features(self, rows):
+        """Return the features of rows; needs landmarks."""
+        return self(rows) @ self.basis
+
+    def of_kept(self, rows):
+        """Return the kernel of the kept rows with themselves, and check its symmetry."""
+        kernel = self(rows, rows)
+        if callable(self.kernel):
+            difference = np.abs(kernel - kernel.T).max()
+            if difference > np.sqrt(_EPS) * np.abs(kernel).max():
+                raise ValueError(
+                    f"the callable kernel of {self.name} is not symmetric (by up to "
+                    f"{difference:.2g}). kernel(a, b) must be the transpose of kernel(b, a)."
+                )
+        return kernel
+
+    def __call__(self, rows, kept=None):
+        """Return the kernel of rows with the kept ones, in float64; pass `kept` if both are the same."""
+        rows = rows.astype(np.float64)
+        if is_kernel(self.kernel, "precomputed"):
+            return rows
+        rows -= self.offset
+        rows /= self.unit
+        # The same array, if rows are the kept ones: scikit-learn sets distances on its diagonal to 0.
+        others = (self.rows - self.offset) / self.unit if kept is None else rows
+        kernel = self._evaluate(rows, others)
+        if not np.isfinite(kernel).all():
+            raise ValueError(
+                f"the kernel of {self.name} contains NaN or infinity. Scale the view (by a "
+                "StandardScaler before it, or in `y_transformer`), or use a smaller degree or gamma."
+            )
+        return kernel
+
+    def _evaluate(self, rows, others):
+        if not callable(self.kernel):
+            parameters = {"gamma": self.gamma, **self.parameters}
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller checks for infinity
+                return pairwise_kernels(
+                    rows, others, metric=self.kernel, filter_params=True, **parameters
+                )
+        kernel = np.array(self.kernel(rows, others), dtype=np.float64)
+        expected = (len(rows), len(others))
+        if kernel.shape != expected:
+            raise ValueError(
+                f"the callable kernel of {self.name} must return an array of shape {expected} for "
+                f"{len(rows)} and {len(others)} rows, got shape {kernel.shape}."
+            )
+        return kernel
+
+    def public(self, coefs):
+        """Return the rows and intercept with which the plain kernel gives the variates."""
+        if not is_kernel(self.kernel, "linear"):
+            return self.rows, self.intercept
+        rows = self.rows - self.offset
+        return rows, self.intercept - self.offset @ (rows.T @ coefs)
+
+
+class FourierMap:
+    """Random Fourier features of a Gaussian kernel: their products are the kernel on average.
+
+    Fitted models and saved files hold its attributes by name.
+    """
+
+    kernel, rows, basis = "rbf", None, None
+
+    def __init__(self, kernel_map, n_features, rng):
+        self.name, self.offset = kernel_map.name, kernel_map.offset
+        size = (len(self.offset), n_features)
+        self.frequencies = np.sqrt(2 * kernel_map.gamma) * rng.standard_normal(size)
+        self.phases = rng.uniform(0, 2 * np.pi, n_features)
+
+    def __call__(self, rows):
+        """Return the features of rows, in float64."""
+        features = (rows - self.offset) @ self.frequencies
+        features += self.phases
+        np.cos(features, out=features)
+        features *= np.sqrt(2 / len(self.phases))
+        return features
+
+    features = __call__
+
+    def public(self, coefs):
+        """Return the rows, of which there are none, and the intercept."""
+        return None, self.intercept
+
+
+class FeatureSums:
+    """Moments of the features of both views, and the products of those of X with y itself."""
+
+    def __init__(self, x_map, y_map, y_mean):
+        self._maps, self._y_mean = (x_map, y_map), y_mean
+        self.moments, self.products = PairMoments(), 0.0
+
+    def add(self, X, y):
+        """Add rows of both views."""
+        x_map, y_map = self._maps
+        for rows in gen_batches(len(X), _ROWS):
+            features = x_map.features(X[rows])
+            self.moments.add(features, y_map.features(y[rows]))
+            self.products += features.T @ (y[rows] - self._y_mean)
+        return self
+
+    def merge(self, other):
+        """Add the rows of another one."""
+        self.moments.merge(other.moments)
+        self.products = self.products + other.products
+        return self
+
+
+def project(view, view_map, coefs):
+    """Return variates, computed by blocks of rows so that memory does not grow with them."""
+    variates = np.empty((len(view), coefs.shape[1]), dtype=view.dtype)
+    step = max(1, min(_ROWS, _NUMBERS // len(coefs)))
+    for rows in gen_batches(len(view), step):
+        variates[rows] = view_map(view[rows]) @ coefs + view_map.intercept
+    return variates
+
+
+def _scale(spread, name):
+    """Return the gamma that "scale" stands for; 1 for a constant view, which is refused later."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = spread.variance
+        gamma = 1.0 / (len(spread.mean) * variance) if variance > 0 else 1.0
+    if not 0 < gamma < np.inf or (variance == 0 and spread.high > spread.low):
+        raise ValueError(
+            f"gamma='scale' cannot be computed for {name}: its variance is {variance:.3g}. Scale the "
+            "view."
+        )
+    return gamma

@@ -1,0 +1,64 @@
+"""A view as kernel CCA decomposes it: by its kernel, or by the covariance of its features."""
+
+import numpy as np
+from scipy import linalg
+
+from skdcca._cca.kernel_maps import positive_part
+
+
+class KernelView:
+    """A view by the eigenvectors of its centered kernel, except those that are only rounding."""
+
+    def __init__(self, view, kernel_map, reg):
+        kernel_map.keep(view)
+        kernel = kernel_map.of_kept(view)
+        self.means = kernel.mean(axis=0)
+        is_precomputed = kernel_map.rows is None
+        rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps
+        # An eigenvalue is known up to the rounding of the kernel's numbers times their number.
+        limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
+        kernel -= self.means
+        kernel -= kernel.mean(axis=1)[:, None]
+        total = np.trace(kernel)
+        # The transpose is equal, and in the memory order of LAPACK.
+        eigenvalues, vectors = linalg.eigh(
+            kernel.T, overwrite_a=True, check_finite=False, driver="evd"
+        )
+        positive = positive_part(eigenvalues, limit, kernel_map.name)
+        self.left, self.eigenvalues = vectors[:, positive], eigenvalues[positive]
+        variance = self.eigenvalues / (len(kernel) - 1)
+        self.regularized = variance + reg * total / (len(kernel) - 1)
+        self.shrink = np.sqrt(variance / self.regularized)
+
+    def covariance(self, view):
+        """Return the covariance of the whitened directions with another, centered view."""
+        return self.shrink[:, None] * (self.left.T @ view) / np.sqrt(len(view) - 1)
+
+    def coefficients(self, turn):
+        """Return the dual coefficients and intercepts of rotated directions."""
+        # Two roots, because the product of tiny numbers would be 0.
+        scale = np.sqrt(self.eigenvalues) * np.sqrt(self.regularized)
+        coefs = self.left @ (turn / scale[:, None])
+        # Centered coefficients center the rows of any kernel; the intercept centers its columns.
+        coefs -= coefs.mean(axis=0)
+        return coefs, -self.means @ coefs
+
+
+class FeatureView:
+    """A view by the eigenvectors of its features' covariance, except those that are only rounding."""
+
+    def __init__(self, covariance, mean, feature_map, reg):
+        self.mean, self.basis = mean, feature_map.basis
+        total = np.trace(covariance)
+        limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
+        # Older SciPy requests too little work space for the faster driver on a single number.
+        driver = "evd" if len(covariance) > 1 else None
+        variance, vectors = linalg.eigh(covariance, driver=driver)
+        positive = positive_part(variance, limit, feature_map.name)
+        self.whitener = vectors[:, positive] / np.sqrt(variance[positive] + reg * total)
+
+    def coefficients(self, turn):
+        """Return the dual coefficients and intercepts of rotated directions."""
+        weights = self.whitener @ turn
+        coefs = weights if self.basis is None else self.basis @ weights
+        return coefs, -self.mean @ weights
