@@ -1,37 +1,40 @@
-"""Training that goes on where it was when its process died."""
+"""The state of a training in a file, from which a training that died continues."""
 
 import json
 import time
-import warnings
 from pathlib import Path
 
 import joblib
 import torch
 from skorch.callbacks import Callback
+from torch import nn
 
+from skdcca._deep.networks import state_of
 from skdcca._utils.files import atomic_write
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import CheckpointWarning
 
-# Raise it whenever training comes out differently, so that old files are not gone on with.
+# Raise it whenever training comes out differently, so that old files are refused.
 _FORMAT = 1
-# What does not change the weights; the second view is known by its numbers.
-_FREE = ("callbacks", "checkpoint", "device", "verbose", "y_transformer")
-# Writing takes one part in so many of the time, at most.
+# Parameters that do not change the weights; `y_transformer` does by the numbers of y, which count.
+_IRRELEVANT = ("callbacks", "checkpoint", "device", "verbose", "y_transformer")
+# Writing takes at most this part of the time: 1 / 20.
 _SHARE = 20
 
 
 class Checkpoint(Callback):
-    """Writes the state of a training after an epoch, and sets it again.
+    """Write the state of a training after an epoch, and restore it.
 
-    Whatever later epochs depend on is in one file: weights, optimizer, schedule, early stopping, history
-    and random state. It takes the place of the one before once it is complete, so that there is always
-    one that can be gone on with.
+    One file holds everything that later epochs depend on: weights, optimizer, schedule, early stopping,
+    history and random state. It replaces the previous one once it is complete, so that there is always
+    a file to continue from.
 
     Parameters
     ----------
     folder : str or path-like
-        Where the file is; made if it does not exist.
+        Folder of the file; it is made if it does not exist.
     fingerprint : str
-        Of data and parameters; a file with another one is refused.
+        Hash of the data and parameters; a file with another one is refused.
     """
 
     def __init__(self, folder, fingerprint):
@@ -40,11 +43,12 @@ class Checkpoint(Callback):
 
     @property
     def file(self):
+        """Path of the file."""
         return Path(self.folder) / "training.pt"
 
     def open(self, seeds, device):
-        """Read the file, if there is one; returns its seeds, else those given."""
-        self.seeds, self.state, self.next_write, self.told = list(seeds), None, 0.0, False
+        """Read the file if there is one, and return its seeds, else those given."""
+        self.seeds, self.state, self.next_write, self.warned = list(seeds), None, 0.0, False
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         for unfinished in Path(self.folder).glob(f".{self.file.name}.*.part"):
             unfinished.unlink(missing_ok=True)  # of a process that was killed
@@ -58,15 +62,15 @@ class Checkpoint(Callback):
             state = torch.load(self.file, map_location=device, weights_only=True)
             fingerprint = state["fingerprint"]
         except Exception as error:
-            # Not with torch's message, whose advice is to let the file run what it holds.
+            # The message of torch is left out: it advises to load the file with weights_only=False.
             raise ValueError(
                 f"checkpoint={str(self.folder)!r}: {self.file.name} cannot be read "
-                f"({type(error).__name__}); remove it to begin anew"
+                f"({type(error).__name__}); remove it to start anew"
             ) from error
         if fingerprint != self.fingerprint:
             raise ValueError(
-                f"checkpoint={str(self.folder)!r} holds a training of other data or other parameters; "
-                "give the same ones to go on with it, another folder, or remove it to begin anew"
+                f"checkpoint={str(self.folder)!r} holds a training with other data or other parameters; "
+                "use the same ones to continue it, use another folder, or remove it to start anew"
             )
         return state
 
@@ -76,7 +80,7 @@ class Checkpoint(Callback):
         return 0 if self.state is None else len(json.loads(self.state["history"]))
 
     def on_train_begin(self, net, **kwargs):
-        """Set the state that was read, after all other callbacks have begun."""
+        """Restore the state that was read, after all other callbacks have begun."""
         if self.state is None:
             return
         for name, part in self._parts(net).items():
@@ -91,7 +95,7 @@ class Checkpoint(Callback):
         self.state = None  # it may be as large as the networks
 
     def on_epoch_end(self, net, **kwargs):
-        """Write, unless the last writing is too short ago."""
+        """Write the state, unless the last time was too recent."""
         began = time.perf_counter()
         if began < self.next_write:
             return
@@ -99,15 +103,18 @@ class Checkpoint(Callback):
             with atomic_write(self.file) as unfinished:
                 torch.save(self._state(net), unfinished)
         except OSError as error:
-            if not self.told:
-                warnings.warn(
-                    f"checkpoint={str(self.folder)!r} cannot be written ({error}); training goes on, "
-                    "and what was written before is kept",
-                    stacklevel=2,
-                )
-            self.told = True
+            self._warn(error)
         ended = time.perf_counter()
         self.next_write = ended + (_SHARE - 1) * (ended - began)
+
+    def _warn(self, error):
+        if not self.warned:
+            warn(
+                f"checkpoint={str(self.folder)!r} cannot be written ({error}); training continues, and "
+                "the file that was written before is kept",
+                CheckpointWarning,
+            )
+        self.warned = True
 
     def _state(self, net):
         state = {name: part.state_dict() for name, part in self._parts(net).items()}
@@ -122,24 +129,34 @@ class Checkpoint(Callback):
         return state
 
     def _parts(self, net):
-        """What has a state as torch keeps it, by name."""
+        """Return the objects with a state dict, by name."""
         parts = {"module": net.module_, "objective": net.criterion_, "optimizer": net.optimizer_}
         if schedule := dict(net.callbacks_).get("lr_schedule"):
             parts["schedule"] = schedule.lr_scheduler_
         return parts
 
 
-def fingerprint_of(estimator, X, y):
-    """Fingerprint of all that the weights depend on."""
-    params = {
-        name: value
-        for name, value in estimator.get_params().items()
-        if name.partition("__")[0] not in _FREE
+def fingerprint_of(params, X, y):
+    """Return a hash of everything that the weights depend on."""
+    relevant = {
+        name: _identity(value)
+        for name, value in params.items()
+        if name.partition("__")[0] not in _IRRELEVANT
     }
     try:
-        return joblib.hash([_FORMAT, params, X, y])
+        return joblib.hash([_FORMAT, relevant, X, y])
     except Exception as error:
         raise ValueError(
-            "checkpoint knows a training by its parameters, which must be picklable: give a function or "
-            f"class in a module instead of a lambda ({error})"
+            "`checkpoint` recognizes a training by its parameters, which must be picklable. Use a "
+            f"function or class of a module instead of a lambda. ({error})"
         ) from error
+
+
+def _identity(value):
+    """Return what identifies a parameter: pickles of equal modules differ, so they are not hashed."""
+    if isinstance(value, nn.Module):
+        return type(value).__qualname__, repr(value), state_of(value)
+    params = value.get_params() if hasattr(value, "get_params") else {}
+    if any(isinstance(param, nn.Module) for param in params.values()):
+        return type(value).__qualname__, {name: _identity(param) for name, param in params.items()}
+    return value

@@ -1,0 +1,46 @@
+"""The linear model on the encodings of both views."""
+
+import numpy as np
+
+from skdcca._utils.process_group import SINGLE_PROCESS
+
+
+def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
+    """Fit a linear model on the encodings that the processes of a group hold.
+
+    Constant encodings raise an error that names the network.
+    """
+    for name, encodings in (("X", zx), ("y", zy)):
+        ends = [encodings.min(axis=0), encodings.max(axis=0)] if len(encodings) else []
+        if not np.ptp(group.all_gather_list(ends), axis=0).any():
+            raise ValueError(
+                f"the network of {name} returns the same numbers for every sample: all of its outputs "
+                "are dead; use a smaller lr or another network"
+            )
+    if group.distributed:
+        return linear.fit_blocks(LocalBlocks(zx, zy, group))
+    return linear.fit(zx, zy)
+
+
+class LocalBlocks:
+    """Encodings of which each process holds its local rows, as blocks for `LinearCCA.fit_blocks`."""
+
+    again = True
+
+    def __init__(self, zx, zy, group):
+        self._views, self._group = (zx, zy), group
+        self.n_rows = group.all_reduce(len(zx))
+
+    def first(self):
+        """Return a block that shows only the columns and dtypes."""
+        return tuple(np.ones((2, view.shape[1]), dtype=view.dtype) for view in self._views)
+
+    def gather(self, new, check):
+        """Return what all processes gather in an object of ``new()``, merged in the order of ranks."""
+        part = new()
+        if len(self._views[0]):
+            part.add(*check(self._group.rank, self._views))
+        total, *others = self._group.all_gather_object(part)
+        for other in others:
+            total.merge(other)
+        return total

@@ -1,0 +1,201 @@
+"""One fit of `DeepCCA`, from the views and seeds to the networks and the linear model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state, gen_batches
+
+from skdcca._cca import LinearCCA
+from skdcca._deep.batches import Pairs, read
+from skdcca._deep.encodings import fit_linear
+from skdcca._deep.networks import TwoBranches, encode, load_state, seeded, state_of
+from skdcca._deep.training import HeldOut, train
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import SmallBatchWarning, TrainingInterruptedWarning
+from skdcca.losses import build_objective
+from skdcca.metrics import variate_correlations
+
+
+@dataclass(frozen=True)
+class FittedNetworks:
+    """What a run found.
+
+    Attributes
+    ----------
+    states : tuple of dict of str to ndarray
+        The weights of both networks.
+    history : list of dict
+        One row for each epoch.
+    linear : LinearCCA
+        The linear model on the encodings.
+    validation_correlations : ndarray of shape (n_components,) or None
+        Correlations of the variates of the held-out rows, if there are any.
+    y_mean : ndarray
+        Mean of the second view.
+    y_of_variates : ndarray of shape (n_components, n_features_y)
+        Regression of the centered second view on the variates of the first.
+    """
+
+    states: tuple
+    history: list
+    linear: LinearCCA
+    validation_correlations: np.ndarray | None
+    y_mean: np.ndarray
+    y_of_variates: np.ndarray
+
+
+class TrainingRun:
+    """What a fit needs while it runs.
+
+    Parameters
+    ----------
+    X, y : ndarray
+        The local rows of both views.
+    group : process group
+        The processes that fit the model.
+    device : torch.device
+        Where to compute.
+    n_held_out : int
+        Number of rows of all processes that are held out.
+    split_seed : int
+        Seed of the held-out rows.
+    seed : int
+        Seed of weights, batches and dropout.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Numbers of the training rows of all processes.
+    local_rows, held_out : ndarray of int
+        The training rows and the held-out rows of this process.
+    """
+
+    def __init__(self, X, y, *, group, device, n_held_out, split_seed, seed):
+        self.views = X, y
+        self.group = group
+        self.device = device
+        self.n_held_out = n_held_out
+        self.seed = seed
+        order = check_random_state(split_seed).permutation(group.total_rows(len(X)))
+        self.rows = order[n_held_out:]
+        self.local_rows = group.local_rows(self.rows)
+        self.held_out = group.local_rows(np.sort(order[:n_held_out]))
+
+    def fit(self, branches, loss, settings, reg, *, states=None, checkpoint=None):
+        """Train the networks of both views, and fit a linear model on their outputs.
+
+        Parameters
+        ----------
+        branches : pair of Branch
+            How to build the networks.
+        loss : Loss
+            The loss.
+        settings : TrainingSettings
+            How to train.
+        reg : float
+            Ridge of the linear model.
+        states : pair of dict of str to ndarray, default=None
+            Weights to start from. None: new networks.
+        checkpoint : Checkpoint, default=None
+            Writes the state of the training, and restores it.
+
+        Returns
+        -------
+        fitted : FittedNetworks
+            The result.
+        """
+        states, history = self._train(branches, states, loss, settings, reg, checkpoint)
+        # By the networks that later calls will rebuild from the weights, too.
+        zx, zy = (
+            encode(branch.rebuild(state).to(self.device), view)
+            for branch, state, view in zip(branches, states, self.views, strict=True)
+        )
+        linear = self._fit_linear(LinearCCA(branches[0].n_outputs, reg=reg), zx, zy)
+        y_mean, y_of_variates = self._regress_y(linear._project_x(zx))
+        held_out = self._held_out_correlations(linear, zx, zy)
+        return FittedNetworks(states, history, linear, held_out, y_mean, y_of_variates)
+
+    def _train(self, branches, states, loss, settings, reg, checkpoint):
+        """Return the trained weights of both networks, and the history."""
+        with seeded(self.seed, self.device):
+            module = self._build_networks(branches, states)
+            # The generator of the batches comes before the loss, which may draw weights, too.
+            generator = self.group.batch_generator(self.seed, self.device)
+            pairs = Pairs(*self.views, self.rows, self.group, generator)
+            objective = build_objective(loss, self.group)
+            held_out = None
+            if self.n_held_out:
+                held_out = HeldOut(*self.views, self.held_out, LinearCCA(reg=reg), self.group)
+            history, complete = train(
+                module, objective, pairs, settings, held_out=held_out, checkpoint=checkpoint
+            )
+        if not complete:
+            _warn_interrupted(len(history), settings.max_epochs, self.n_held_out)
+        self.group.broadcast_state(module)
+        return (state_of(module.x_network), state_of(module.y_network)), history
+
+    def _build_networks(self, branches, states):
+        """Return both networks, the same in all processes."""
+        networks = []
+        for branch, view, state in zip(branches, self.views, states or (None, None), strict=True):
+            network = branch.build()
+            if state is None:
+                network[0].fit(view, self.local_rows, branch.view, self.group)
+            else:
+                load_state(network, state)
+            networks.append(network)
+        for branch, network, view in zip(branches, networks, self.views, strict=True):
+            branch.check_outputs(network, view)
+        module = TwoBranches(*networks)
+        self.group.broadcast_state(module)
+        self.group.convert_batch_norm(module)
+        return module
+
+    def _fit_linear(self, linear, zx, zy):
+        """Fit the linear model on the encodings of the local rows."""
+        rows = np.sort(self.local_rows)
+        return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group))
+
+    def _held_out_correlations(self, linear, zx, zy):
+        """Return the correlations of the variates of the held-out rows, None if there are none."""
+        if not self.n_held_out:
+            return None
+        encodings = [self.group.gather_rows(z[self.held_out]) for z in (zx, zy)]
+        return variate_correlations(*linear.transform(*encodings))
+
+    def _regress_y(self, variates):
+        """Return the mean of y, and its regression on variates that are white, up to the ridge."""
+        rows, y = np.sort(self.local_rows), self.views[1]
+        n_rows = self.group.count(len(rows))
+        blocks = [rows[block] for block in gen_batches(len(rows), 256)]
+        mean = sum(y.numpy().sum(axis=0, dtype=np.float64) for (y,) in read([y], blocks)) / n_rows
+        mean = self.group.all_reduce(mean)
+        products = 0.0
+        for block, (values,) in zip(blocks, read([y], blocks), strict=True):
+            products += variates[block].T @ (values.numpy() - mean).reshape(len(block), -1)
+        return mean, self.group.all_reduce(products) / (n_rows - 1)
+
+
+def resolve_batch_size(batch_size, n_rows, n_components, loss):
+    """Return the least number of rows in a batch; warn if it is small for the loss."""
+    size = loss.default_batch_size(n_components) if batch_size is None else batch_size
+    size = min(size, n_rows)
+    least = loss.min_rows_per_component
+    if size < least * n_components:
+        larger = "a larger batch_size" if size < n_rows else "more samples"
+        warn(
+            f"batches of {size} rows are too small to estimate the correlations of {n_components} "
+            f"components, which will fit noise: use fewer components, or {larger} (at least {least} "
+            "rows for each component)",
+            SmallBatchWarning,
+        )
+    return size
+
+
+def _warn_interrupted(n_epochs, max_epochs, n_held_out):
+    state = "the best so far" if n_held_out and n_epochs else "that of its last batch"
+    warn(
+        f"training was interrupted, by Ctrl-C or a callback, after {n_epochs} of {max_epochs} epochs; "
+        f"the model is {state}",
+        TrainingInterruptedWarning,
+    )
