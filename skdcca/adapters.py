@@ -1,6 +1,10 @@
-"""Adapters for code that hands over its views otherwise than as ``fit(X, y)``."""
+"""Adapters for code that passes its views in another form than ``fit(X, y)``."""
+
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,16 +14,16 @@ __all__ = ["ViewsList"]
 
 
 class ViewsList(BaseEstimator):
-    """A two-view estimator for code that passes a list of two views, as that written for cca-zoo does.
+    """A two-view estimator for code that passes a list of two views, as code for cca-zoo does.
 
-    `fit`, `transform`, `fit_transform` and `score` take ``[X, y]``, and `transform` gives a list; what
-    is learned is what `estimator` learns from ``fit(X, y)``.
+    `fit`, `transform`, `fit_transform` and `score` take ``[X, y]``, and `transform` returns a list. The
+    fitted model is that of ``estimator.fit(X, y)``.
 
     Parameters
     ----------
     estimator : estimator
-        A `LinearCCA`, `KernelCCA` or `DeepCCA`, a Pipeline that ends in one, or a search over either; it
-        is cloned.
+        A `LinearCCA`, `KernelCCA` or `DeepCCA`, a Pipeline that ends in one, or a search over either.
+        It is cloned.
 
     Attributes
     ----------
@@ -28,8 +32,8 @@ class ViewsList(BaseEstimator):
 
     Notes
     -----
-    scikit-learn cuts rows, and a list of views has two: for `GridSearchCV`, `cross_validate` and the
-    like use the estimator itself.
+    `GridSearchCV`, `cross_validate` and the like split rows, and a list of views has two. Use the
+    estimator itself with them.
 
     Examples
     --------
@@ -47,20 +51,20 @@ class ViewsList(BaseEstimator):
     0.9, the mean of the correlations
     """
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, views, y=None, **fit_params):
-        """Learn the space that both views share.
+    def fit(self, views: Sequence[Any], y: Any = None, **fit_params: Any) -> Self:
+        """Fit the estimator to both views.
 
         Parameters
         ----------
         views : list of two array-likes, or of what the estimator takes
-            The first and the second view, row by row of the same samples.
+            The first and the second view of the same samples.
         y : None
-            Not used: there for the Pipeline.
+            Ignored; a Pipeline passes it.
         **fit_params : dict
-            Handed to the estimator: ``sample_weight``, say.
+            Passed to the estimator, such as ``sample_weight``.
 
         Returns
         -------
@@ -72,12 +76,12 @@ class ViewsList(BaseEstimator):
         ValueError
             If there are not two views.
         """
-        X, y = _two(views)
+        X, y = _check_views(views)
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
 
-    def transform(self, views):
-        """Variates of both views.
+    def transform(self, views: Sequence[Any]) -> list[NDArray]:
+        """Return the variates of both views.
 
         Parameters
         ----------
@@ -87,8 +91,8 @@ class ViewsList(BaseEstimator):
         Returns
         -------
         variates : list of two ndarrays of shape (n_samples, n_components)
-            Of the first and of the second view. `skdcca.metrics.embed` gives those of one view alone:
-            ``embed(model.estimator_, y=y)``.
+            Variates of the first and the second view. For one view alone, use
+            `skdcca.metrics.embed`: ``embed(model.estimator_, y=y)``.
 
         Raises
         ------
@@ -96,49 +100,51 @@ class ViewsList(BaseEstimator):
             If there are not two views.
         """
         check_is_fitted(self)
-        X, y = _two(views)
+        X, y = _check_views(views)
         return list(embed(self.estimator_, X, y))
 
-    def fit_transform(self, views, y=None, **fit_params):
-        """Learn from both views, and give their variates.
+    def fit_transform(
+        self, views: Sequence[Any], y: Any = None, **fit_params: Any
+    ) -> list[NDArray]:
+        """Fit the estimator to both views and return their variates.
 
         Parameters
         ----------
         views : list of two array-likes, or of what the estimator takes
-            The first and the second view.
+            The first and the second view of the same samples.
         y : None
-            Not used.
+            Ignored.
         **fit_params : dict
-            Handed to the estimator.
+            Passed to the estimator.
 
         Returns
         -------
         variates : list of two ndarrays of shape (n_samples, n_components)
-            Of the first and of the second view.
+            Variates of the first and the second view.
         """
         return self.fit(views, **fit_params).transform(views)
 
-    def score(self, views, y=None):
-        """Mean of the canonical correlations of the given rows, as cca-zoo has it.
+    def score(self, views: Sequence[Any], y: Any = None) -> float:
+        """Return the mean of the canonical correlations, as cca-zoo does.
 
         Parameters
         ----------
         views : list of two array-likes, or of what the estimator takes
             The first and the second view, at least two rows.
         y : None
-            Not used.
+            Ignored.
 
         Returns
         -------
         mean : float
-            At most 1. The `score` of `estimator_` itself is the sum.
+            At most 1. The `score` of `estimator_` is the sum.
         """
         return float(np.mean(variate_correlations(*self.transform(views))))
 
 
-def _two(views):
-    if not isinstance(views, (list, tuple)):
-        raise ValueError(f"views must be a list [X, y], but is of type {type(views).__name__}")
+def _check_views(views):
+    if not isinstance(views, list | tuple):
+        raise ValueError(f"`views` must be a list [X, y], got {type(views).__name__}.")
     if len(views) != 2:
-        raise ValueError(f"views has {len(views)} entries; skdcca takes exactly two views, [X, y]")
+        raise ValueError(f"`views` must have exactly two views, [X, y], got {len(views)}.")
     return views

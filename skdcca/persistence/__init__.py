@@ -1,4 +1,4 @@
-"""Files of fitted models that run no code when they are opened, by an allow-list."""
+"""Files of fitted models, which run no code of their own when they are loaded."""
 
 from skdcca.persistence._files import load, read_header, save
 

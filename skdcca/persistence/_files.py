@@ -1,28 +1,29 @@
-"""Files of fitted models that run no code when they are opened, by an allow-list.
+"""Files of fitted models, which run no code of their own when they are loaded.
 
-A file is a zip: ``skdcca.json``, a header; the tree of nodes and the arrays of `skops.io`. Members are
-stored as they are, not compressed, so that a small file cannot become a large one. `load` refuses what
-is not just so, then
+A file is a zip that holds ``skdcca.json``, a header, and the nodes and arrays of `skops.io`. Members are
+stored without compression, so that a small file cannot become a large one. `load` refuses other files,
+then
 
-- has all nodes checked, before any is built (`skdcca.persistence._nodes` says for what);
-- lets skops build them, which calls nothing but ``__new__`` and ``__setstate__`` of the classes listed;
-- looks at the numbers that compiled code would follow wherever they point.
+- checks all nodes against the list of what is allowed (`_allowed`, `_audit`), before any is built;
+- lets skops build them, which calls nothing but ``__new__`` and ``__setstate__`` of the listed classes;
+- checks the numbers that compiled code would follow wherever they point (`_bounds`).
 
-What it cannot refuse is a model that is honest in form and absurd in size: a network of so many units,
-say, that building it takes all memory.
+It cannot refuse a model that is honest in form and absurd in size, such as a network with so many units
+that building it takes all memory.
 """
 
 import io
 import json
 import os
+import shutil
 import warnings
 import zipfile
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
@@ -30,24 +31,24 @@ from sklearn.exceptions import InconsistentVersionWarning
 from skdcca import __version__
 from skdcca._utils.files import atomic_write
 from skdcca._utils.validation import is_integer
-from skdcca.persistence._nodes import (
-    PROTOCOL,
-    Allowed,
-    Audit,
-    Refusal,
-    Writer,
-    add_member,
-    listed,
-    public_name,
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import (
+    DamagedFileError,
+    FileVersionError,
+    UntrustedTypeError,
+    VersionWarning,
 )
-
-__all__ = ["load", "read_header", "save"]
+from skdcca.persistence._allowed import Allowed, public_name, rename
+from skdcca.persistence._audit import Audit
+from skdcca.persistence._bounds import check_parts, needs_check
+from skdcca.persistence._nodes import PROTOCOL, Refusal, TooNew, Untrusted, listed, name_of
+from skdcca.persistence._writer import Writer, add_member
 
 FORMAT = 1
-HEADER, SCHEMA = "skdcca.json", "schema.json"
-_BEGINNINGS = {
-    b"\x80": "a pickle",
-    b"\x78": "a compressed pickle",
+_HEADER, _SCHEMA = "skdcca.json", "schema.json"
+# First bytes of other files.
+_PICKLES = {b"\x80": "a pickle", b"\x78": "a compressed pickle"}
+_OTHERS = {
     b"\x1f\x8b": "a gzip file",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8": "a JPEG image",
@@ -57,11 +58,17 @@ _BEGINNINGS = {
 }
 
 
-def save(obj, path, *, notes=None, trusted=()):
-    """Save a fitted model or an index, so that `load` opens it without running code of the file.
+def save(
+    obj: BaseEstimator,
+    path: str | PathLike[str],
+    *,
+    notes: dict[str, Any] | None = None,
+    trusted: Iterable[str | type | Callable] = (),
+) -> None:
+    """Save a fitted model or an index to a file that `load` opens without running code of the file.
 
-    What is written is loaded once before it takes the place of an earlier file of that name, which
-    stays as it is if anything fails.
+    The new file is loaded once before it replaces an earlier one of the same name. If anything fails,
+    the earlier file stays as it is.
 
     Parameters
     ----------
@@ -69,9 +76,9 @@ def save(obj, path, *, notes=None, trusted=()):
         A model of skdcca, a `Pipeline`, search or other estimator of scikit-learn around it, or a
         `skdcca.retrieval.CrossModalIndex`.
     path : str or path-like
-        The file; by custom it ends in ``.skdcca``.
+        The file, by convention with the ending ``.skdcca``.
     notes : dict, default=None
-        What to keep with the model, as JSON knows it: where the songs come from, what was measured.
+        JSON values to keep with the model, such as the origin of the songs and the scores.
     trusted : sequence of str, type or function, default=()
         Classes and functions outside the list that the object holds, such as an encoder of your own.
         `load` must be given the same.
@@ -79,20 +86,22 @@ def save(obj, path, *, notes=None, trusted=()):
     Raises
     ------
     TypeError
-        If `obj` is no estimator.
+        If `obj` is not an estimator.
+    UntrustedTypeError
+        If it holds types or functions that `load` would refuse; each is named with its place.
     ValueError
-        If it holds what `load` would refuse, each named with its place; if `notes` are no dict of JSON.
+        If it cannot be saved for another reason, or `notes` are not a dict of JSON values.
     OSError
         If the file cannot be written.
 
     See Also
     --------
-    load : Open the file.
+    load : Load the file.
 
     Notes
     -----
-    A cache (the parameter `memory` of any step) is not kept, as it belongs to a machine, and paths are
-    kept as text.
+    A cache (the parameter `memory` of any step) is not saved, as it belongs to one machine. Path
+    objects are saved as text.
 
     Examples
     --------
@@ -112,11 +121,11 @@ def save(obj, path, *, notes=None, trusted=()):
     True
     """
     if not isinstance(obj, BaseEstimator):
-        raise TypeError(f"obj={obj!r}; it must be an estimator, an object and not a class")
+        raise TypeError(f"`obj` must be an estimator (an instance, not a class), got {obj!r}.")
     _check_path(path)
     path, allowed = Path(path), Allowed(trusted)
     buffer = io.BytesIO()
-    with _explained(f"{path}: this {type(obj).__name__} cannot be saved"):
+    with _explained(f"{path}: this {type(obj).__name__} cannot be saved", ValueError):
         header = _header(obj, notes)
         _write(obj, buffer, header, allowed)
         _build(buffer, allowed)
@@ -127,35 +136,40 @@ def save(obj, path, *, notes=None, trusted=()):
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
-def load(path, *, trusted=()):
-    """Load what `save` wrote; nothing else in a file can be built or run.
+def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] = ()) -> Any:
+    """Load a file of `save`; nothing else in a file can be built or run.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     trusted : sequence of str, type or function, default=()
-        Classes and functions that may be loaded beside those of skdcca, scikit-learn and NumPy on the
-        list: full names such as ``"my_encoders.Deep"``, or the things themselves. Their modules are
-        imported, and code of theirs runs.
+        Classes and functions that may be loaded besides those of skdcca, scikit-learn and NumPy on the
+        list: full names such as ``"my_encoders.Deep"``, or the objects themselves. Their modules are
+        imported, and their code runs.
 
     Returns
     -------
     obj : estimator
-        As it was saved.
+        The object that was saved.
 
     Raises
     ------
+    UntrustedTypeError
+        If the file names types or functions that are not on the list; all of them are named.
+    FileVersionError
+        If the file has a newer format than this version of skdcca reads.
+    DamagedFileError
+        If `save` did not write the file, or it is damaged.
     ValueError
-        If the file names anything that is not on the list, with all such names; is no file of `save`,
-        is damaged, or was written by a newer version of the format.
+        If a trusted module cannot be imported; base class of the errors above.
     OSError
         If the file cannot be read.
 
     Warns
     -----
-    UserWarning
-        If another version of skdcca or scikit-learn wrote it.
+    VersionWarning
+        If another version of skdcca or scikit-learn wrote the file.
 
     See Also
     --------
@@ -163,10 +177,10 @@ def load(path, *, trusted=()):
 
     Notes
     -----
-    This tells what a file can do when it is opened and when the model transforms and scores; it cannot
-    tell whether the numbers in it are honest. To *fit* a model again is to trust the paths among its
-    parameters: the one that `Doc2VecLyrics` calls `pretrained` is a pickle. Nor does it tell how much
-    time and memory a model takes.
+    The checks limit what a file can do when it is loaded and when the model transforms and scores. They
+    cannot tell whether its numbers are honest, nor how much time and memory the model takes. *Fitting* a
+    loaded model again means trusting the paths among its parameters: `pretrained` of `Doc2VecLyrics` is
+    loaded as a pickle.
 
     Examples
     --------
@@ -180,15 +194,15 @@ def load(path, *, trusted=()):
     """
     allowed = Allowed(trusted)
     _check_path(path)
-    with open(path, "rb") as file, _explained(f"{path} cannot be loaded"):
+    with open(path, "rb") as file, _explained(f"{path} cannot be loaded", DamagedFileError):
         _check_beginning(file)
         obj, header = _build(file, allowed)
     _warn_of_versions(header, path)
     return obj
 
 
-def read_header(path):
-    """Read what a file of `save` says of itself, without loading the model.
+def read_header(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read the header of a file of `save`, without loading the model.
 
     Parameters
     ----------
@@ -198,13 +212,17 @@ def read_header(path):
     Returns
     -------
     header : dict
-        ``format``, a number; ``skdcca`` and ``scikit-learn``, the versions that wrote it; ``class``, the
-        full name of the model's; ``notes``, a dict.
+        ``format``, a number; ``skdcca`` and ``scikit-learn``, the versions that wrote the file;
+        ``class``, the full name of the model's class; ``notes``, a dict.
 
     Raises
     ------
-    ValueError, OSError
-        As for `load`.
+    FileVersionError
+        If the file has a newer format than this version of skdcca reads.
+    DamagedFileError
+        If `save` did not write the file, or it is damaged.
+    OSError
+        If the file cannot be read.
 
     Examples
     --------
@@ -218,7 +236,7 @@ def read_header(path):
     ('skdcca.LinearCCA', {'songs': 'none yet'})
     """
     _check_path(path)
-    with open(path, "rb") as file, _explained(f"{path} cannot be read"):
+    with open(path, "rb") as file, _explained(f"{path} cannot be read", DamagedFileError):
         _check_beginning(file)
         with _opened(file) as members:
             _check_members(members, file)
@@ -226,28 +244,37 @@ def read_header(path):
 
 
 def _check_path(path):
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"path={path!r}; it must be the name of a file, as str or path-like")
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"`path` must be a str or path-like, got {path!r}.")
 
 
 @contextmanager
-def _explained(what):
-    """Turn whatever goes wrong inside into a ValueError that begins with `what`."""
+def _explained(what, error_class):
+    """Raise errors of the public classes for whatever goes wrong inside; they begin with `what`.
+
+    `error_class` is that of the errors that are not about the version or the types of a file.
+    """
     try:
         yield
     except OSError:
         raise
-    except (Refusal, ImportError) as error:
-        raise ValueError(f"{what}: {_shown(error)}") from error
+    except Untrusted as error:
+        raise UntrustedTypeError(f"{what}: {_printable(error)}", error.names) from error
+    except TooNew as error:
+        raise FileVersionError(f"{what}: {_printable(error)}") from error
+    except ImportError as error:
+        raise ValueError(f"{what}: {_printable(error)}") from error
+    except Refusal as error:
+        raise error_class(f"{what}: {_printable(error)}") from error
     except RecursionError as error:
-        raise ValueError(f"{what}: it holds itself, or too many things in each other") from error
+        raise error_class(f"{what}: it holds itself, or is nested too deeply") from error
     except Exception as error:
-        reason = _shown(f"{type(error).__name__}: {error}")
-        raise ValueError(f"{what}: it is damaged, or not what it seems ({reason})") from error
+        reason = _printable(f"{type(error).__name__}: {error}")
+        raise error_class(f"{what}: it is damaged, or not what it seems ({reason})") from error
 
 
-def _shown(message):
-    """Text without what a terminal would obey, as names of a file are in it."""
+def _printable(message):
+    """Return the text with control characters escaped, as it may quote a file."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))
 
 
@@ -256,29 +283,33 @@ def _shown(message):
 
 def _header(obj, notes):
     notes = {} if notes is None else notes
-    try:
-        fits = isinstance(notes, dict) and all(isinstance(key, str) for key in notes)
-        json.dumps(notes, allow_nan=False)
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise Refusal(f"notes={notes!r}; they must be a dict of str to what JSON knows")
+    if not _is_json(notes):
+        raise Refusal(f"`notes` must be a dict of str to JSON values, got {notes!r}.")
     versions = {"skdcca": __version__, "scikit-learn": sklearn.__version__}
     return {"format": FORMAT, **versions, "class": public_name(type(obj)), "notes": notes}
 
 
+def _is_json(notes):
+    try:
+        json.dumps(notes, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(notes, dict) and all(isinstance(key, str) for key in notes)
+
+
 def _write(obj, file, header, allowed):
     with zipfile.ZipFile(file, "w") as members:
-        add_member(members, HEADER, json.dumps(header, indent=1).encode())
+        add_member(members, _HEADER, json.dumps(header, indent=1).encode())
         writer = Writer(members, allowed)
         schema = writer.node(obj, "")
         if writer.refused:
-            raise Refusal(
+            raise Untrusted(
                 f"{listed(writer.refused)} would not load again. Set what you can to None or to a "
-                "number or name by set_params; for classes and functions of your own, in a module, "
-                "give trusted= to save and to load; or use joblib.dump, whose files run any code"
+                "number or name by set_params; give trusted= to save and load for classes and functions "
+                "of your own that are in a module; or use joblib.dump, whose files run any code",
+                writer.refused,
             )
-        add_member(members, SCHEMA, json.dumps(schema | {"protocol": PROTOCOL}).encode())
+        add_member(members, _SCHEMA, json.dumps(schema | {"protocol": PROTOCOL}).encode())
 
 
 # Reading
@@ -289,67 +320,98 @@ def _check_beginning(file):
     file.seek(0)
     if beginning.startswith(b"PK\x03\x04"):
         return
-    found = "empty" if not beginning else "no file that skdcca.save wrote"
-    for start, kind in _BEGINNINGS.items():
+    if not beginning:
+        raise Refusal("it is empty")
+    for start, kind in (_PICKLES | _OTHERS).items():
         if beginning.startswith(start):
-            found = f"by its first bytes {kind}, and no file that skdcca.save wrote"
-    if "pickle" in found:
-        found += "; open it by joblib.load, and only if you trust where it comes from"
-    raise Refusal(f"it is {found}")
+            remedy = "; open it by joblib.load, and only if you trust its origin"
+            raise Refusal(
+                f"it is {kind} by its first bytes, and not a file of skdcca.save"
+                f"{remedy if start in _PICKLES else ''}"
+            )
+    raise Refusal("it is not a file of skdcca.save")
 
 
 def _build(file, allowed):
-    """Object and header of a file, which is checked in whole before anything is built."""
+    """Return the object and header of a file, which is checked as a whole before anything is built."""
     from skops.io import load
 
     with _opened(file) as members:
         _check_members(members, file)
         header = _read_header(members)
-        names = _check_nodes(members, header, allowed)
+        schema, is_old = _read_schema(members)
+        audit = _audited(members, schema, header, allowed)
+        if is_old:
+            file = _renamed(members, audit.files, schema)
     file.seek(0)
     with warnings.catch_warnings():
-        # One warning for the file is enough.
+        # `load` issues one warning for the whole file.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        warnings.filterwarnings("ignore", r"this \w+ was pickled by skdcca", UserWarning)
-        obj = load(file, trusted=names)
-    if any(name.rpartition(".")[2] in _BOUNDS for name in names):
-        _check_parts(obj)
+        warnings.simplefilter("ignore", VersionWarning)
+        obj = load(file, trusted=sorted(audit.names))
+    if needs_check(audit.names):
+        check_parts(obj)
     return obj, header
 
 
-def _check_nodes(members, header, allowed):
-    """Names in a file, all of which are allowed."""
-    if SCHEMA not in members.namelist():
-        raise Refusal(f"it has no {SCHEMA}")
-    schema = json.loads(members.read(SCHEMA))
-    if schema["protocol"] != PROTOCOL:  # skops would read others, whose nodes may mean other things
-        raise Refusal(
-            f"it is damaged, or its nodes are of version {schema['protocol']!r} and not {PROTOCOL}: "
-            "update skops and skdcca"
-        )
+def _read_schema(members):
+    """Return the tree of nodes, by today's names, and whether one of them has an older name."""
+    if _SCHEMA not in members.namelist():
+        raise Refusal(f"it has no {_SCHEMA}")
+    renamed = []
+
+    def updated(node):
+        if rename(node):
+            renamed.append(node)
+        return node
+
+    schema = json.loads(members.read(_SCHEMA), object_hook=updated)
+    return schema, bool(renamed)
+
+
+def _audited(members, schema, header, allowed):
+    """Return the audit of a file in which everything is allowed."""
+    protocol = schema["protocol"]
+    if protocol != PROTOCOL:  # skops would read others, whose nodes may mean other things
+        versions = f"its nodes are of version {protocol!r} and not {PROTOCOL}"
+        if is_integer(protocol, ge=PROTOCOL):
+            raise TooNew(f"{versions}: update skops and skdcca")
+        raise Refusal(f"it is damaged: {versions}")
     audit = Audit(members, allowed)
     audit.visit(schema, "")
     if audit.refused:
-        raise Refusal(
-            f"it names what is not on the list: {listed(audit.refused)}. If you know that it is yours "
-            "and what it does, give load the names as trusted=[...]; nothing of it was run. A model "
-            "with other things in it can be kept by joblib, whose files run any code"
+        raise Untrusted(
+            f"it names what is not on the list: {listed(audit.refused)}. If you know these names and "
+            "what they do, give them to load as trusted=[...]; nothing of them was run. A model that "
+            "holds other objects can be saved by joblib, whose files run any code",
+            audit.refused,
         )
-    root = f"{schema['__module__']}.{schema['__class__']}"
-    if root != header["class"] or schema["__loader__"] != "ObjectNode":
-        raise Refusal(f"it holds a {root}, but says that it holds a {header['class']}")
-    return sorted(audit.names)
+    if name_of(schema) != header["class"] or schema["__loader__"] != "ObjectNode":
+        raise Refusal(f"it holds a {name_of(schema)}, but its header says {header['class']}")
+    return audit
+
+
+def _renamed(members, names, schema):
+    """Return a copy, in memory, of the members that nodes read, with the given nodes."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w") as target:
+        add_member(target, _SCHEMA, json.dumps(schema).encode())
+        for name in names:
+            opened = target.open(zipfile.ZipInfo(name), "w", force_zip64=True)
+            with members.open(name) as source, opened as sink:
+                shutil.copyfileobj(source, sink)
+    return copy
 
 
 def _opened(file):
     try:
         return zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
-        raise Refusal(f"it begins as it should, but is cut off or damaged ({error})") from error
+        raise Refusal(f"it begins as it should, but is truncated or damaged ({error})") from error
 
 
 def _check_members(members, file):
-    """Refuse members that would be larger than the file, all together, or that hide another."""
+    """Refuse members that are larger than the file, all together, or that hide another."""
     infos = members.infolist()
     size = file.seek(0, os.SEEK_END)
     if len({info.filename for info in infos}) < len(infos):
@@ -362,17 +424,17 @@ def _check_members(members, file):
 
 
 def _read_header(members):
-    if HEADER not in members.namelist():
-        raise Refusal(f"it is a zip file without {HEADER}, so skdcca.save did not write it")
-    header = json.loads(members.read(HEADER))
+    if _HEADER not in members.namelist():
+        raise Refusal(f"it is a zip file without {_HEADER}, so skdcca.save did not write it")
+    header = json.loads(members.read(_HEADER))
     number, notes = header["format"], header["notes"]
     names = [header[name] for name in ("skdcca", "scikit-learn", "class")]
     if not (is_integer(number) and isinstance(notes, dict) and all(map(_is_name, names))):
-        raise Refusal(f"its {HEADER} is not what skdcca.save writes")
+        raise Refusal(f"its {_HEADER} is not what skdcca.save writes")
     if number > FORMAT:
-        raise Refusal(
-            f"it is of format {number}, by skdcca {header['skdcca']}, and skdcca {__version__} "
-            f"reads those up to {FORMAT}: install a newer skdcca"
+        raise TooNew(
+            f"it is of format {number}, by skdcca {header['skdcca']}, and skdcca {__version__} reads "
+            f"formats up to {FORMAT}: install a newer skdcca"
         )
     return header
 
@@ -386,98 +448,8 @@ def _warn_of_versions(header, path):
     other = [f"{name} {header[name]}" for name in ours if header[name] != ours[name]]
     if other:
         now = " and ".join(f"{name} {version}" for name, version in ours.items())
-        warnings.warn(
+        warn(
             f"{path} was saved by {' and '.join(other)} and is loaded by {now}: check that the model "
             "answers as before, or fit it again",
-            stacklevel=3,
+            VersionWarning,
         )
-
-
-# What was built
-
-
-def _check_parts(obj):
-    """Refuse parts of scikit-learn whose numbers point outside of what they make."""
-    for part in _parts(obj):
-        check = _BOUNDS.get(type(part).__name__)
-        if check is not None and not check(part):
-            raise Refusal(
-                f"its {type(part).__name__} has numbers that do not fit, or a strange method"
-            )
-
-
-def _parts(obj):
-    """All that is in it, once."""
-    seen, ahead = {}, [obj]
-    while ahead:
-        part = ahead.pop()
-        if id(part) in seen:
-            continue
-        seen[id(part)] = part
-        yield part
-        if isinstance(part, dict):
-            ahead += part.values()
-        elif isinstance(part, np.ndarray):
-            ahead += (
-                np.asarray(part).tolist() if part.dtype.kind == "O" else []
-            )  # what is masked, too
-        elif isinstance(part, (list, tuple, set)):
-            ahead += part
-        elif isinstance(part, partial):
-            ahead += [part.func, part.args, part.keywords]
-        else:
-            ahead += getattr(part, "__dict__", {}).values()
-
-
-def _words_fit(vectorizer):
-    columns = getattr(vectorizer, "vocabulary_", {}).values()
-    return sorted(columns) == list(range(len(columns)))
-
-
-def _categories_fit(encoder):
-    """Whether every category has a column of those that the encoder makes."""
-    categories = getattr(encoder, "categories_", None)
-    if categories is None:
-        return True
-    mapped = indices = dropped = [None] * len(categories)
-    if encoder._infrequent_enabled:
-        mapped, indices = encoder._default_to_infrequent_mappings, encoder._infrequent_indices
-    if encoder._drop_idx_after_grouping is not None:
-        dropped = encoder._drop_idx_after_grouping
-    n_columns = list.copy(encoder._n_features_outs)  # of an array, the sum would be another
-    columns = zip(categories, n_columns, mapped, indices, dropped, strict=True)
-    return all(_columns_fit(*column) for column in columns)
-
-
-def _columns_fit(values, n_columns, mapping, indices, dropped):
-    if mapping is None and indices is not None:
-        return False  # unknown values become the first of them
-    places = np.arange(len(values)) if mapping is None else np.asarray(mapping)
-    if dropped is not None:
-        places = places[places != dropped]
-        places = places - (places > dropped)
-    ascending = values.dtype.kind in "OUS" or np.array_equal(
-        values, np.sort(values), equal_nan=True
-    )
-    return ascending and places.min(initial=0) >= 0 and places.max(initial=-1) < n_columns
-
-
-def _method_is_known(scorer):
-    methods = scorer._response_method
-    methods = {methods} if isinstance(methods, str) else set(methods)
-    return methods <= {"predict", "predict_proba", "predict_log_proba", "decision_function"}
-
-
-def _hashes(hasher):
-    return is_integer(hasher.n_features)
-
-
-_BOUNDS = {
-    "CountVectorizer": _words_fit,
-    "DictVectorizer": _words_fit,
-    "FeatureHasher": _hashes,
-    "HashingVectorizer": _hashes,
-    "OneHotEncoder": _categories_fit,
-    "TfidfVectorizer": _words_fit,
-    "_Scorer": _method_is_known,
-}

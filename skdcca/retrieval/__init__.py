@@ -1,5 +1,8 @@
-"""A gallery that is searched across the two views: lyrics find audio, audio finds lyrics."""
+"""Search of a gallery across the two views: lyrics find audio, audio finds lyrics."""
 
-from skdcca.retrieval._index import CrossModalIndex, FaissNeighbors
+from skdcca.retrieval._faiss import FaissNeighbors
+from skdcca.retrieval._index import CrossModalIndex
+from skdcca.retrieval._question import ask as ask  # for the command line and the page
+from skdcca.retrieval._question import metadata_text as metadata_text
 
 __all__ = ["CrossModalIndex", "FaissNeighbors"]

@@ -1,0 +1,200 @@
+"""The list of the types and functions that files may hold, by the names that files give them."""
+
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+
+import numpy as np
+
+from skdcca.persistence._nodes import is_full_name
+
+# Classes and functions that may be loaded, by module. They are listed one by one: a file sets any state
+# of such an object and chooses the arguments of such a function, so a new one is allowed only once it
+# is known to be safe. It must follow no path, command or name in its state, and call nothing in it.
+_CLASSES = {
+    "skdcca": [
+        "AudioDynamics",
+        "AudioForm",
+        "CrossModalIndex",
+        "DeepCCA",
+        "Doc2VecLyrics",
+        "FaissNeighbors",
+        "KernelCCA",
+        "LinearCCA",
+        "LyricsCharacters",
+        "LyricsForm",
+        "LyricsSequence",
+        "MelCNNAudio",
+        "MelSpectrogram",
+        "TemporalSummary",
+    ],
+    "skdcca._cca": ["FourierMap", "KernelMap", "PairMoments"],
+    "skdcca.adapters": ["ViewsList"],
+    "skdcca.encoders": ["MLP", "MelCNN", "SequenceEncoder"],
+    "skdcca.losses": ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"],
+    "sklearn.metrics._scorer": ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"],
+    "sklearn.utils._metadata_requests": ["MetadataRequest", "MethodMetadataRequest"],
+}
+_FUNCTIONS = {
+    "skdcca.metrics": [
+        "_recall_at_k_score",
+        "mrr_scorer",
+        "mrr_x_to_y",
+        "mrr_y_to_x",
+        "retrieval_scorer",
+        "total_correlation_scorer",
+    ],
+}
+# Modules whose public estimators and splitters may be loaded. Trees, neighbors and support vector
+# machines may not: their compiled code follows the numbers of a fitted model without checking bounds.
+_SKLEARN = [
+    f"sklearn.{module}"
+    for module in (
+        "compose",
+        "cross_decomposition",
+        "decomposition",
+        "feature_extraction",
+        "feature_extraction.text",
+        "feature_selection",
+        "impute",
+        "kernel_approximation",
+        "linear_model",
+        "model_selection",
+        "pipeline",
+        "preprocessing",
+        "random_projection",
+    )
+]
+# Estimators of these modules that may not be loaded.
+_UNLISTED = {
+    "MultiLabelBinarizer",  # compiled code follows its numbers
+    "FixedThresholdClassifier",  # these call any method by its name
+    "TunedThresholdClassifierCV",
+}
+_SCALARS = (
+    "bool_ str_ complex64 complex128 float16 float32 float64 int8 int16 int32 int64 "
+    "uint8 uint16 uint32 uint64"
+)
+SCALARS = [f"numpy.{name}" for name in _SCALARS.split()]
+KEYS = ["builtins.float", "builtins.int", "builtins.str"]
+
+# Names in older files, and those that replace them. Entries stay forever, as old files do.
+ALIASES = {
+    "skdcca._kernel._FourierMap": "skdcca._cca.FourierMap",
+    "skdcca._kernel._KernelMap": "skdcca._cca.KernelMap",
+    "skdcca._moments.PairMoments": "skdcca._cca.PairMoments",
+}
+
+
+class Allowed:
+    """The types and functions that may be loaded, and those that the caller adds.
+
+    Parameters
+    ----------
+    trusted : sequence of str, type or function
+        What the caller adds: full names, or the types and functions themselves.
+    """
+
+    def __init__(self, trusted=()):
+        if isinstance(trusted, str | type) or not isinstance(trusted, Iterable):
+            raise ValueError(
+                f"`trusted` must be a list of names, classes or functions, got {trusted!r}."
+            )
+        self.trusted = {_trusted_name(one) for one in trusted}
+
+    def has_class(self, name):
+        """Return True for the name of a class whose objects may be loaded."""
+        return name in self.trusted or _is_in(name, _CLASSES) or _is_of_sklearn(name)
+
+    def has_function(self, name):
+        """Return True for the name of a function that may be loaded."""
+        listed = name in self.trusted or _is_in(name, _FUNCTIONS)
+        return listed or name in _metrics_of_sklearn() or _is_ufunc(name)
+
+    def has_type(self, name):
+        """Return True for the name of a type that may be loaded as a type."""
+        return name in self.trusted or name in (*KEYS, "builtins.bool", *SCALARS)
+
+
+def public_name(thing):
+    """Return the full name that a file gives to a class or function.
+
+    It is the public name if there is one, so that files outlast a move of modules.
+    """
+    own = thing.__name__
+    modules = [module for module, names in (_CLASSES | _FUNCTIONS).items() if own in names]
+    for module in (*modules, *_SKLEARN, "sklearn.metrics", "numpy"):
+        if is_importable(thing, f"{module}.{own}"):
+            return f"{module}.{own}"
+    return full_name(thing)
+
+
+def full_name(thing):
+    """Return the full name of a class or function by the module that defines it."""
+    return f"{getattr(thing, '__module__', None) or 'builtins'}.{thing.__qualname__}"
+
+
+def is_importable(thing, name):
+    """Return True if the name leads to the class or function itself.
+
+    It leads elsewhere for a class of the same name, and nowhere for a lambda. The module that defines
+    the thing has been imported, but not always one that offers it under a lasting name: such modules of
+    skdcca are imported here.
+    """
+    module, _, own = name.rpartition(".")
+    if _is_in(name, _CLASSES | _FUNCTIONS) and full_name(thing).startswith("skdcca."):
+        import_module(module)
+    return getattr(sys.modules.get(module), own, None) is thing
+
+
+def rename(node):
+    """Give a node of an older file the name that replaces its own; return True if it has one."""
+    module, own = node.get("__module__"), node.get("__class__")
+    if not (isinstance(module, str) and isinstance(own, str)):
+        return False
+    name = ALIASES.get(f"{module}.{own}")
+    if name is None:
+        return False
+    node["__module__"], _, node["__class__"] = name.rpartition(".")
+    return True
+
+
+def _trusted_name(one):
+    if not isinstance(one, str) and not hasattr(one, "__qualname__"):
+        raise ValueError(f"`trusted` must hold names, classes or functions, got {one!r}.")
+    name = one if isinstance(one, str) else full_name(one)
+    if not is_full_name(name):
+        raise ValueError(
+            "`trusted` must hold the full name of a class or function, such as 'my_encoders.Deep', "
+            f"got {name!r}."
+        )
+    return name
+
+
+def _is_in(name, lists):
+    module, _, own = name.rpartition(".")
+    return own in lists.get(module, ())
+
+
+def _is_of_sklearn(name):
+    """Return True for a public estimator or splitter of the allowed modules of scikit-learn."""
+    module, _, own = name.rpartition(".")
+    if module not in _SKLEARN or own.startswith("_") or own in _UNLISTED:
+        return False
+    found = vars(import_module(module)).get(own)
+    return isinstance(found, type) and (hasattr(found, "fit") or hasattr(found, "split"))
+
+
+def _is_ufunc(name):
+    module, _, own = name.rpartition(".")
+    return module == "numpy" and isinstance(vars(np).get(own), np.ufunc)
+
+
+@lru_cache
+def _metrics_of_sklearn():
+    """Return the names of the functions behind scikit-learn's own scorers."""
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    functions = (get_scorer(name)._score_func for name in get_scorer_names())
+    return frozenset(f"sklearn.metrics.{function.__name__}" for function in functions)

@@ -1,0 +1,107 @@
+"""Checks of the objects that were built, whose numbers compiled code follows without checking bounds."""
+
+from functools import partial
+
+import numpy as np
+
+from skdcca._utils.validation import is_integer
+from skdcca.persistence._nodes import Refusal
+
+_METHODS = {"predict", "predict_proba", "predict_log_proba", "decision_function"}
+
+
+def needs_check(names):
+    """Return True if one of these full names is that of a class with a check."""
+    return any(name.rpartition(".")[2] in _CHECKS for name in names)
+
+
+def check_parts(obj):
+    """Refuse parts of scikit-learn whose numbers point outside of their own arrays."""
+    for part in _parts(obj):
+        fits = _CHECKS.get(type(part).__name__)
+        if fits is not None and not fits(part):
+            raise Refusal(
+                f"its {type(part).__name__} has numbers that do not fit, or a method that is not allowed"
+            )
+
+
+def _parts(obj):
+    """Yield everything that an object holds, once."""
+    seen, ahead = {}, [obj]
+    while ahead:
+        part = ahead.pop()
+        if id(part) in seen:
+            continue
+        seen[id(part)] = part  # keeps its id from becoming that of another
+        yield part
+        ahead += _inside(part)
+
+
+def _inside(part):
+    if isinstance(part, dict):
+        return part.values()
+    if isinstance(part, np.ndarray):
+        # asarray: what is masked counts too.
+        return np.asarray(part).tolist() if part.dtype.kind == "O" else []
+    if isinstance(part, list | tuple | set):
+        return part
+    if isinstance(part, partial):
+        return [part.func, part.args, part.keywords]
+    return getattr(part, "__dict__", {}).values()
+
+
+def _words_fit(vectorizer):
+    columns = getattr(vectorizer, "vocabulary_", {}).values()
+    return sorted(columns) == list(range(len(columns)))
+
+
+def _categories_fit(encoder):
+    """Return True if every category has one of the columns that the encoder makes."""
+    categories = getattr(encoder, "categories_", None)
+    if categories is None:
+        return True
+    mapped = indices = dropped = [None] * len(categories)
+    if encoder._infrequent_enabled:
+        mapped, indices = encoder._default_to_infrequent_mappings, encoder._infrequent_indices
+    if encoder._drop_idx_after_grouping is not None:
+        dropped = encoder._drop_idx_after_grouping
+    n_columns = list.copy(encoder._n_features_outs)  # refuses an array, whose sum would be another
+    columns = zip(categories, n_columns, mapped, indices, dropped, strict=True)
+    return all(_columns_fit(*column) for column in columns)
+
+
+def _columns_fit(values, n_columns, mapping, indices, dropped):
+    if mapping is None and indices is not None:
+        return False  # unknown values would become the first of the indices
+    places = np.arange(len(values)) if mapping is None else np.asarray(mapping)
+    if dropped is not None:
+        places = places[places != dropped]
+        places = places - (places > dropped)
+    in_range = places.min(initial=0) >= 0 and places.max(initial=-1) < n_columns
+    return _is_ascending(values) and in_range
+
+
+def _is_ascending(values):
+    is_text = values.dtype.kind in "OUS"
+    return is_text or np.array_equal(values, np.sort(values), equal_nan=True)
+
+
+def _method_is_known(scorer):
+    methods = scorer._response_method
+    methods = {methods} if isinstance(methods, str) else set(methods)
+    return methods <= _METHODS
+
+
+def _has_columns(hasher):
+    return is_integer(hasher.n_features)
+
+
+_CHECKS = {
+    "CountVectorizer": _words_fit,
+    "DictVectorizer": _words_fit,
+    "FeatureHasher": _has_columns,
+    "HashingVectorizer": _has_columns,
+    "OneHotEncoder": _categories_fit,
+    "TfidfVectorizer": _words_fit,
+    "_Scorer": _method_is_known,
+}

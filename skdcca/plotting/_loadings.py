@@ -1,0 +1,194 @@
+"""Loadings of a linear model as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skdcca._utils.validation import check_integer, check_option
+from skdcca.metrics import inside
+from skdcca.plotting._common import axes_of, require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class LoadingsDisplay:
+    """Heat map of the columns that correlate most with the components of a linear model.
+
+    Each cell shows its correlation as a number.
+
+    Parameters
+    ----------
+    loadings : ndarray of shape (n_features, n_components)
+        Correlation of each column of a view with each of its variates.
+    feature_names : sequence of str of length n_features, default=None
+        Names of the columns; ``x0``, ``x1``, ... (or ``y0``, ``y1``, ...) if None.
+    view : {"x", "y"}, default="x"
+        View of the columns.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        The axes drawn on.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+    image_ : matplotlib.image.AxesImage
+        The heat map.
+    strongest_ : ndarray of int
+        Columns that are drawn, in descending order of their greatest absolute correlation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.plotting import LoadingsDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 5))
+    >>> model = LinearCCA(1).fit(X, X[:, 2] - 0.3 * X[:, 4])
+    >>> display = LoadingsDisplay.from_estimator(model, n_features=2, ax=Figure().subplots())
+    >>> display.strongest_
+    array([2, 4])
+    """
+
+    def __init__(
+        self,
+        *,
+        loadings: NDArray,
+        feature_names: Sequence[str] | NDArray | None = None,
+        view: str = "x",
+    ) -> None:
+        self.loadings = loadings
+        self.feature_names = feature_names
+        self.view = view
+
+    def plot(
+        self, ax: Axes | None = None, *, n_features: int = 10, n_components: int = 3
+    ) -> LoadingsDisplay:
+        """Draw the strongest loadings.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; a new figure if None.
+        n_features : int, default=10
+            Number of columns, those with the greatest absolute correlation with a component that is
+            drawn; all if there are fewer.
+        n_components : int, default=3
+            Number of components, starting with the first; all if there are fewer.
+
+        Returns
+        -------
+        self : LoadingsDisplay
+            The display, with the attributes that end in an underscore.
+        """
+        check_integer("n_features", n_features)
+        check_integer("n_components", n_components)
+        loadings = np.asarray(self.loadings)[:, :n_components]
+        order = np.argsort(-np.abs(loadings).max(axis=1), kind="stable")
+        self.strongest_ = order[:n_features]
+        names = self._names()[self.strongest_]
+        loadings = loadings[self.strongest_]
+        self.ax_ = ax = axes_of(self, ax)
+        self.figure_ = ax.figure
+        largest = np.abs(loadings).max() or 1.0
+        self.image_ = ax.imshow(loadings, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
+        _write_values(ax, self.image_, loadings)
+        components = range(loadings.shape[1])
+        ax.set_xticks(components, [at + 1 for at in components])
+        ax.set_yticks(range(len(names)), names)
+        ax.set(xlabel="component", ylabel=f"column of {'X' if self.view == 'x' else 'y'}")
+        self.figure_.colorbar(self.image_, ax=ax, label="correlation with the variate")
+        return self
+
+    def _names(self):
+        if self.feature_names is None:
+            return np.array([f"{self.view}{i}" for i in range(len(self.loadings))])
+        return np.asarray(self.feature_names)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        view: str = "x",
+        feature_names: Sequence[str] | NDArray | None = None,
+        n_features: int = 10,
+        n_components: int = 3,
+        ax: Axes | None = None,
+    ) -> LoadingsDisplay:
+        """Draw the loadings of a fitted linear model.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted search whose best is one.
+        view : {"x", "y"}, default="x"
+            View of the columns.
+        feature_names : sequence of str of length n_features, default=None
+            Names of the columns. If None, they come from the model, the step before it or its
+            `y_transformer`.
+        n_features, n_components, ax
+            As in `plot`.
+
+        Returns
+        -------
+        display : LoadingsDisplay
+            The drawn display.
+
+        Raises
+        ------
+        TypeError
+            If the model has no loadings.
+        ValueError
+            If `view` is another one, or the number of names differs from that of the columns.
+        """
+        require_matplotlib(cls)
+        check_option("view", view, ["x", "y"])
+        steps, model = inside(estimator)
+        check_is_fitted(model)
+        if not hasattr(model, f"{view}_loadings_"):
+            raise TypeError(
+                f"{type(model).__name__} has no {view}_loadings_, as its components are not sums of "
+                "columns. Use a fitted LinearCCA."
+            )
+        loadings = getattr(model, f"{view}_loadings_")
+        if feature_names is None:
+            feature_names = _known_names(steps, model, view)
+        elif len(feature_names) != len(loadings):
+            raise ValueError(
+                f"`feature_names` must have one name for each of the {len(loadings)} columns of the "
+                f"view {view!r}, got {len(feature_names)}."
+            )
+        display = cls(loadings=loadings, feature_names=feature_names, view=view)
+        return display.plot(ax, n_features=n_features, n_components=n_components)
+
+
+def _write_values(ax, image, values):
+    """Write its number into each cell, in a size that fits and a color that is readable."""
+    cell = ax.get_window_extent().size / ax.figure.dpi * 72 / values.shape[::-1]
+    size = min(10, *cell / (4.2, 1.3))  # in points; five characters and a margin, one line
+    for (row, column), value in np.ndenumerate(values):
+        brightness = image.to_rgba(value)[:3] @ np.array([0.299, 0.587, 0.114])
+        color = "black" if brightness > 0.5 else "white"
+        text = f"{value:+.2f}".replace("-", "−")
+        ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
+
+
+def _known_names(steps, model, view):
+    """Return the names of the columns that the model was fitted with; None if unknown."""
+    if view == "x":
+        known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
+    else:
+        known, makers = model._y_names, [model.y_transformer_]
+    if known is None and makers:
+        try:
+            return makers[0].get_feature_names_out()
+        except (AttributeError, ValueError):  # some transformers do not name their columns
+            return None
+    return known
