@@ -1,5 +1,5 @@
 """The command ``skdcca``."""
 
-from skdcca._cli.parser import main
+from skdcca._cli.program import main
 
 __all__ = ["main"]

@@ -1,6 +1,5 @@
-"""The main job end to end, as ``skdcca demo`` runs it: songs in, retrieval in both directions out."""
+"""The work of ``skdcca demo``: from songs to retrieval in both directions, end to end."""
 
-import shlex
 import sys
 import tempfile
 import time
@@ -14,61 +13,66 @@ from tqdm import tqdm
 
 from skdcca import __version__
 from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds, table
-from skdcca._cli.song_models import learned_from, read_songs, search_over, song_index, song_model
+from skdcca._cli.output import print_command
+from skdcca._cli.song_models import read_songs, song_index, song_model, training_notes
+from skdcca._cli.tuning import search_over
 from skdcca._utils.files import atomic_write, cache_folder
+from skdcca._utils.optional import needed_by
 from skdcca.datasets import load_chorales, load_songs, make_songs
 from skdcca.metrics import ranks
 from skdcca.persistence import save
 from skdcca.plotting import RecallDisplay
 
-N_PLANTED = 200
+N_SYNTHETIC = 200
 STRENGTH = 0.9
 LEAST_SONGS = 30
+LEAST_GROUPS = 5
+LARGEST_SHARE = 0.4  # of the songs that may be in one group
 N_COMPONENTS = 5
 GRID = {"cca__reg": [0.1, 1.0, 10.0]}
 
 
-def run(songs=None, output="demo-output"):
-    """Run the demonstration and write its picture.
+def run(options):
+    """Run the demonstration on the songs of the options, or else on synthetic songs and chorales.
 
-    Parameters
-    ----------
-    songs : str or path-like, default=None
-        A person's own songs, as `load_songs` takes them. None: planted songs, then Bach's chorales.
-    output : str or path-like, default="demo-output"
-        Folder for the picture.
+    It writes a picture, a model and an index to the folder `options.output`.
     """
-    began = time.perf_counter()
-    output = Path(output)
+    start = time.perf_counter()
+    output = Path(options.output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FileExistsError(f"{str(output)!r} is a file; --output must name a folder") from None
-    results = [_own(songs)] if songs is not None else [_planted(), *_chorales()]
+        raise FileExistsError(f"--output must name a folder, but {output} is a file.") from None
+    if options.songs is not None:
+        results = [_examine("Your songs", _load_own(options.songs))]
+    else:
+        results = [_synthetic_songs(), *_chorales()]
     _draw(results, output / "demo.png")
     _save(results[0], output)
-    print(f"\nDone in {time.perf_counter() - began:.0f} s.")
+    print(f"\nDone in {time.perf_counter() - start:.0f} s.")
 
 
 def _title(text):
     print(f"\n{'=' * 100}\n{text}\n{'=' * 100}")
 
 
-def _planted():
+def _synthetic_songs():
     _title(
-        f"{N_PLANTED} planted songs: melodies and lines of text that share a mood, correlation "
-        f"{STRENGTH}. The truth is known, so it must be found."
+        f"{N_SYNTHETIC} synthetic songs: melodies and lines of text that share a mood, correlation "
+        f"{STRENGTH}. The truth is known, so a model must find it."
     )
-    songs = make_songs(N_PLANTED, strength=STRENGTH, random_state=0)
-    songs.audio = _written(songs, cache_folder() / f"planted-{N_PLANTED}-{STRENGTH}-{__version__}")
-    result = _examine("Planted songs", songs)
+    songs = make_songs(N_SYNTHETIC, strength=STRENGTH, random_state=0)
+    folder = cache_folder() / f"planted-{N_SYNTHETIC}-{STRENGTH}-{__version__}"
+    songs.audio = _write(songs, folder)
+    result = _examine("Synthetic songs", songs)
     _show_moods(songs, result)
     return result
 
 
-def _written(songs, folder):
-    """The waveforms as files, as a person would have them; those that are there are kept."""
-    import soundfile
+def _write(songs, folder):
+    """Write the waveforms to files, as users have them, and return their paths; keep existing ones."""
+    with needed_by("skdcca demo"):
+        import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.flac" for name in songs.ids]
@@ -85,30 +89,31 @@ def _chorales():
         return []
     songs = load_chorales(n_jobs=-1, verbose=1)
     _title(
-        f"{len(songs.audio)} chorales of J. S. Bach with the words sung in them: real music, and "
-        "nothing of the words is in the sound."
+        f"{len(songs.audio)} chorales of J. S. Bach with their words: real music, synthesized from the "
+        "notes, so the words cannot be heard."
     )
     n_texts = len(set(songs.lyrics))
-    print(f"{n_texts} different texts (the same ones tie), {len(set(songs.groups))} hymn tunes.")
+    print(f"{n_texts} different texts (equal ones tie), {len(set(songs.groups))} hymn tunes.")
     return [_examine("Bach's chorales", songs)]
 
 
-def _own(path):
+def _load_own(path):
     songs = load_songs(path)
     sizes = Counter(songs.groups)
     largest, size = sizes.most_common(1)[0]
-    if len(songs.audio) < LEAST_SONGS or len(sizes) < 5 or size > 0.4 * len(songs.audio):
+    n_songs, n_groups = len(songs.audio), len(sizes)
+    if n_songs < LEAST_SONGS or n_groups < LEAST_GROUPS or size > LARGEST_SHARE * n_songs:
         raise ValueError(
-            f"{path}: {len(songs.audio)} songs in {len(sizes)} groups, {size} of them in the group "
-            f"{largest}; to learn from some and be tested on others takes {LEAST_SONGS} songs at "
-            "least, in 5 groups at least, the largest with no more than 40 % of them"
+            f"{path}: the demonstration needs at least {LEAST_SONGS} songs in at least {LEAST_GROUPS} "
+            f"groups, none with more than {LARGEST_SHARE:.0%} of them, got {n_songs} songs in "
+            f"{n_groups} groups, {size} of them in the group {largest}."
         )
-    _title(f"{len(songs.audio)} songs of {path}")
-    return _examine("Your songs", songs)
+    _title(f"{n_songs} songs of {path}")
+    return songs
 
 
 def _examine(name, songs):
-    """Search, test and show one collection; returns what the picture needs of it."""
+    """Tune, cross-validate and print one collection; return what the picture and the files need."""
     model = song_model("linear", len(songs.audio), memory=str(cache_folder() / "features"))
     read_songs(model.set_params(cca__n_components=N_COMPONENTS), songs, verbose=1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -126,9 +131,9 @@ def _examine(name, songs):
     ]
     print("\n" + "\n".join(table(rows, gallery_sizes(grouped))))
     print(
-        "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no "
-        "artist or tune is\non both sides, the figure to believe. Permuted pairs: the same with "
-        "lyrics given to the wrong songs."
+        "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no artist or "
+        "tune is\non both sides; trust these scores. Permuted pairs: the same with lyrics shuffled "
+        "among the songs."
     )
     _show_queries(songs, grouped[0])
     return {"name": name, "folds": grouped, "model": fitted.best_estimator_, "songs": songs}
@@ -157,10 +162,10 @@ def _cross_validate(search, songs):
 
 
 def _show_queries(songs, fold):
-    """A few questions in words, taken at fixed places of the fold and not by their success."""
+    """Print a few queries, chosen by their position in the fold and not by their success."""
     scores = fold["scores"].T
     found = ranks(scores)
-    print(f"\nLyrics ask for audio, {len(scores)} songs to choose from that were not learned from:")
+    print(f"\nLyrics search for audio among {len(scores)} held-out songs:")
     for query in np.linspace(0, len(scores) - 1, 3).astype(int):
         line = songs.lyrics[fold["test"][query]].splitlines()[0]
         print(f'  "{line[:70]}"')
@@ -171,15 +176,15 @@ def _show_queries(songs, fold):
 
 
 def _show_moods(songs, result):
-    """How well the variates of held-out songs tell the moods that were planted."""
-    told = np.zeros((2, len(songs.mood_names)))
+    """Print how well the variates of held-out songs predict the moods of the synthetic songs."""
+    correlations = np.zeros((2, len(songs.mood_names)))
     for fold in result["folds"]:
         for side, mood in enumerate((songs.audio_mood, songs.lyrics_mood)):
-            told[side] += _multiple_correlation(fold["embedding"][side], mood[fold["test"]])
-    told /= len(result["folds"])
-    print("\nThe planted moods, told from the variates of held-out songs (multiple correlation):")
+            correlations[side] += _multiple_correlation(fold["embedding"][side], mood[fold["test"]])
+    correlations /= len(result["folds"])
+    print("\nMoods predicted from the variates of held-out songs (multiple correlation):")
     print(f"{'':10}" + "".join(f"{name:>12}" for name in songs.mood_names))
-    for side, values in zip(("audio", "lyrics"), told, strict=True):
+    for side, values in zip(("audio", "lyrics"), correlations, strict=True):
         print(f"{side:10}" + "".join(f"{value:12.2f}" for value in values))
 
 
@@ -190,16 +195,16 @@ def _multiple_correlation(z, mood):
 
 
 def _save(result, output):
-    """A model of all songs and an index of them, and what to type next."""
+    """Save a model and an index of all songs, and print what to type next."""
     model, index = output / "model.skdcca", output / "songs.index"
     songs = result["songs"]
     notes = {"songs": result["name"]}
-    save(result["model"], model, notes={**notes, **learned_from(songs)})
+    save(result["model"], model, notes={**notes, **training_notes(songs)})
     save(song_index(result["model"], songs), index, notes=notes)
     program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
     print(f"\nModel: {model}, index of its {len(songs.audio)} songs: {index}. Next, type")
-    print(f"  {shlex.join([program, 'search', str(index), songs.lyrics[0].splitlines()[0]])}")
-    print(f"  {shlex.join([program, 'serve', str(index)])}")
+    print_command("search", index, songs.lyrics[0].splitlines()[0], program=program)
+    print_command("serve", index, program=program)
 
 
 def _draw(results, path):

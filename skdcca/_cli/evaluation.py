@@ -1,4 +1,4 @@
-"""Cross-validated retrieval, hyper-parameters chosen inside the training folds, as one table."""
+"""Nested cross-validation of retrieval, and its table."""
 
 import numpy as np
 from sklearn.base import clone
@@ -10,12 +10,12 @@ COLUMNS = ("mrr", "recall@1", "recall@10", "median_rank")
 
 
 def evaluate(search, X, y, cv, groups=None, progress=None):
-    """Fit the search on each training part and measure retrieval in the part held out.
+    """Fit the search to each training part and measure retrieval on the held-out part.
 
     Parameters
     ----------
     search : estimator
-        A search over a pipeline, whose own folds are made of the training part alone, or a model.
+        A model, or a search over a pipeline; its own folds are made from the training part alone.
     X, y : sequence
         Songs and lyrics.
     cv : splitter
@@ -28,38 +28,41 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     Returns
     -------
     folds : list of dict
-        A dict a fold: ``x_to_y``, ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
-        ``n_gallery``, ``embedding`` and ``scores`` (of the held-out rows), ``test`` (those rows),
-        ``params`` and ``inner_score`` (those chosen, and how they fared inside, if there was a
+        One dict for each fold: ``x_to_y`` and ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
+        ``n_gallery``, ``embedding`` and ``scores`` of the held-out rows, ``test`` (the held-out rows),
+        ``params`` (the parameters chosen by the search) and ``inner_score`` (their score in the
         search).
     """
     folds = []
     groups = None if groups is None else np.asarray(groups)
+    is_search = isinstance(search, BaseSearchCV)
     for train, test in cv.split(X, y, groups):
-        searched = isinstance(search, BaseSearchCV)
-        grouped = {"groups": groups[train]} if groups is not None and searched else {}
-        fitted = clone(search).fit(safe_indexing(X, train), safe_indexing(y, train), **grouped)
-        zx, zy = embed(fitted, safe_indexing(X, test), safe_indexing(y, test))
-        scores = compare(fitted, zx, zy)
-        folds.append(
-            {
-                **both_directions(scores),
-                "scores": scores,
-                "n_gallery": len(test),
-                "chance": chance(len(test)),
-                "embedding": (zx, zy),
-                "test": test,
-                "params": getattr(fitted, "best_params_", {}),
-                "inner_score": getattr(fitted, "best_score_", None),
-            }
-        )
+        inner = {"groups": groups[train]} if is_search and groups is not None else {}
+        fitted = clone(search).fit(safe_indexing(X, train), safe_indexing(y, train), **inner)
+        folds.append(_measure(fitted, X, y, test))
         if progress is not None:
             progress()
     return folds
 
 
+def _measure(fitted, X, y, test):
+    """Return the figures of one fold."""
+    zx, zy = embed(fitted, safe_indexing(X, test), safe_indexing(y, test))
+    scores = compare(fitted, zx, zy)
+    return {
+        **both_directions(scores),
+        "scores": scores,
+        "n_gallery": len(test),
+        "chance": chance(len(test)),
+        "embedding": (zx, zy),
+        "test": test,
+        "params": getattr(fitted, "best_params_", {}),
+        "inner_score": getattr(fitted, "best_score_", None),
+    }
+
+
 def mean_over_folds(folds):
-    """Mean of each metric, by direction, and of the level of chance."""
+    """Return the mean of each metric, by direction, and of the level of chance."""
     return {
         part: {name: float(np.mean([fold[part][name] for fold in folds])) for name in COLUMNS}
         for part in ("x_to_y", "y_to_x", "chance")
@@ -67,13 +70,15 @@ def mean_over_folds(folds):
 
 
 def gallery_sizes(folds):
-    """Number of songs to choose from, as text: one number, or the smallest and the largest."""
+    """Return the size of the galleries as text: one number, or the smallest and the largest."""
     sizes = [fold["n_gallery"] for fold in folds]
-    return str(sizes[0]) if min(sizes) == max(sizes) else f"{min(sizes)}-{max(sizes)}"
+    if min(sizes) == max(sizes):
+        return str(sizes[0])
+    return f"{min(sizes)}-{max(sizes)}"
 
 
 def table(rows, n_gallery):
-    """Lines of a table: rows of (name, means), audio to lyrics and lyrics to audio side by side."""
+    """Return the lines of a table of (name, means), with both directions side by side."""
     head = f"{'':24}{'audio -> lyrics':^33}   {'lyrics -> audio':^33}"
     columns = f"{'MRR':>7}{'R@1':>8}{'R@10':>8}{'MedR':>9} "
     lines = [head, f"{f'gallery {n_gallery}':24}{columns}   {columns}"]

@@ -1,10 +1,8 @@
-"""Models from raw songs and raw lyrics, ready to fit: what the command line and the demo build."""
+"""Models from raw audio and raw lyrics, ready to fit, as the commands build them."""
 
 from hashlib import sha256
 from pathlib import Path
 
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -17,50 +15,42 @@ from skdcca import (
     MelSpectrogram,
     TemporalSummary,
 )
+from skdcca._cli.parser import MODELS
+from skdcca._utils.validation import check_option
 from skdcca.encoders import MLP, MelCNN
-from skdcca.metrics import mrr_scorer
+from skdcca.metrics import inside
 from skdcca.retrieval import CrossModalIndex
 
-# A note of files: what the model learned from.
-LEARNED_FROM = "learned_from"
-# What a search tries of each kind, each part a grid of its own.
-_SIMILARITIES = ["cosine", "weighted", "likelihood"]
-GRIDS = {
-    "linear": {"cca__reg": [0.1, 1.0, 10.0], "cca__similarity": _SIMILARITIES},
-    "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1], "cca__similarity": _SIMILARITIES},
-    "deep": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},
-    "joint": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},
-}
-MODELS = tuple(GRIDS)
-# Of more songs the exact kernel costs minutes and gigabytes.
-_MOST_EXACT = 5000
+TRAINED_ON = "learned_from"  # key in the notes of a file: fingerprints of the training songs
 MAX_EPOCHS = 100
+_MAX_EXACT = 5000  # songs; with more, the exact kernel takes minutes and gigabytes
 
 
 def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
-    """Pipeline from songs to variates, with lyrics by Doc2vec and form on the other side.
+    """Return a pipeline from audio to variates, with Doc2vec and the form of lyrics as second view.
 
     Parameters
     ----------
     kind : {"linear", "kernel", "deep", "joint"}
-        Canonical correlation model; "joint" trains convolutions over the spectrogram, the others take
+        Canonical correlation model. "joint" trains convolutions over the spectrogram; the others take
         its statistics over time.
     n_songs : int
-        Number of songs to learn from; few of them support few components.
+        Number of training songs; few songs support few components.
     memory : str, default=None
-        Folder to keep spectrograms in.
+        Folder for the cache of spectrograms.
     random_state : int, default=0
         Seed.
     verbose : int, default=0
-        1 shows the progress of a deep training.
+        1 shows the progress of deep models.
 
     Returns
     -------
     model : Pipeline
-        Not fitted; the last step is called "cca".
+        Not fitted; its last step is called "cca".
     """
+    check_option("kind", kind, MODELS)
     mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=memory)
-    cca = _correlation(kind, n_songs, random_state, verbose)
+    cca = _cca(kind, n_songs, random_state, verbose)
     cca.set_params(y_transformer=lyrics_side(random_state))
     if kind == "joint":
         return Pipeline([("mel", mel), ("cca", cca)])
@@ -69,23 +59,21 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
 
 
 def lyrics_side(random_state=0):
-    """Words and form of lyrics, as numbers of one scale."""
+    """Return the transformer of lyrics: Doc2vec and form, standardized."""
     words = Doc2VecLyrics(50, epochs=20, random_state=random_state)
     both = FeatureUnion([("words", words), ("form", LyricsForm())])
     return make_pipeline(both, StandardScaler())
 
 
-def _correlation(kind, n_songs, random_state, verbose):
+def _cca(kind, n_songs, random_state, verbose):
     n_components = max(1, min(10, n_songs // 5))
     if kind == "linear":
         return LinearCCA(n_components, reg=1.0)
     if kind == "kernel":
-        approximation = "nystroem" if n_songs > _MOST_EXACT else None
+        approximation = "nystroem" if n_songs > _MAX_EXACT else None
         return KernelCCA(
             n_components, reg=0.1, approximation=approximation, random_state=random_state
         )
-    if kind not in MODELS:
-        raise ValueError(f"model={kind!r}; it must be one of {', '.join(MODELS)}")
     encoder = MelCNN() if kind == "joint" else MLP((256,), input_noise=0.1)
     return DeepCCA(
         n_components,
@@ -97,59 +85,45 @@ def _correlation(kind, n_songs, random_state, verbose):
     )
 
 
-def search_over(model, grid, scratch, *, scoring=mrr_scorer, cv=None, n_jobs=None):
-    """Grid search over a model of `song_model`; its candidates share what they have in common.
-
-    Parameters
-    ----------
-    model : Pipeline
-        What is tuned.
-    grid : dict
-        The grid, one of `GRIDS` say.
-    scratch : str
-        Folder for what is shared.
-    scoring, cv, n_jobs
-        As of `GridSearchCV`.
-
-    Returns
-    -------
-    search : GridSearchCV
-        Not fitted.
-    """
-    model = clone(model).set_params(memory=scratch, cca__y_transformer__memory=scratch)
-    return GridSearchCV(model, grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise")
-
-
-def learned_from(songs):
-    """Note for the file of a model: fingerprints of the lyrics it learned from, and their number."""
+def training_notes(songs):
+    """Return the note for the file of a model that tells its training songs from others."""
     return {
         "n_songs": len(songs.lyrics),
-        LEARNED_FROM: [fingerprint(text) for text in songs.lyrics],
+        TRAINED_ON: [fingerprint(text) for text in songs.lyrics],
     }
 
 
 def fingerprint(text):
-    """A text as a short number, by which it is known again and not read."""
+    """Return a short hash by which a text is recognized without being stored."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def read_songs(model, songs, verbose=0):
-    """Spectrograms of songs into the cache of a model, once, with a progress bar."""
+    """Put the spectrograms of songs into the cache of a model, once, with a progress bar."""
     model["mel"].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
     model["mel"].set_params(n_jobs=None, verbose=0)
 
 
+def show_progress(model, quiet):
+    """Let the steps that read songs use all processors and show a progress bar, unless quiet."""
+    n_jobs, verbose = (None, 0) if quiet else (-1, 1)
+    steps = [step for part in inside(model)[0] for step in part.named_steps.values()]
+    for step in steps:
+        if {"n_jobs", "verbose"} <= set(step.get_params()):
+            step.set_params(n_jobs=n_jobs, verbose=verbose)
+
+
 def song_index(model, songs, neighbors=None):
-    """Index of songs by both views, with what the page and the command line show of each.
+    """Return an index of songs by both views, with the metadata that the page and commands show.
 
     Parameters
     ----------
     model : estimator
         A fitted model.
     songs : Bunch
-        Songs as `load_songs` gives them, their audio as files.
+        Songs as `load_songs` returns them, their audio as files.
     neighbors : estimator, default=None
-        As of `CrossModalIndex`.
+        As in `CrossModalIndex`.
 
     Returns
     -------

@@ -1,11 +1,12 @@
-"""The page behind ``skdcca serve``: lyrics find songs, a sound finds lyrics, in the browser.
+"""The page of ``skdcca serve``: lyrics find songs, and a sound finds lyrics, in the browser.
 
-`make_app` is the application, `serve` runs it on this machine. The page is one file, ``page.html``,
-and asks nothing of any other host. Whatever comes from a browser is taken for hostile: no path of it
-is opened, no name of it is kept, no other site may ask in its stead. What comes from the index is
-shown as text, never as markup.
+`make_app` makes the application, `serve` runs it on this machine. The page is a single file,
+``page.html``, and loads nothing from other hosts. All input from a browser is untrusted: no path in
+it is opened, no file name in it is kept, and no other site may send requests. Metadata of the index
+are shown as text, never as markup.
 """
 
-from skdcca.web._app import make_app, serve
+from skdcca.web._app import make_app
+from skdcca.web._server import serve
 
 __all__ = ["make_app", "serve"]

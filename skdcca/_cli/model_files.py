@@ -1,0 +1,74 @@
+"""Files of models and indexes: loading the right kind, and checks before one is written."""
+
+import tempfile
+from pathlib import Path
+
+from skdcca.metrics import inside
+from skdcca.persistence import load, read_header
+
+
+def load_model(path):
+    """Load a fitted model, and its header; refuse an index."""
+    header = read_header(path)
+    if _holds_index(header):
+        raise ValueError(f"{path} holds an index. Give the model that it was made from.")
+    model = load(path)
+    _check_model(model, path, header)
+    return model, header
+
+
+def load_index(path):
+    """Load an index, and its header; refuse a model."""
+    header = read_header(path)
+    if not _holds_index(header):
+        raise ValueError(f"{path} holds a model. Make an index of it first, by skdcca index.")
+    index = load(path)
+    _check_model(index.estimator, path, header)
+    return index, header
+
+
+def is_model(estimator):
+    """Return True if there is a fitted canonical correlation model inside."""
+    try:
+        return hasattr(inside(estimator)[1], "canonical_correlations_")
+    except TypeError:
+        return False
+
+
+def check_output(path, *inputs):
+    """Raise, before hours of work, if the result cannot be written or would destroy another file."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"-o {path} is a folder; give the name of a file.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"-o {path}: the folder {path.parent} does not exist; create it.")
+    if path.exists():
+        _check_replaceable(path, inputs)
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(
+            f"-o {path}: the folder {path.parent} is not writable ({error.strerror}); choose another."
+        ) from error
+
+
+def _check_replaceable(path, inputs):
+    if any(Path(given).exists() and path.samefile(given) for given in inputs):
+        raise ValueError(f"-o {path} is an input of the command; give the output another name.")
+    try:
+        read_header(path)
+    except ValueError as error:
+        raise ValueError(
+            f"-o {path} exists and was not written by skdcca; give another name, or remove it."
+        ) from error
+
+
+def _holds_index(header):
+    return header["class"].endswith(".CrossModalIndex")
+
+
+def _check_model(estimator, path, header):
+    if not is_model(estimator):
+        raise ValueError(
+            f"{path} holds {header['class']}, which is not a fitted model of two views."
+        )

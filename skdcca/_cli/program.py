@@ -1,0 +1,61 @@
+"""The command ``skdcca`` as a program: what it does with errors, warnings and interruptions."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pkgutil import resolve_name
+
+from skdcca._cli.parser import COMMANDS, make_parser
+from skdcca.exceptions import TrainingInterruptedWarning
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        The words after ``skdcca``; by default those of `sys.argv`.
+
+    Returns
+    -------
+    status : int
+        0 for success; 2 with a message for invalid input, 130 after an interruption, 1 for a bug.
+    """
+    options = make_parser().parse_args(arguments)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # any title on any terminal
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        # In Python, an interrupted training returns the model as it is. Here the command must end.
+        warnings.simplefilter("error", TrainingInterruptedWarning)
+        return _run(options)
+
+
+def _run(options):
+    try:
+        resolve_name(COMMANDS[options.command].work)(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
+        sys.stdout = None
+    except (KeyboardInterrupt, TrainingInterruptedWarning):
+        return _fail("interrupted", 130)
+    except (ValueError, OSError, ImportError) as error:
+        return _fail(error, 2, options)
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {error}; for more: skdcca --traceback ..."
+        return _fail(message, 1, options)
+    return 0
+
+
+def _fail(message, status, options=None):
+    """Print a message and return the status, or raise the error again with ``--traceback``."""
+    if options is not None and options.traceback:
+        raise
+    print(f"skdcca: {message}", file=sys.stderr)
+    return status
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"skdcca: note: {message}", file=sys.stderr)

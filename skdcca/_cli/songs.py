@@ -1,0 +1,98 @@
+"""The songs of a manifest, and which of them a model was trained on."""
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils import Bunch
+
+from skdcca._cli.song_models import TRAINED_ON, fingerprint
+from skdcca._cli.tuning import N_SPLITS
+from skdcca._utils.validation import check_number
+from skdcca.datasets import load_songs
+from skdcca.exceptions import InvalidSongsError
+
+LEAST_SONGS = 10
+# What the evaluated songs are to the model.
+HELD_OUT = "held out"
+TRAINING = "training songs"
+PARTLY_TRAINING = "partly training songs"
+UNKNOWN = "not known whether held out"
+
+
+def load_manifest(options):
+    """Load the songs of a manifest; name the option to leave out those that cannot be used."""
+    try:
+        return load_songs(options.manifest, on_error=options.on_error)
+    except InvalidSongsError as error:
+        remedy = "Correct them"
+        if error.n_usable:
+            remedy += f", or give --skip-bad to leave them out ({error.n_usable} remain)"
+        raise InvalidSongsError(
+            error.summary, error.faults, remedy=f"{remedy}.", n_usable=error.n_usable
+        ) from error
+
+
+def hold_out(songs, options):
+    """Return the training songs, and the number of songs held out, in whole groups."""
+    share = options.hold_out
+    check_number("--hold-out", share, ge=0, lt=1)
+    if share == 0:
+        return songs, 0
+    n_groups = len(set(songs.groups))
+    n_held_out = max(1, round(share * n_groups))
+    if n_held_out >= n_groups:
+        raise ValueError(
+            f"`--hold-out` must leave at least one group for training, got {share} with {n_groups} "
+            f"groups in {options.manifest}. Groups, from its column group, are held out whole."
+        )
+    splitter = GroupShuffleSplit(1, test_size=n_held_out, random_state=options.seed)
+    train, test = next(splitter.split(songs.audio, groups=songs.groups))
+    return select_songs(songs, train), len(test)
+
+
+def check_enough(n_songs, n_groups, options):
+    """Raise ValueError if there are too few training songs, or groups of them."""
+    if n_songs < LEAST_SONGS:
+        raise ValueError(
+            f"{options.manifest}: at least {LEAST_SONGS} training songs are needed, got {n_songs}. "
+            "A useful model needs hundreds."
+        )
+    if options.search and n_groups < N_SPLITS:
+        raise ValueError(
+            f"{options.manifest}: --search needs at least {N_SPLITS} groups of training songs, got "
+            f"{n_groups}. Groups are in its column group; those held out do not count."
+        )
+
+
+def songs_to_evaluate(songs, header, options):
+    """Return the songs to evaluate, their kind, and the number of training songs or None.
+
+    If only some are training songs, these are left out unless ``--all`` is given.
+    """
+    known = header["notes"].get(TRAINED_ON)
+    if known is None:
+        kind, n_training = UNKNOWN, None
+    else:
+        is_training = np.isin([fingerprint(text) for text in songs.lyrics], known)
+        n_training = int(is_training.sum())
+        kind = _kind(is_training)
+        if kind == PARTLY_TRAINING and not options.all:
+            songs, kind = select_songs(songs, ~is_training), HELD_OUT
+    if len(songs.audio) < 2:
+        remedy = " Give --all to include the training songs." if n_training else ""
+        raise ValueError(
+            f"{options.manifest}: at least 2 songs are needed, got {len(songs.audio)} ({kind}).{remedy}"
+        )
+    return songs, kind, n_training
+
+
+def select_songs(songs, rows):
+    """Return some of the songs; `rows` are positions or a mask."""
+    places = np.arange(len(songs.audio))[rows]
+    part = {key: [songs[key][i] for i in places] for key in ("audio", "lyrics", "ids", "titles")}
+    return Bunch(**part, groups=songs.groups[places])
+
+
+def _kind(is_training):
+    if is_training.all():
+        return TRAINING
+    return PARTLY_TRAINING if is_training.any() else HELD_OUT

@@ -1,0 +1,81 @@
+"""Limits of the page: how much a client may send, how fast, and how much is answered."""
+
+import os
+
+import numpy as np
+
+from skdcca._utils.optional import needed_by
+from skdcca.web._errors import refusal, too_large
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+# Queries
+MAX_TEXT = 20_000  # characters
+MAX_BYTES = 50_000_000  # bytes of a sound file
+MAX_BODY = 1_000_000  # bytes of any other request
+MAX_SECONDS = 600  # duration of a clip
+MIN_SECONDS = 0.5
+MAX_RATE = 192_000  # Hz; with MAX_CHANNELS, what keeps ten minutes within memory
+MAX_CHANNELS = 8
+
+# Answers
+MAX_RESULTS = 100
+MAX_POINTS = 2000  # points of the map, both sides together
+EXCERPT_LINES = 4
+EXCERPT_LETTERS = 280
+
+# Clients
+MAX_SEARCHES = 4  # threads that search; the threads that send sounds are others
+MAX_UPLOADS = 8  # clips on this machine at a time, in memory or on the disk
+MAX_WAIT = 30  # seconds that an upload waits for its turn
+MAX_HEADER = 15  # seconds until the header of a request is complete
+MAX_SILENCE = 15  # seconds between two parts of a request
+MAX_SENDING = 120  # seconds for all parts of a request
+MAX_CONNECTIONS = 200  # well below the number of files that a process may open
+
+
+def check_text(text):
+    """Refuse a query that is blank or too long."""
+    if not text.strip():
+        raise refusal(400, "Type a line of lyrics first.")
+    if len(text) > MAX_TEXT:
+        raise refusal(400, f"The text has {len(text):,} characters; the limit is {MAX_TEXT:,}.")
+
+
+def check_sound(path):
+    """Refuse an uploaded file that cannot be read as sound, or is too short, long or wide."""
+    with needed_by("A search by sound"):
+        import soundfile
+
+    n_bytes = os.path.getsize(path)
+    if n_bytes == 0:
+        raise refusal(400, "This file is empty.")
+    if n_bytes > MAX_BYTES:
+        raise too_large(MAX_BYTES)
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise refusal(
+            415, "This file cannot be read as sound. Choose a wav, flac, ogg or mp3 file."
+        ) from error
+    _check_duration(info.frames / max(1, info.samplerate))
+    if info.samplerate > MAX_RATE or info.channels > MAX_CHANNELS:
+        raise refusal(
+            400,
+            f"This clip has {info.channels} channels at {info.samplerate:,} Hz; the limit is "
+            f"{MAX_CHANNELS} channels at {MAX_RATE:,} Hz.",
+        )
+
+
+def _check_duration(seconds):
+    if seconds < MIN_SECONDS:
+        raise refusal(
+            400, f"This clip is too short ({seconds:.2g} s). Choose one of half a second or more."
+        )
+    if seconds > MAX_SECONDS:
+        minutes, rest = divmod(int(np.ceil(seconds)), 60)
+        raise refusal(
+            400,
+            f"This clip lasts {minutes}:{rest:02} minutes; the limit is {MAX_SECONDS // 60}. "
+            "Choose a shorter part of it.",
+        )

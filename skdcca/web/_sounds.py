@@ -1,0 +1,48 @@
+"""Sound files that may be served to a browser."""
+
+import os
+import re
+from pathlib import Path
+
+# The names that browsers use for the formats; Python's own table differs between machines.
+SOUND_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".mp3": "audio/mpeg",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".au": "audio/basic",
+}
+_SIGNATURES = (
+    re.compile(rb"(RIFF|RIFX|RF64)....WAVE", re.DOTALL),
+    re.compile(rb"FORM....AIF[FC]", re.DOTALL),
+    re.compile(rb"fLaC|OggS|\.snd"),
+    re.compile(
+        rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd]"
+    ),  # mp3: tags, or a frame of layer II or III
+)
+
+
+def sound_type(path):
+    """Return the media type of a sound file by its suffix, or None for other files."""
+    return SOUND_TYPES.get(Path(path).suffix.lower())
+
+
+def is_sound(path):
+    """Return True if name and content are those of a sound.
+
+    An index from somebody else may name any file of this machine as the sound of a song.
+    """
+    if sound_type(path) is None:
+        return False
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            beginning = file.read(12)
+    except (OSError, ValueError):  # no permission; not a valid name of a file
+        return False
+    return any(signature.match(beginning) for signature in _SIGNATURES)
