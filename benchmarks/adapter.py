@@ -1,7 +1,7 @@
-"""Code written for cca-zoo, given `skdcca.adapters.ViewsList`: what it answers, beside its own models.
+"""Code written for cca-zoo with `skdcca.adapters.ViewsList`: its answers beside those of cca-zoo.
 
-600 rows of 6 and 5 columns that share three directions; half to learn from, half to answer. cca-zoo is
-run where ``make peers`` put it, with skdcca on its path.
+600 rows of 6 and 5 columns share three directions; half are for training and half for testing. It runs
+in the environment of ``make peers``, with skdcca on its path.
 
     python benchmarks/adapter.py
 """
@@ -10,24 +10,33 @@ import importlib.util
 import os
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-FOLDER = Path(__file__).parents[1]
+from _common.arguments import make_parser
+from _common.peers import PYTHONS, ROOT
+from _common.table import print_head, print_row
 
 
 def main():
+    make_parser(__doc__).parse_args()
     if importlib.util.find_spec("cca_zoo") is None:
-        peers = str(FOLDER / ".venv-peers/bin/python")
-        path = os.pathsep.join([str(FOLDER), *sys.path[1:]])
-        os.execve(peers, [peers, __file__], os.environ | {"PYTHONPATH": path})
+        run_where_cca_zoo_is()
     warnings.filterwarnings("ignore")
-    print("| job | cca-zoo | `ViewsList` |\n|---|---|---|")
+    print_head("job", "cca-zoo", "`ViewsList`")
     for job, (theirs, ours) in jobs().items():
-        print(f"| {job} | {theirs} | {ours} |")
+        print_row(job, theirs, ours)
+
+
+def run_where_cca_zoo_is():
+    """Replace this process by one of the environment that has cca-zoo."""
+    python = PYTHONS["cca-zoo"]
+    if not python.exists():
+        raise SystemExit("cca-zoo is not installed. `make peers` makes an environment with it.")
+    path = os.pathsep.join([str(ROOT), *sys.path[1:]])
+    os.execve(python, [python, __file__], os.environ | {"PYTHONPATH": path})
 
 
 def jobs():
@@ -69,8 +78,8 @@ def jobs():
     shrinkages = np.array([0.1, 0.5, 0.9])
     regs = shrinkages / (1 - shrinkages)
     kernel = {"kernel": "rbf", "gamma": 0.1}
-    # The same ridge: of cca-zoo added to the covariance, of skdcca in parts of the total variance.
-    total = [np.trace(centred_kernel(view, 0.1)) / (n - 1) for view in train]
+    # The same ridge: cca-zoo adds it to the covariance, skdcca measures it in total variance.
+    total = [np.trace(centered_kernel(view, 0.1)) / (n - 1) for view in train]
     reg = tuple(0.1 / 0.9 / value for value in total)
     their_cca, our_cca = CCA(3), ViewsList(LinearCCA(3))
     return {
@@ -101,7 +110,7 @@ def views():
     return [X[:300], y[:300]], [X[300:], y[300:]]
 
 
-def centred_kernel(view, gamma):
+def centered_kernel(view, gamma):
     from sklearn.metrics.pairwise import rbf_kernel
     from sklearn.preprocessing import KernelCenterer
 

@@ -1,15 +1,13 @@
-"""What `DeepCCA.fit` costs over a bare torch loop with the same networks, loss, batches and threads.
+"""The cost of `DeepCCA.fit` over a bare torch loop with the same networks, loss, batches and threads.
 
 Two tasks: 10,000 pairs of vectors through towers of 392-1024-1024-50, and 500 spectrograms of 96
 bands and 323 frames through a `MelCNN`. Fits and loops alternate in one run, of one epoch and of
-several: the difference is the time of an epoch, and what is left over is what comes before the first
-and after the last (rows are checked and encoded, the linear model is fitted).
+several: the difference is the time of an epoch, and the rest comes before the first epoch and after
+the last (rows are checked and encoded, the linear model is fitted).
 
     python benchmarks/deep_speed.py [--repeats 3] [--quick]
 """
 
-import argparse
-import time
 from functools import partial
 
 import numpy as np
@@ -19,19 +17,26 @@ from skdcca import DeepCCA
 from skdcca.encoders import MLP, MelCNN
 from skdcca.losses import CCALoss
 
+from _common.arguments import make_parser
+from _common.table import print_head, print_row
+from _common.timing import timed
+
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "smaller tasks; under 60 s")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="smaller tasks; under 60 s")
     options = parser.parse_args()
     repeats = 2 if options.quick else options.repeats
     print(f"{torch.get_num_threads()} threads")
-    print(
-        "| task | bare loop, s an epoch | DeepCCA.fit | ratio | with 10 % held out | ratio "
-        "| before and after, s |"
+    print_head(
+        "task",
+        "bare loop, s an epoch",
+        "DeepCCA.fit",
+        "ratio",
+        "with 10 % held out",
+        "ratio",
+        "before and after, s",
     )
-    print("|---|---|---|---|---|---|---|")
     ratios = []
     for name, views, encoders, batch_size, epochs in tasks(options.quick):
         one, several = compare(views, encoders, batch_size, repeats, epochs)
@@ -40,13 +45,13 @@ def main():
         around = np.median((one - epoch)[1])
         ratio, with_held_out = np.median(epoch[1:] / epoch[0], axis=1)
         ratios.append(ratio)
-        cells = f"{bare:.2f} | {plain:.2f} | {ratio:.2f} | {validated:.2f} | {with_held_out:.2f}"
-        print(f"| {name} | {cells} | {around:.1f} |", flush=True)
+        cells = (bare, plain, ratio, validated, with_held_out)
+        print_row(name, *(f"{value:.2f}" for value in cells), f"{around:.1f}")
     print(f"ratio={max(ratios):.3f}")
 
 
 def tasks(quick):
-    """Name, views, encoders, batch size, epochs."""
+    """Yield the name, the views, the encoders, the batch size and the epochs of each task."""
     rng = np.random.default_rng(0)
     n = 4000 if quick else 10_000
     shared = rng.normal(size=(n, 60)).astype(np.float32)
@@ -64,9 +69,9 @@ def tasks(quick):
 
 
 def compare(views, encoders, batch_size, repeats, epochs):
-    """Seconds of the bare loop, of a fit, and of one with held-out rows, by number of epochs.
+    """Return the seconds of one epoch and of `epochs`, two arrays of shape (3, `repeats`).
 
-    Two arrays of 3 rows of `repeats`: of one epoch, and of `epochs`.
+    The rows are the bare loop, a fit, and a fit with held-out rows.
     """
     runs = [
         partial(bare_loop, views, encoders, batch_size),
@@ -76,7 +81,8 @@ def compare(views, encoders, batch_size, repeats, epochs):
     for run in runs:
         run(epochs=1)  # to warm up
     return [
-        np.transpose([[run(epochs=n) for run in runs] for _ in range(repeats)]) for n in (1, epochs)
+        np.transpose([[timed(run, epochs=n).wall for run in runs] for _ in range(repeats)])
+        for n in (1, epochs)
     ]
 
 
@@ -92,9 +98,7 @@ def fit(views, encoders, batch_size, *, epochs, validation_fraction):
         validation_fraction=validation_fraction,
         random_state=0,
     )
-    began = time.perf_counter()
     model.fit(*views)
-    return time.perf_counter() - began
 
 
 def n_outputs(views):
@@ -102,8 +106,7 @@ def n_outputs(views):
 
 
 def bare_loop(views, encoders, batch_size, *, epochs):
-    """What one would write by hand: tensors standardised once, shuffled, sliced."""
-    began = time.perf_counter()
+    """Train as a loop written by hand does: tensors standardized once, shuffled and sliced."""
     torch.manual_seed(0)
     views = [torch.from_numpy((view - view.mean()) / view.std()) for view in views]
     networks = [
@@ -119,7 +122,6 @@ def bare_loop(views, encoders, batch_size, *, epochs):
             encodings = (net(view[rows]) for net, view in zip(networks, views, strict=True))
             loss(*encodings).backward()
             optimizer.step()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

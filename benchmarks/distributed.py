@@ -1,18 +1,15 @@
 """`DeepCCA` in two processes against one, and trained from memory-mapped views against arrays.
 
-Three tables: how far the courses of the loss are apart, for each loss, and how far those of one process
-with one and with two threads are; seconds an epoch; seconds and memory for views in a file. Memory is
-that of the process itself (RssAnon): pages of a file are the system's, which takes them back.
+Three tables: the difference of the training losses for each loss, beside that of one process with one
+and with two threads; seconds an epoch; and seconds and memory for views in a file. Memory is that of
+the process itself (RssAnon): the system can take back pages of a file.
 
     python benchmarks/distributed.py [--part losses speed files] [--gigabytes 4]
 """
 
-import argparse
 import multiprocessing
 import os
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +19,19 @@ from torch import distributed as dist
 from skdcca import DeepCCA
 from skdcca.encoders import MLP
 
+from _common.arguments import make_parser
+from _common.memory import Peak
+from _common.table import print_head, print_row
+from _common.timing import timed
+
 CONTEXT = multiprocessing.get_context("spawn")
 LOSSES = ("cca", "ey", "barlow_twins", "vicreg", "infonce")
-# Of a file: columns of X and of y.
-WIDTHS = 512, 64
+WIDTHS = 512, 64  # columns of X and of y in files
+KINDS = {None: "arrays", "r": "files"}  # by mode of the memory map
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parts = {"losses": losses, "speed": speed, "files": files}
     parser.add_argument("--part", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--gigabytes", type=float, default=4, help="of the file of X")
@@ -39,9 +41,8 @@ def main():
 
 
 def losses(options):
-    """Greatest difference of ten epochs of the loss, of shares of 30 and 70 %."""
-    print("| loss | 2 processes against 1 | relative | 2 threads against 1, relative |")
-    print("|---|---|---|---|")
+    """Print the greatest difference of ten epochs of a loss, with 30 and 70 % of the rows."""
+    print_head("loss", "2 processes against 1", "relative", "2 threads against 1, relative")
     for loss in LOSSES:
         one, threads, several = (
             course(loss, n_processes, n_threads)
@@ -49,27 +50,27 @@ def losses(options):
         )
         apart = np.abs(several - one).max()
         relative, by_threads = (np.abs((other - one) / one).max() for other in (several, threads))
-        print(f"| {loss} | {apart:.1e} | {relative:.1e} | {by_threads:.1e} |", flush=True)
+        print_row(loss, f"{apart:.1e}", f"{relative:.1e}", f"{by_threads:.1e}")
 
 
 def course(loss, n_processes, n_threads):
+    """Return the training loss of each epoch."""
     params = {"loss": loss, "n_components": 10, "max_epochs": 10, "batch_size": 256}
     return np.array([row["train_loss"] for row in fitted((256,), params, n_processes, n_threads)])
 
 
 def speed(options):
-    """Seconds of an epoch, the least of seven after the first, as others may use the machine."""
-    print("| processes | threads each | s an epoch |")
-    print("|---|---|---|")
+    """Print the seconds of an epoch: the least after the first, as others may use the machine."""
+    print_head("processes", "threads each", "s an epoch")
     for n_processes, n_threads in ((1, 1), (1, 2), (2, 1)):
         params = {"loss": "cca", "n_components": 50, "max_epochs": 8, "batch_size": 1000}
         history = fitted((1024, 1024), params, n_processes, n_threads)
         seconds = min(row["dur"] for row in history[1:])
-        print(f"| {n_processes} | {n_threads} | {seconds:.2f} |", flush=True)
+        print_row(n_processes, n_threads, f"{seconds:.2f}")
 
 
 def fitted(layers, params, n_processes, n_threads):
-    """History of a model of 10,000 rows of 392 columns."""
+    """Return the history of a model of 10,000 rows of 392 columns."""
     with tempfile.TemporaryDirectory() as folder:
         queue = CONTEXT.Queue()
         processes = [
@@ -113,9 +114,8 @@ def fit(number, n_processes, n_threads, folder, layers, params, queue):
 
 
 def files(options):
-    """Views in arrays and in files."""
-    print("| views | X | limit of memory | greatest RssAnon, GB | s an epoch | s in all |")
-    print("|---|---|---|---|---|---|")
+    """Print the memory and time of views in arrays and in files."""
+    print_head("views", "X", "limit of memory", "greatest RssAnon, GB", "s an epoch", "s in all")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         write(Path(folder), options.gigabytes)
         for mode in (None, "r"):
@@ -123,11 +123,11 @@ def files(options):
             process.start()
             process.join()
             if process.exitcode:
-                where = "arrays" if mode is None else "files"
-                print(f"| {where} | | {limit()} | killed ({process.exitcode}) | | |", flush=True)
+                print_row(KINDS[mode], "", limit(), f"killed ({process.exitcode})", "", "")
 
 
 def write(folder, gigabytes):
+    """Write views that share 20 directions, a block at a time."""
     n = int(gigabytes * 1e9 / 4 / WIDTHS[0])
     views = [
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, width))
@@ -143,53 +143,28 @@ def write(folder, gigabytes):
 
 
 def fit_files(folder, mode):
+    """Fit a model and print the row of its memory and time."""
     torch.set_num_threads(2)
     X, y = (np.load(folder / f"{name}.npy", mmap_mode=mode) for name in "Xy")
-    seconds, peak = [], Peak()
+    peak = Peak(every=0.01)
     encoder = MLP((256,))
     model = DeepCCA(
         10, x_encoder=encoder, y_encoder=encoder, batch_size=1024, max_epochs=3, random_state=0
     )
-    began = time.perf_counter()
-    model.fit(X, y).transform(X)
-    total = time.perf_counter() - began
+    total = timed(lambda: model.fit(X, y).transform(X)).wall
     seconds = np.median([row["dur"] for row in model.history_])
-    name, gigabytes = ("arrays" if mode is None else "files"), X.nbytes / 1e9
-    cells = (
-        f"{name} | {gigabytes:.1f} GB | {limit()} | {peak.stop():.2f} | {seconds:.1f} | {total:.0f}"
-    )
-    print(f"| {cells} |", flush=True)
+    cells = [f"{X.nbytes / 1e9:.1f} GB", limit(), f"{peak.stop() / 1e9:.2f}"]
+    print_row(KINDS[mode], *cells, f"{seconds:.1f}", f"{total:.0f}")
 
 
 def limit():
-    """Limit of the control group, if it has one."""
+    """Return the limit of memory of the control group, or "none"."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, group = line.split(":", 2)
         file = Path(f"/sys/fs/cgroup/memory{group}/memory.limit_in_bytes")
         if kinds == "memory" and file.exists() and int(file.read_text()) < 1e12:
             return f"{int(file.read_text()) / 1e9:.1f} GB"
     return "none"
-
-
-class Peak:
-    """Greatest RssAnon of this process, looked at a hundred times a second."""
-
-    def __init__(self):
-        self.greatest, self._ended = 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self):
-        while not self._ended.wait(0.01):
-            status = Path("/proc/self/status").read_text()
-            kilobytes = int(status.split("RssAnon:")[1].split()[0])
-            self.greatest = max(self.greatest, kilobytes)
-
-    def stop(self):
-        """End, and give it in GB."""
-        self._ended.set()
-        self._thread.join()
-        return self.greatest * 1024 / 1e9
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
-"""What long use costs: memory over 200 fits of each model, open files over 5,000 clips.
+"""The cost of long use: memory over 200 fits of each model, open files over 5,000 clips.
 
-Memory is that of the process (resident, by /proc, so it runs on Linux), after garbage is collected, and
-the greatest it ever had. Clips are wav and flac files of 0.2 s in turn, read by `MelSpectrogram` in
-two threads, a thousand a call.
+Memory is the resident memory of the process (from /proc, so it runs on Linux) after garbage collection,
+and its peak. Clips are wav and flac files of 0.2 s in turn, read by `MelSpectrogram` in two threads, a
+thousand in each call.
 
     python benchmarks/endurance.py [--quick]
 """
 
-import argparse
 import gc
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -22,17 +20,18 @@ from sklearn.base import clone
 from skdcca import DeepCCA, KernelCCA, LinearCCA, MelSpectrogram
 from skdcca.encoders import MLP
 
+from _common.arguments import make_parser
+from _common.memory import greatest_resident, status
+from _common.table import print_head, print_row
+
 RATE = 8000
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of it")
-    options = parser.parse_args()
+    options = make_parser(__doc__, "a tenth of it").parse_args()
     share = 10 if options.quick else 1
     stops = [20 // share, 100 // share, 200 // share]
-    print(f"| model | {' | '.join(f'MB after {n} fits' for n in stops)} | greatest | s a fit |")
-    print("|---|---|---|---|---|---|")
+    print_head("model", *(f"MB after {n} fits" for n in stops), "greatest", "s a fit")
     growth = [fits(name, model, stops) for name, model in models()]
     left = clips(5000 // share, 1000 // share)
     print(f"growth_mb={max(growth):.1f} files_left={left}")
@@ -49,7 +48,7 @@ def models():
 
 
 def fits(name, model, stops):
-    """MB by which the process grows from the first stop to the last."""
+    """Return the MB by which the process grows from the first stop to the last."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 40))
     y = X[:, :30] + rng.normal(size=(200, 30))
@@ -59,26 +58,27 @@ def fits(name, model, stops):
         if i in stops:
             memory.append(resident())
     seconds = (time.perf_counter() - began) / stops[-1]
-    cells = [f"{mb:.1f}" for mb in (*memory, greatest())]
-    print(f"| {name} | {' | '.join(cells)} | {seconds:.3f} |", flush=True)
+    cells = [f"{mb:.1f}" for mb in (*memory, greatest_resident() / 2**20)]
+    print_row(name, *cells, f"{seconds:.3f}")
     return memory[-1] - memory[0]
 
 
 def clips(n_clips, n_at_once):
-    """Number of files that are open after all clips and were not before."""
+    """Return the number of files that are open after all clips and were not before."""
     rng = np.random.default_rng(0)
     transformer = MelSpectrogram(sample_rate=RATE, n_fft=512, duration=0.2, n_jobs=2)
-    print("\n| clips read | open files | MB |\n|---|---|---|")
+    print()
+    print_head("clips read", "open files", "MB")
     with tempfile.TemporaryDirectory() as folder:
         files = [os.path.join(folder, f"{i}.{('wav', 'flac')[i % 2]}") for i in range(n_clips)]
         for file in files:
             soundfile.write(file, 0.1 * rng.normal(size=2000), RATE)
         transformer.fit_transform(files[:2])
         before = n_open()
-        print(f"| 2 | {before} | {resident():.0f} |")
+        print_row(2, before, f"{resident():.0f}")
         for first in range(0, n_clips, n_at_once):
             transformer.transform(files[first : first + n_at_once])
-            print(f"| {first + n_at_once:,} | {n_open()} | {resident():.0f} |", flush=True)
+            print_row(f"{first + n_at_once:,}", n_open(), f"{resident():.0f}")
         return n_open() - before
 
 
@@ -87,14 +87,9 @@ def n_open():
 
 
 def resident():
-    """Memory of the process in MB."""
+    """Return the resident memory of the process in MB, without garbage."""
     gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def greatest():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return status("VmRSS") / 2**20
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""How exact the canonical correlations are where the data make it difficult.
+"""The numerical error of canonical correlations of difficult data.
 
-A table of the largest absolute error over all components asked for, against a rank-revealing singular
-value decomposition of both centred, standardised views in float64. Of float32 views the oracle sees
-the rounded numbers. Where its own rounding would show, it gets other columns of the same span: without
-a known shift, without duplicates, and of two columns that are nearly the same, one and the difference,
-which floating point gives exactly.
+The table has the largest absolute error over the components, against a rank-revealing singular value
+decomposition of both centered, standardized views in float64. For float32 views the oracle gets the
+rounded numbers. Where its own rounding would show, it gets other columns of the same span: without
+a known shift, without duplicates, and for two columns that are nearly the same, one of them and the
+difference, which floating point gives exactly.
 
-scikit-learn (at its defaults; it turns float32 into float64 and has no ridge), cca-zoo and mvlearn
-give no correlations: those of their transformed training rows are taken. For a ridge cca-zoo gets
-standardised columns, and its objective is scaled to ours; the ridge of mvlearn is another one.
-`LinearCCA` is to be within 1e-10 in float64 and 1e-5 in float32; the last line is its largest error over
-that target.
+scikit-learn (with its defaults; it converts float32 to float64 and has no ridge), cca-zoo and mvlearn
+give no correlations, so those of their transformed training rows are taken. For a ridge, cca-zoo gets
+standardized columns, and its objective is scaled to ours; the ridge of mvlearn is defined differently.
+The target of `LinearCCA` is 1e-10 in float64 and 1e-5 in float32; the last line is its largest error
+over that target.
 
     python benchmarks/exactness.py
 """
@@ -28,14 +28,16 @@ from sklearn.cross_decomposition import CCA
 
 from skdcca import LinearCCA
 
-from linear import NO_PEERS, PEER, PEERS
+from _common.arguments import make_parser
+from _common.peers import INSTALLED, NO_PEERS, run_script
+from _common.table import print_head, print_row
 
 TARGETS = {"float64": 1e-10, "float32": 1e-5}
 
 
 @dataclass
 class Case:
-    """Two views made of plain ones, and what is asked of them."""
+    """Two views made from plain ones, and the parameters of the fit."""
 
     name: str
     make: Callable = lambda X, y: (X, y)
@@ -47,7 +49,7 @@ class Case:
 
 
 def near(gap):
-    """A column and one that is nearly the same, and the columns that span the same."""
+    """Add a column that is nearly the same as another, and give columns of the same span."""
     noise = np.random.default_rng(1).normal(size=400)
     return {
         "make": lambda X, y: (np.column_stack([X, X[:, 0] + gap * noise]), y),
@@ -56,7 +58,7 @@ def near(gap):
 
 
 def tied(X, y):
-    """Correlations of .8, .8, .8, .3, .3."""
+    """Return views with correlations of 0.8, 0.8, 0.8, 0.3 and 0.3."""
     basis = np.linalg.qr(np.column_stack([X, y]) - np.r_[X.mean(axis=0), y.mean(axis=0)])[0]
     rho = np.array([0.8, 0.8, 0.8, 0.3, 0.3])
     turn = np.random.default_rng(1).normal(size=(5, 5))
@@ -67,7 +69,7 @@ def wide(X, y):
     return X.reshape(60, 40), y[:60]
 
 
-def spoilt(value):
+def with_value(value):
     def make(X, y):
         X = X.copy()
         X[7, 3] = value
@@ -115,21 +117,21 @@ CASES = [
     Case("q = 1", lambda X, y: (X, y[:, :1]), k=1),
     Case("n = 2", lambda X, y: (X[:2], y[:2]), k=1),
     Case("view of zeros", lambda X, y: (0 * X, y), refused=True),
-    Case("NaN", spoilt(np.nan), refused=True),
-    Case("infinity", spoilt(np.inf), refused=True),
+    Case("NaN", with_value(np.nan), refused=True),
+    Case("infinity", with_value(np.inf), refused=True),
 ]
 
 
 def main():
-    warnings.simplefilter("ignore")  # that a rank is low, that scikit-learn has not converged
+    make_parser(__doc__).parse_args()
+    warnings.simplefilter("ignore")  # low rank, and scikit-learn has not converged
     views = {dtype: [views_of(case, dtype) for case in CASES] for dtype in TARGETS}
     columns = {f"LinearCCA, {dtype}": answers(ours, views[dtype]) for dtype in TARGETS}
     errors = tuple(columns)
     columns["scikit-learn"] = answers(scikit_learn, views["float64"])
-    for name in PEERS:
-        columns |= {f"{name}, {dtype}": of_peer(name, views[dtype]) for dtype in TARGETS}
-    print(f"| case | {' | '.join(columns)} |")
-    print("|---" * (len(columns) + 1) + "|")
+    for name in INSTALLED:
+        columns |= {f"{name}, {dtype}": answers_of(name, views[dtype]) for dtype in TARGETS}
+    print_head("case", *columns)
     ratios = {}
     for i, case in enumerate(CASES):
         cells = []
@@ -139,8 +141,8 @@ def main():
             cells.append(cell)
             if column in errors:
                 ratios[f"{case.name} ({dtype})"] = error / TARGETS[dtype]
-        print(f"| {case.name} | {' | '.join(cells)} |")
-    if not PEERS:
+        print_row(case.name, *cells)
+    if not INSTALLED:
         print(NO_PEERS)
     missed = [f"{name}: {ratio:.2g} times" for name, ratio in ratios.items() if ratio > 1]
     print(f"targets missed: {'; '.join(missed) or 'none'}")
@@ -157,8 +159,7 @@ def views_of(case, dtype):
 def oracle(X, y, k, reg):
     lefts = []
     for view in (X, y):
-        view = standardised(view)
-        left, singular, _ = np.linalg.svd(view, full_matrices=False)
+        left, singular, _ = np.linalg.svd(standardize(view), full_matrices=False)
         real = singular > 1e-11 * singular[0]
         variance = singular[real] ** 2 / (len(view) - 1)
         lefts.append(left[:, real] * np.sqrt(variance / (variance + reg)))
@@ -166,7 +167,7 @@ def oracle(X, y, k, reg):
     return np.pad(found, (0, k - len(found)))
 
 
-def standardised(view):
+def standardize(view):
     view = view.astype(np.float64)
     view = view - view.mean(axis=0)
     view -= view.mean(axis=0)  # the rounding of the first mean
@@ -174,7 +175,7 @@ def standardised(view):
 
 
 def answers(correlations, views):
-    """For each case the correlations, the message of an error or None if it does not apply."""
+    """Return the correlations of each case, its error as text, or None if it does not apply."""
     found = []
     for case, (X, y) in zip(CASES, views, strict=True):
         try:
@@ -194,25 +195,25 @@ def scikit_learn(case, X, y):
     zx, zy = CCA(case.k).fit(X, y).transform(X, y)
     zx, zy = zx - zx.mean(axis=0), zy - zy.mean(axis=0)
     norms = np.linalg.norm(zx, axis=0) * np.linalg.norm(zy, axis=0)
-    # It finds tied ones in any order.
+    # Tied ones come in any order.
     return np.sort(np.sum(zx * zy, axis=0) / np.where(norms == 0, 1.0, norms))[::-1]
 
 
-def of_peer(name, views):
+def answers_of(name, views):
+    """Return the same of a peer, run in its environment."""
     arrays = {"cases": json.dumps([{"k": case.k, "reg": case.reg} for case in CASES])}
     for i, (case, pair) in enumerate(zip(CASES, views, strict=True)):
         for side, view in zip("xy", pair, strict=True):
-            arrays[f"{side}{i}"] = standardised(view).astype(view.dtype) if case.reg else view
+            arrays[f"{side}{i}"] = standardize(view).astype(view.dtype) if case.reg else view
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "cases.npz"
         np.savez(path, **arrays)
-        command = [PEERS[name], PEER, name, "exact", path]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        done = run_script(INSTALLED[name], "linear", name, "exact", path, stdout=subprocess.PIPE)
     return [one.get("found", one.get("error")) for one in json.loads(done.stdout)]
 
 
 def judge(case, answer, X, y, dtype):
-    """The largest error, and what to print of it."""
+    """Return the largest error of an answer, and its cell."""
     if answer is None or dtype not in case.dtypes:
         return 0.0, "–"
     if isinstance(answer, str):

@@ -1,15 +1,15 @@
-"""Search in 10,000,000 vectors: what an index has in memory, takes to build, finds and answers a second.
+"""Search in 10,000,000 vectors: the memory, the time to build, the recall and the queries a second.
 
-The vectors are what an index of songs searches: variates of 64 components, whose canonical correlations
-fall from 0.95 to 0.05, weighted by correlation ** 2 and of length 1; 1,000 queries are those of their
-partners in the other view. They lie in one file, in single precision. "Alike" are the same without
-weights: they vary alike in all directions, the hard case for any inverted file.
+The vectors are those that an index of songs searches: variates of 64 components, whose canonical
+correlations fall from 0.95 to 0.05, weighted by correlation ** 2 and of length 1; 1,000 queries are
+those of their partners in the other view. They are in one file, in single precision. "Alike" are the
+same without weights: they vary alike in all directions, the hard case for any inverted file.
 
-Each row is a process of its own. Memory is what is resident and belongs to it alone (RssAnon), after the
-build and at its peak, with Python and the libraries; pages of the file, which the system lets go when
-others need them, are not in it. Cold are 200 queries after the system was asked to forget the file.
-The truth is `faiss.knn`, which compares all, and is the first row. IVF-PQ is faiss's own, of 16
-bytes a vector and residuals, without the vectors; its lists are trained on as many vectors as ours.
+Each row is a process of its own. Memory is resident memory that is not in files (RssAnon), after the
+build and at its peak, with Python and the libraries; the system can take back pages of the file. Cold
+are 200 queries after the system was asked to forget the file. The truth is `faiss.knn`, which compares
+all vectors, and is the first row. IVF-PQ is that of faiss, with 16 bytes a vector and residuals, without
+the vectors; its lists are trained on as many vectors as ours.
 
     python benchmarks/index_large.py [--items 10000000] [--folder /tmp] [--quick]
 """
@@ -17,11 +17,7 @@ bytes a vector and residuals, without the vectors; its lists are trained on as m
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import faiss
@@ -30,7 +26,15 @@ import numpy as np
 
 from skdcca import FaissNeighbors
 
-N_COMPONENTS, N_QUERIES, K, BLOCK = 64, 1_000, 10, 100_000
+from _common.arguments import make_parser
+from _common.memory import Peak, status
+from _common.processes import run_part
+from _common.search import recall
+from _common.synthetic import CORRELATIONS, N_COMPONENTS, partners
+from _common.table import print_head, print_row
+from _common.timing import timed
+
+N_QUERIES, K, BLOCK = 1_000, 10, 100_000
 POWERS = {"weighted": 2, "alike": 0}
 TASKS = {
     "exact": "exact, `faiss.knn`, file",
@@ -43,47 +47,54 @@ PROBES = (64, 256)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "a hundredth of it; about a minute")
     parser.add_argument("--items", type=int, default=10_000_000)
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the file may be")
     parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
     parser.add_argument("--variates", nargs="*", choices=POWERS, default=list(POWERS))
-    parser.add_argument("--quick", action="store_true", help="a hundredth of it; about a minute")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         print(json.dumps(run(options.task, Path(options.folder))))
         return
     n_items = options.items // 100 if options.quick else options.items
-    print(
-        "| variates | search | n_probe | built in s | memory, MB | at the peak | file, MB | recall@10 | "
-        "queries/s | cold |"
+    print_head(
+        "variates",
+        "search",
+        "n_probe",
+        "built in s",
+        "memory, MB",
+        "at the peak",
+        "file, MB",
+        "recall@10",
+        "queries/s",
+        "cold",
     )
-    print("|---" * 10 + "|")
     for variates in options.variates:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             write(Path(folder), n_items, POWERS[variates])
             for task in TASKS:
-                # The truth is always needed; of the hard case, one search tells enough.
+                # The truth is always needed, and one search is enough for the hard case.
                 wanted = task in options.only and (variates == "weighted" or task == "file")
                 if task == "exact" or wanted:
-                    show(variates, task, ask(task, folder))
+                    rows = run_part(__file__, "--task", task, "--folder", folder)
+                    show(variates, task, rows)
 
 
 def show(variates, task, rows):
+    """Print the rows of a task."""
     for row in rows:
         cells = [variates, TASKS[task], row["n_probe"], f"{row['built']:.0f}"]
         cells += [f"{row['memory']:.0f}", f"{row['peak']:.0f}", f"{row['file']:.0f}"]
         cells += [f"{row['recall']:.4f}", f"{row['rate']:.0f}", row["cold"]]
-        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+        print_row(*cells)
         if "again" in row:
-            print(f"<!-- kept and loaded again by joblib in {row['again']:.0f} s -->", flush=True)
+            print(f"<!-- saved by joblib and loaded in {row['again']:.0f} s -->", flush=True)
 
 
 def write(folder, n_items, power):
-    """The vectors and queries as files, a block at a time."""
-    correlations = np.linspace(0.95, 0.05, N_COMPONENTS)
-    weights = (correlations**power).astype(np.float32)
+    """Write the vectors and queries as files, a block at a time."""
+    weights = (CORRELATIONS**power).astype(np.float32)
     vectors = np.lib.format.open_memmap(
         folder / "vectors.npy", "w+", np.float32, (n_items, N_COMPONENTS)
     )
@@ -93,8 +104,8 @@ def write(folder, n_items, power):
         z = rng.standard_normal((size, N_COMPONENTS), dtype=np.float32)
         if start == 0:
             noise = rng.standard_normal((N_QUERIES, N_COMPONENTS), dtype=np.float32)
-            partners = correlations * z[:N_QUERIES] + np.sqrt(1 - correlations**2) * noise
-            np.save(folder / "queries.npy", of_length_1(partners.astype(np.float32) * weights))
+            queries = partners(z[:N_QUERIES], noise).astype(np.float32)
+            np.save(folder / "queries.npy", of_length_1(queries * weights))
         vectors[start : start + size] = of_length_1(z * weights)
     vectors.flush()
 
@@ -103,62 +114,47 @@ def of_length_1(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def ask(task, folder):
-    """Run a task in a process of its own."""
-    command = [sys.executable, __file__, "--task", task, "--folder", str(folder)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-
-
 def run(task, folder):
-    """Rows of the table of a task, one for each number of probes."""
+    """Return the rows of the table of a task, one for each number of probes."""
     path = folder / "vectors.npy"
     queries = np.load(folder / "queries.npy")
-    peak = Peak()
-    began = time.perf_counter()
-    search, settings = build(task, path)
-    built = time.perf_counter() - began
-    peak.stop()
+    peak = Peak(every=0.05)
+    building = timed(build, task, path)
+    search, settings = building.result
     on_file = task in ("exact", "file", "short")
+    of_build = {
+        "built": building.wall,
+        "peak": peak.stop() / 2**20,
+        "file": path.stat().st_size / 2**20 if on_file else 0,
+    }
     rows = []
     for n_probe in settings:
-        again = {}
         cold = ""
         if on_file and task != "exact":
             forget(path)
             cold = f"{rate(search, queries[:200], n_probe)[0]:.0f}"
-            search(queries, n_probe)  # what the queries need is at hand again
+            search(queries, n_probe)  # read again what the queries need
         speed, found = rate(search, queries, n_probe)
         if task == "exact":
             np.save(folder / "truth.npy", found)
-        truth = np.load(folder / "truth.npy")
-        recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, truth, strict=True)])
+        row = {"n_probe": n_probe, "rate": speed, "cold": cold, **of_build}
+        row["recall"] = recall(found, np.load(folder / "truth.npy"))
         if task == "short" and n_probe == settings[-1]:
-            again = {"again": keep_and_load(search.neighbors, folder / "search.joblib")}
-        rows.append(
-            {
-                "n_probe": n_probe,
-                "built": built,
-                "memory": anonymous(),
-                "peak": peak.most,
-                "file": path.stat().st_size / 2**20 if on_file else 0,
-                "recall": recall,
-                "rate": speed,
-                "cold": cold,
-                **again,
-            }
-        )
+            row["again"] = save_and_load(search.neighbors, folder / "search.joblib")
+        row["memory"] = status("RssAnon") / 2**20
+        rows.append(row)
     return rows
 
 
 def build(task, path):
-    """A function of queries and the number of probes that gives places, and the numbers to try."""
+    """Return a search, a function of queries and the number of probes, and the numbers to try."""
     vectors = np.load(path, mmap_mode=None if task in ("memory", "ivfpq") else "r")
     if task == "exact":
         return lambda queries, _: exact(queries, vectors), ["all"]
     if task == "ivfpq":
         n_lists = round(np.sqrt(len(vectors)))
-        centres = faiss.IndexFlatL2(vectors.shape[1])
-        index = faiss.IndexIVFPQ(centres, vectors.shape[1], n_lists, 16, 8)
+        quantizer = faiss.IndexFlatL2(vectors.shape[1])
+        index = faiss.IndexIVFPQ(quantizer, vectors.shape[1], n_lists, 16, 8)
         index.train(vectors[:: max(1, len(vectors) // (128 * n_lists))])
         for start in range(0, len(vectors), BLOCK):
             index.add(vectors[start : start + BLOCK])
@@ -180,7 +176,7 @@ def build(task, path):
 
 
 def exact(queries, vectors):
-    """The nearest of all vectors, block by block."""
+    """Find the nearest of all vectors, block by block."""
     squares, places = [], []
     for start in range(0, len(vectors), BLOCK):
         block = np.ascontiguousarray(vectors[start : start + BLOCK])
@@ -192,49 +188,22 @@ def exact(queries, vectors):
 
 
 def rate(search, queries, n_probe):
-    """Queries a second, asked all at once, and what was found."""
-    began = time.perf_counter()
-    found = search(queries, n_probe)
-    return len(queries) / (time.perf_counter() - began), found
+    """Return queries a second, asked all at once, and what was found."""
+    searching = timed(search, queries, n_probe)
+    return len(queries) / searching.wall, searching.result
 
 
 def forget(path):
-    """Ask the system to drop the pages of a file that it has at hand, but for those mapped now."""
+    """Ask the system to drop the cached pages of a file, except those mapped now."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def keep_and_load(neighbors, path):
-    """Seconds to load a search whose vectors stay in its file."""
+def save_and_load(neighbors, path):
+    """Return the seconds to load a search whose vectors stay in their file."""
     joblib.dump(neighbors, path)
-    began = time.perf_counter()
-    joblib.load(path, mmap_mode="r")
-    return time.perf_counter() - began
-
-
-def anonymous():
-    """Memory in MB that belongs to this process alone."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("RssAnon:")[1].split()[0]) / 1024
-
-
-class Peak:
-    """The most memory there was, looked at twenty times a second until `stop`."""
-
-    def __init__(self):
-        self.most, self._done = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self):
-        while not self._done.wait(0.05):
-            self.most = max(self.most, anonymous())
-
-    def stop(self):
-        """Look no more."""
-        self._done.set()
-        self._thread.join()
+    return timed(joblib.load, path, mmap_mode="r").wall
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
-"""What `KernelCCA.fit` costs over the arithmetic written by hand, and what landmarks save.
+"""The cost of `KernelCCA.fit` over the arithmetic written by hand, and what landmarks save.
 
-The reference forms and centres both kernels, takes the eigenvectors of each and one singular value
+The reference forms and centers both kernels, takes the eigenvectors of each and one singular value
 decomposition of the whitened cross product; it checks nothing and finds no rank. Both alternate in one
-run; CPU seconds, as threads are not free. Then 300 landmarks instead of all rows of the largest size:
-time over that of the exact fit, and the first correlation of held-out rows less the exact one. Before
-that, 300 landmarks of many rows in a process of their own: memory is the peak beside the views.
-cca-zoo's KCCA takes turns with both in a process of its own environment, if `make peers` made it; after
-a fit of more than a minute there is no other, and one of more than 10 minutes is ended.
+run and are measured in CPU seconds, which include all threads. Then 300 landmarks are compared with all
+rows of the largest size: time relative to the exact fit, and the difference in the first correlation of
+held-out rows. Before that, 300 landmarks of many rows are fitted in a process of its own, whose memory
+is the peak beside the views. KCCA of cca-zoo takes turns with both in a process of its own environment,
+if `make peers` made it; after a fit of more than a minute there is no other, and one of more than 10
+minutes is killed.
 
     python benchmarks/kernel.py [--sizes 1000 2000 5000] [--repeats 3] [--quick]
 """
 
-import argparse
-import resource
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 from scipy import linalg
@@ -24,86 +21,105 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from skdcca import KernelCCA
 
-from linear import NO_PEERS, PEERS, Peer
+from _common.arguments import make_parser
+from _common.memory import greatest_resident
+from _common.peers import INSTALLED, NO_PEERS, Peer
+from _common.table import print_head, print_row
+from _common.timing import timed
 
 REG, GAMMA, HELD_OUT = 0.01, 0.1, 1000
-PEER, LIMIT = Path(__file__).with_name("_peer_kernel.py"), 600
+LANDMARKS = {"approximation": "nystroem", "random_state": 0}
+LIMIT = 600  # seconds of a fit of cca-zoo
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "smaller sizes, once; under 60 s")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 5000])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, once; under 60 s")
     parser.add_argument("--many", type=int, help="only the cost of landmarks, of so many rows")
     options = parser.parse_args()
     if options.many:
         many(options.many)
         return
     sizes, repeats = ([500, 1000], 1) if options.quick else (options.sizes, options.repeats)
-    # First, as a process begins with the peak of memory of the one that starts it.
+    # First, as a process begins with the peak of memory of its parent.
     rows = "20000" if options.quick else "100000"
     subprocess.run([sys.executable, __file__, "--many", rows], check=True)
     fit(*two_views(200))  # to warm up
-    print(
-        "| n | reference, CPU s | KernelCCA | ratio | largest difference of correlations "
-        "| cca-zoo | times faster |"
+    print_head(
+        "n",
+        "reference, CPU s",
+        "KernelCCA",
+        "ratio",
+        "largest difference of correlations",
+        "cca-zoo",
+        "times slower",
     )
-    print("|---" * 7 + "|")
     ratios = []
     for n in sizes:
-        X, y = two_views(n + HELD_OUT)
-        cca_zoo = None
-        if "cca-zoo" in PEERS:
-            cca_zoo = Peer(PEERS["cca-zoo"], PEER, GAMMA, REG, limit=LIMIT, x=X[:n], y=y[:n])
-        found, theirs = [], []
-        for _ in range(repeats):
-            plain, correlations = timed(reference, X[:n], y[:n])
-            exact, model = timed(fit, X[:n], y[:n])
-            found.append((plain, exact))
-            if cca_zoo and (not theirs or theirs[-1] < 60):
-                theirs.append(cca_zoo.ask())
-        apart = np.abs(model.canonical_correlations_ - correlations[:10]).max()
-        plain, exact = np.median(found, axis=0)
-        ratios.append(np.median([ours / theirs for theirs, ours in found]))
-        cells = (
-            f"{plain:.2f} | {exact:.2f} | {ratios[-1]:.2f} | {apart:.1e} | {beside(theirs, exact)}"
-        )
-        print(f"| {n:,} | {cells} |", flush=True)
-        if cca_zoo:
-            cca_zoo.close()
-    if not PEERS:
+        views = two_views(n + HELD_OUT)
+        train, held_out = [view[:n] for view in views], [view[n:] for view in views]
+        ratio, exact, model, cells = compare(*train, repeats)
+        ratios.append(ratio)
+        print_row(*cells)
+    if not INSTALLED:
         print(NO_PEERS)
-
-    seconds, near = timed(fit, X[:n], y[:n], approximation="nystroem", random_state=0)
-    held_out = [first_correlation(fitted, X[n:], y[n:]) for fitted in (near, model)]
-    print(
-        f"\n300 landmarks, n={n:,}: {seconds:.2f} CPU s, {exact / seconds:.0f} times faster than exact; "
-        f"held-out first correlation {held_out[0]:.4f}, exact {held_out[1]:.4f} "
-        f"(difference {held_out[0] - held_out[1]:+.4f})",
-        flush=True,
-    )
+    landmarks(train, held_out, exact, model)
     print(f"ratio={max(ratios):.3f}")
 
 
-def beside(theirs, ours):
-    """What to print of the peer's times."""
+def compare(X, y, repeats):
+    """Return our time over that of the reference, our time, a model, and the cells of a row."""
+    peer, theirs = None, []
+    if "cca-zoo" in INSTALLED:
+        peer = Peer(INSTALLED["cca-zoo"], "kernel", GAMMA, REG, limit=LIMIT, x=X, y=y)
+    found = []
+    for _ in range(repeats):
+        plain, exact = timed(reference, X, y), timed(fit, X, y)
+        found.append((plain.cpu, exact.cpu))
+        if peer and (not theirs or theirs[-1] < 60):
+            theirs.append(peer.ask())
+    if peer:
+        peer.close()
+    model = exact.result
+    apart = np.abs(model.canonical_correlations_ - plain.result[:10]).max()
+    ratio = np.median([ours / reference for reference, ours in found])
+    by_hand, ours = np.median(found, axis=0)
+    cells = [f"{len(X):,}", f"{by_hand:.2f}", f"{ours:.2f}", f"{ratio:.2f}", f"{apart:.1e}"]
+    return ratio, ours, model, [*cells, *cells_of_peer(theirs, ours)]
+
+
+def cells_of_peer(theirs, ours):
+    """Return the time of the peer, and how many times longer it is than ours."""
     if not theirs:
-        return " | "
+        return ["", ""]
     seconds = np.median(theirs)
     if np.isinf(seconds):
-        return f">{LIMIT} | >{LIMIT / ours:.0f}"
+        return [f">{LIMIT}", f">{LIMIT / ours:.0f}"]
     if np.isnan(seconds):
-        return "fails | "
-    return f"{seconds:.2f} | {seconds / ours:.1f}"
+        return ["fails", ""]
+    return [f"{seconds:.2f}", f"{seconds / ours:.1f}"]
+
+
+def landmarks(train, held_out, exact, model):
+    """Print the time and the held-out correlation of 300 landmarks beside an exact fit."""
+    fitting = timed(fit, *train, **LANDMARKS)
+    near, whole = (first_correlation(fitted, *held_out) for fitted in (fitting.result, model))
+    print(
+        f"\n300 landmarks, n={len(train[0]):,}: {fitting.cpu:.2f} CPU s, "
+        f"{exact / fitting.cpu:.0f} times faster than exact; held-out first correlation "
+        f"{near:.4f}, exact {whole:.4f} (difference {near - whole:+.4f})",
+        flush=True,
+    )
 
 
 def many(n):
+    """Print the time and memory of 300 landmarks of `n` rows."""
     X, y = two_views(n)
-    fit(X[:1000], y[:1000], approximation="nystroem", random_state=0)  # to warm up
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, _ = timed(fit, X, y, approximation="nystroem", random_state=0)
-    extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    fit(X[:1000], y[:1000], **LANDMARKS)  # to warm up
+    before = greatest_resident()
+    seconds = timed(fit, X, y, **LANDMARKS).cpu
+    extra = (greatest_resident() - before) / 2**20
     features = n * 300 * 8 / 2**20
     print(
         f"300 landmarks, n={n:,}: {seconds:.1f} CPU s, {extra:.0f} MB beside the views "
@@ -113,7 +129,7 @@ def many(n):
 
 
 def two_views(n):
-    """An angle, seen by its cosine and sine, and by those of its double, among noise."""
+    """Return an angle as its cosine and sine, and as those of twice the angle, with noise."""
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, n)
     views = []
@@ -148,13 +164,6 @@ def reference(X, y):
     assert np.isfinite(x_coefs).all()
     assert np.isfinite(y_coefs).all()
     return correlations
-
-
-def timed(work, *arguments, **parameters):
-    """CPU seconds, and what came of them."""
-    began = time.process_time()
-    result = work(*arguments, **parameters)
-    return time.process_time() - began, result
 
 
 def first_correlation(model, X, y):

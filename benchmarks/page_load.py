@@ -1,14 +1,13 @@
-"""How the page of `skdcca serve` bears 50 clients at once, each with its next request as the last ends.
+"""`skdcca serve` under load: 50 clients at once, each sending its next request when the last one ends.
 
-An index of planted songs is saved, and served by ``python -m skdcca serve`` in a process of its own; the
-clients run beside it, on the same machine. Every answer is checked: its status, the sound, and that the
-ten songs are those that the index finds without a server. Memory and open files of the server are read
+An index of synthetic songs is saved and served by ``python -m skdcca serve`` in a process of its own.
+The clients run on the same machine. Every answer is checked: its status, the sound, and that the ten
+songs are those that the index finds without a server. Memory and open files of the server are read
 from /proc, so it runs on Linux.
 
     python benchmarks/page_load.py [--clients 50] [--seconds 60] [--pause 0] [--quick]
 """
 
-import argparse
 import asyncio
 import os
 import re
@@ -29,6 +28,10 @@ from sklearn.preprocessing import StandardScaler
 from skdcca import CrossModalIndex, Doc2VecLyrics, LinearCCA, MelSpectrogram, TemporalSummary, save
 from skdcca.datasets import make_songs
 
+from _common.arguments import make_parser
+from _common.memory import status
+from _common.table import print_head, print_row
+
 RATE, SECONDS = 11025, 3.0
 # Requests of each kind in a hundred.
 MIX = {
@@ -43,16 +46,15 @@ MIX = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "10 seconds, 40 songs")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=0, help="mean seconds between two requests")
     parser.add_argument("--songs", type=int, default=200)
-    parser.add_argument("--quick", action="store_true", help="10 seconds, 40 songs")
     options = parser.parse_args()
     seconds, n_songs = (10, 40) if options.quick else (options.seconds, options.songs)
     with tempfile.TemporaryDirectory() as folder:
-        index, songs = planted_index(folder, n_songs)
+        index, songs = saved_index(folder, n_songs)
         command = [sys.executable, "-m", "skdcca", "serve", index, "--port", "0"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
@@ -65,8 +67,8 @@ def main():
     sys.exit(bool(load.errors))
 
 
-def planted_index(folder, n_songs):
-    """Path of the index, and the songs with their files and what each finds."""
+def saved_index(folder, n_songs):
+    """Return the path of an index, and its songs with their files and what each finds."""
     songs = make_songs(n_songs, strength=1.0, duration=SECONDS, sample_rate=RATE, random_state=0)
     songs.files = [os.path.join(folder, f"{name}.wav") for name in songs.ids]
     for file, (waveform, rate) in zip(songs.files, songs.audio, strict=True):
@@ -77,9 +79,9 @@ def planted_index(folder, n_songs):
         StandardScaler(),
         LinearCCA(10, reg=0.1, y_transformer=Doc2VecLyrics(30, epochs=40, random_state=0)),
     ).fit(songs.files, songs.lyrics)
-    told = zip(songs.titles, songs.groups.tolist(), songs.lyrics, songs.files, strict=True)
+    facts = zip(songs.titles, songs.groups.tolist(), songs.lyrics, songs.files, strict=True)
     keys = ["title", "group", "lyrics", "audio"]
-    metadata = [dict(zip(keys, values, strict=True)) for values in told]
+    metadata = [dict(zip(keys, values, strict=True)) for values in facts]
     index = CrossModalIndex(model).fit(songs.files, songs.lyrics, ids=songs.ids, metadata=metadata)
     by_lyrics, by_sound = index.query(y=songs.lyrics)[1], index.query(X=songs.files)[1]
     songs.found = {"lyrics": by_lyrics.tolist(), "audio": by_sound.tolist()}
@@ -89,16 +91,16 @@ def planted_index(folder, n_songs):
 
 
 class Load:
-    """Clients of one server, and what they saw.
+    """Clients of one server, with their latencies and errors.
 
     Parameters
     ----------
     address : str
-        Of the server.
+        Address of the server.
     process : int
-        Its number.
+        Number of its process.
     songs : Bunch
-        What it serves.
+        The songs that it serves.
     """
 
     def __init__(self, address, process, songs):
@@ -111,13 +113,14 @@ class Load:
         self.states = [("start", *self.state())]
 
     def state(self):
-        """Memory of the server in MB, its open files and its threads."""
-        told = Path(f"/proc/{self.process}/status").read_text()
-        memory, threads = (re.search(rf"{key}:\s+(\d+)", told)[1] for key in ("VmRSS", "Threads"))
-        return int(memory) / 1024, len(os.listdir(f"/proc/{self.process}/fd")), int(threads)
+        """Return the memory of the server in MB, its open files and its threads."""
+        text = Path(f"/proc/{self.process}/status").read_text()
+        threads = int(re.search(r"Threads:\s+(\d+)", text)[1])
+        n_files = len(os.listdir(f"/proc/{self.process}/fd"))
+        return status("VmRSS", self.process) / 2**20, n_files, threads
 
     async def run(self, n_clients, seconds, pause):
-        """Let the clients ask for that long, and look at the server meanwhile."""
+        """Run the clients for that long and look at the server meanwhile."""
         await self.one_of_each()
         self.states.append(("one request of each kind", *self.state()))
         end = time.monotonic() + seconds
@@ -130,14 +133,14 @@ class Load:
         self.states.append((f"{seconds:.0f} s, clients gone", *self.state()))
 
     async def one_of_each(self):
-        """Warm the server up."""
+        """Warm the server up with one request of each kind."""
         async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
             for kind in MIX:
                 await self.ask(client, kind, 0)
         self.latencies.clear()
 
     async def client(self, seed, end, pause):
-        """Ask until the end, one request after the other."""
+        """Send requests until the end, one after the other."""
         rng = np.random.default_rng(seed)
         kinds, shares = list(MIX), np.array(list(MIX.values())) / 100
         async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
@@ -151,7 +154,7 @@ class Load:
                     await asyncio.sleep(rng.exponential(pause))
 
     async def ask(self, client, kind, at):
-        """Send one request about the song at a place, and look at the answer."""
+        """Send one request about the song at a place and check the answer."""
         method, path = kind.partition(",")[0].replace("N", str(at)).split()
         content, options, status = self.contents[at], {}, 200
         if "lyrics" in kind:
@@ -180,16 +183,16 @@ class Load:
         print(f"{n_requests / seconds:.0f} a second, {sum(self.errors.values())} errors")
         for error, times in self.errors.items():
             print(f"  {times} x {error}")
-        print("\n| request | number | median, ms | 95 % | 99 % | greatest |")
-        print("|---|---|---|---|---|---|")
+        print()
+        print_head("request", "number", "median, ms", "95 %", "99 %", "greatest")
         for kind in MIX:
             if times := self.latencies[kind]:
                 shown = 1000 * np.quantile(times, [0.5, 0.95, 0.99, 1])
-                print(f"| {kind} | {len(times):,} |", *(f"{value:.0f} |" for value in shown))
-        print("\n| server after | memory, MB | open files | threads |")
-        print("|---|---|---|---|")
+                print_row(kind, f"{len(times):,}", *(f"{value:.0f}" for value in shown))
+        print()
+        print_head("server after", "memory, MB", "open files", "threads")
         for name, memory, files, threads in self.states:
-            print(f"| {name} | {memory:.0f} | {files} | {threads} |")
+            print_row(name, f"{memory:.0f}", files, threads)
 
 
 if __name__ == "__main__":

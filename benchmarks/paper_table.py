@@ -1,105 +1,74 @@
-"""Every system of the design side by side: audio branch, correlation model and text, on real songs.
+"""Every system side by side: audio branch, correlation model and text, on real songs.
 
 Audio: the statistics of a spectrogram over time, a pretrained network, the dynamics of the whole song
 band by band, its form in a few numbers, all of them, or convolutions trained end to end. Models: linear,
-kernel and deep canonical correlation analysis; "aligned" trains convolutions over the spectrogram and
-over the characters of the lyrics together and compares both step by step in time, "frozen" is the
-same with the random convolutions of the audio left as they are, "shuffled" the same with the frames of
-every song in random order; "joint" has the lyrics by Doc2vec and fully connected layers, as the paper
-has them.
+kernel and deep canonical correlation analysis. "aligned" trains convolutions over the spectrogram and
+over the characters of the lyrics together and compares both step by step in time; "frozen" is the same
+with the random convolutions of the audio left untrained, and "shuffled" the same with the frames of
+every song in random order. "joint" has the lyrics by Doc2vec and fully connected layers, as in the
+paper.
 
-Each cell is five outer folds, random or by group (composer, tune), hyper-parameters by three inner folds
-of the training part; the networks trained end to end have none to choose, as each fit takes minutes.
-Figures are means of both directions; the interval is a bootstrap of the groups over the reciprocal
-ranks of all folds. "Permuted" are linear models with lyrics dealt out at random; "chosen" is, fold by
-fold, the cell that fared best in the inner folds (networks trained end to end are no candidates).
+Each cell is five outer folds, random or by group (composer, tune), with hyper-parameters chosen by
+three inner folds of the training part; networks trained end to end have none to choose, as each fit
+takes minutes. Figures are means of both directions; the interval is a bootstrap of the groups over the
+reciprocal ranks of all folds. "Permuted" are linear models of randomly permuted lyrics. "chosen" is, in
+each outer fold, the cell with the best score in the inner folds (networks trained end to end are not
+candidates).
 
-A cell that is done is kept in the cache, so that an interrupted run goes on; `--report` prints those
-that are, and draws them.
+A finished cell is kept in the cache, so that an interrupted run continues. `--report` prints and draws
+the cells in the cache.
 
     python benchmarks/paper_table.py --data DATA [--collections chants ...] [--quick]
     python benchmarks/paper_table.py --data DATA --report [--figure FILE.png]
 """
 
-import argparse
-import hashlib
 import json
 import re
-import subprocess
 
 import joblib
 import numpy as np
 from scipy import stats
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import label_ranking_average_precision_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from skdcca import (
-    AudioDynamics,
-    AudioForm,
-    DeepCCA,
-    Doc2VecLyrics,
-    KernelCCA,
-    LinearCCA,
-    LyricsCharacters,
-    LyricsForm,
-    MelCNNAudio,
-    MelSpectrogram,
-    TemporalSummary,
-)
-from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds
-from skdcca._utils.files import atomic_write, cache_folder
+from skdcca import DeepCCA, KernelCCA, LinearCCA
 from skdcca.encoders import MLP, MelCNN, SequenceEncoder
 from skdcca.metrics import chance, mrr_scorer, ranks
 
-from _scores import data_folder, load_lieder, load_pairs, with_voice
+from _common.arguments import add_song_options, data_folder, make_parser
+from _common.audio_features import PRETRAINED, audio_transformers, features
+from _common.cache import keyed_file
+from _common.folds import folds
+from _common.internals import (
+    atomic_write,
+    cache_folder,
+    evaluate,
+    gallery_sizes,
+    mean_over_folds,
+)
+from _common.songs import COLLECTIONS, load_collection, seconds_of
+from _common.table import print_head, print_row
+from _common.texts import SENTENCES, TEXTS, sentence_rows, text_transformer
 
-# Raise it whenever a cell comes out differently, so that those kept are not used.
+# Raise it whenever the result of a cell changes, so that cached cells are measured again.
 VERSION = 2
-PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
 ALL = "summary + MTT_musicnn + dynamics"
 TWO = "summary + dynamics"
 AUDIO = ["summary", "MTT_musicnn", "dynamics", ALL]
 END_TO_END = ("aligned", "frozen", "shuffled", "joint")
-COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
 SPLITS = ["by group", "random"]
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
-# Seconds of each song that statistics and convolutions hear, and the labels of its category.
-SECONDS = {"lieder": 60.0, "windows": 20.0, "voice": 20.0, "voice-25": 20.0}
+# The labels of each song that are its categories.
 LABELS = {"lieder": ["lang", "group"], "windows": ["lang", "group"], "chants": ["category", "mode"]}
 LABELS["hymns"] = ["category"]
 SMALL_GALLERY = {"chants": 160}  # also measured in galleries of this size, drawn from each fold
 
 
-def words():
-    return Doc2VecLyrics(random_state=0)
-
-
-def tf_idf(n_components=100, **parameters):
-    words = TfidfVectorizer(min_df=2, **parameters)
-    return make_pipeline(words, TruncatedSVD(n_components, random_state=0))
-
-
-def with_form(transformer):
-    return FeatureUnion([("words", transformer), ("form", LyricsForm())])
-
-
-TEXTS = {
-    "Doc2vec": words,
-    "Doc2vec + form": lambda: with_form(words()),
-    "tf-idf": tf_idf,
-    "tf-idf + form": lambda: with_form(tf_idf()),
-    "20 of tf-idf + form": lambda: with_form(tf_idf(20, sublinear_tf=True)),
-    "form": LyricsForm,
-}
-SENTENCES = ("sentences", "sentences + form")
 SMALL = {"x_encoder": MLP((256,), input_noise=0.1), "y_encoder": MLP((256,)), "max_epochs": 40}
 SMALL |= {"validation_fraction": 0, "batch_size": 128, "random_state": 0}
 MODELS = {
@@ -144,7 +113,7 @@ JOINT = clone(ALIGNED).set_params(
 
 
 class Once(TransformerMixin, BaseEstimator):
-    """A transformer of texts that is fitted once on the same texts, and transforms each of them once.
+    """A transformer of texts that is fitted once on the same texts and transforms each text once.
 
     The candidates of a search ask for the same again and again, and Doc2vec takes most of the time.
     """
@@ -164,7 +133,7 @@ class Once(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Transform what was not transformed before."""
+        """Transform the texts that were not transformed before."""
         fitted, rows = self.kept[self.key_]
         new = [text for text in dict.fromkeys(X) if text not in rows]
         if new:
@@ -173,10 +142,10 @@ class Once(TransformerMixin, BaseEstimator):
 
 
 class FrozenSequence(SequenceEncoder):
-    """Random convolutions that are not trained; only the map of each step to its outputs is."""
+    """Random convolutions that are not trained; the map of each step to its outputs is."""
 
     def build(self, shape, n_outputs):
-        """Network for sequences of this shape."""
+        """Build the network for sequences of this shape."""
         network = super().build(shape, n_outputs)
         network.requires_grad_(False)
         network[-2].requires_grad_(True)
@@ -186,17 +155,16 @@ class FrozenSequence(SequenceEncoder):
 def main():
     options = parse_arguments()
     data, cache = data_folder(options.data), cache_folder(options.cache)
-    print(f"| {' | '.join(COLUMNS)} |")
-    print("|---" * len(COLUMNS) + "|", flush=True)
+    print_head(*COLUMNS)
     best, found = {}, {}
     for name in options.collections:
-        songs = load(name, data, cache, options.quick)
+        songs = load_collection(name, data, cache, 120 if options.quick else None)
         for cell in cells(options):
             result = cached(cell, name, songs, cache, options)
             if result is None:
                 continue
             found[name, *cell.values()] = result
-            print(row(name, cell, result), flush=True)
+            print_row(*row(name, cell, result))
             if cell["rows"] == "paired":
                 key = name, cell["split"]
                 best[key] = max(best.get(key, 0.0), result["mrr"])
@@ -207,26 +175,21 @@ def main():
         print_unshared(found, name, songs)
     for (name, split), value in best.items():
         print(f"best of the table, seen on the test folds[{name}, {split}]={value:.4f}")
-    if options.figure:
+    if options.figure and found:
         draw(found, options.figure)
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the benchmark data (default: $SKDCCA_DATA)")
-    parser.add_argument(
-        "--cache", help="folder for sounds, features, cells (default: $SKDCCA_CACHE)"
-    )
+    parser = make_parser(__doc__, "120 hymns, a few cells; under 60 s")
+    add_song_options(parser)
     parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=COLLECTIONS)
     parser.add_argument("--audio", nargs="+", default=AUDIO)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--texts", nargs="+", default=["Doc2vec", "Doc2vec + form"])
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS)
-    parser.add_argument("--sentences", help="python of `make sentences`, for texts of its encoder")
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--report", action="store_true", help="only what is measured already")
+    parser.add_argument("--sentences", help="Python of `make sentences`, for texts by its encoder")
+    parser.add_argument("--report", action="store_true", help="only the cells in the cache")
     parser.add_argument("--figure", help="file to draw the intervals into")
-    parser.add_argument("--quick", action="store_true", help="120 hymns, a few cells; under 60 s")
     options = parser.parse_args()
     if options.quick:
         options.collections, options.models = ["hymns"], ["linear", "kernel"]
@@ -238,20 +201,8 @@ def parse_arguments():
     return options
 
 
-def load(name, data, cache, quick):
-    most = 120 if quick else None
-    if name == "lieder":
-        return load_lieder(data, cache, most)
-    if name in ("chants", "hymns"):
-        return load_pairs(data, cache, {"chants": "chant", "hymns": "openhymnal"}[name], most)
-    windows = load_pairs(data, cache, "lwin", most)
-    if name == "voice":
-        return with_voice(windows, cache)
-    return with_voice(windows, cache, n_words=25, only=25) if name == "voice-25" else windows
-
-
 def cells(options):
-    """What is measured on every collection, the cheapest first."""
+    """Yield the cells that are measured on every collection, the cheapest first."""
     for split in options.splits:
         for model in options.models:
             for audio, text in pairings(model, options):
@@ -265,6 +216,7 @@ def cells(options):
 
 
 def pairings(model, options):
+    """Return the pairs of audio and text that a model is measured on."""
     if model == "joint":
         return [("end-to-end", "Doc2vec + form")]
     if model in END_TO_END:
@@ -273,14 +225,13 @@ def pairings(model, options):
 
 
 def cached(cell, name, songs, cache, options):
+    """Return the result of a cell, measured if it is not in the cache; None if only reporting."""
     ids = [song["id"] for song in songs]
-    audio = repr(transformer(cell["audio"], SECONDS.get(name, 30.0)))
     texts = [song["lyrics"] for song in songs]
+    audio = repr(audio_transformers(cell["audio"], seconds_of(name)))
     text = repr(text_transformer(cell["text"], name)), joblib.hash(texts)
     key = json.dumps([VERSION, cell, ids, audio, text, repr(system(cell["model"], name))])
-    folder = cache / "paper_table"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.json"
+    file = keyed_file(cache / "paper_table", key, suffix=".json")
     if not file.exists():
         if options.report:
             return None
@@ -291,7 +242,7 @@ def cached(cell, name, songs, cache, options):
 
 
 def system(model, name):
-    """Canonical correlation model and its grid, or None."""
+    """Return the correlation model and its grid, which is None for networks trained end to end."""
     if model in MODELS:
         cca, grid = MODELS[model]
         if "kernel" in model and name == "windows":  # too many rows for the exact one
@@ -305,9 +256,9 @@ def system(model, name):
 
 
 def measure(cell, name, songs, cache, options):
-    X = features(cell["audio"], songs, SECONDS.get(name, 30.0), cache, options.n_jobs)
+    """Evaluate a cell in five outer folds and summarize it."""
+    X = features(cell["audio"], songs, seconds_of(name), cache, options.n_jobs)
     lyrics = [song["lyrics"] for song in songs]
-    y_side = text_transformer(cell["text"], name)
     if cell["text"] in SENTENCES:
         lyrics = sentence_rows(cell["text"], lyrics, cache, options.sentences)
     if cell["rows"] == "permuted":
@@ -315,33 +266,35 @@ def measure(cell, name, songs, cache, options):
         lyrics = [lyrics[i] for i in order]
     groups = np.array([song["group"] for song in songs])
     by_group = cell["split"] == "by group"
-    outer, inner = (
-        GroupKFold(n) if by_group else KFold(n, shuffle=True, random_state=0) for n in (5, 3)
-    )
     with threadpool_limits(1, user_api="blas"):
-        cca, grid = system(cell["model"], name)
-        cca = clone(cca)
-        if cell["text"] in TEXTS:
-            y_side = make_pipeline(Once(y_side), StandardScaler())
-        cca.set_params(y_transformer=y_side)
-        if grid is None:
-            shuffled = cell["model"] == "shuffled"
-            search = make_pipeline(FunctionTransformer(in_random_order), cca) if shuffled else cca
-        else:
-            model = Pipeline([("scale", StandardScaler()), ("cca", cca)])
-            grid = [searched(part, y_size(cell["text"]), len(songs)) for part in grid]
-            search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=options.n_jobs)
-        folds = evaluate(search, X, lyrics, outer, groups if by_group else None)
-    return summary(folds, songs, groups, LABELS.get(name, []), SMALL_GALLERY.get(name))
+        model = searched_model(cell, name, len(songs), folds(3, by_group), options.n_jobs)
+        found = evaluate(model, X, lyrics, folds(5, by_group), groups if by_group else None)
+    return summary(found, songs, groups, LABELS.get(name, []), SMALL_GALLERY.get(name))
+
+
+def searched_model(cell, name, n_songs, inner, n_jobs):
+    """Return the search over the grid of a cell, or a model that has nothing to choose."""
+    cca, grid = system(cell["model"], name)
+    y_side = text_transformer(cell["text"], name)
+    if cell["text"] in TEXTS:
+        y_side = make_pipeline(Once(y_side), StandardScaler())
+    cca = clone(cca).set_params(y_transformer=y_side)
+    if cell["model"] == "shuffled":
+        return make_pipeline(FunctionTransformer(in_random_order), cca)
+    if grid is None:
+        return cca
+    model = Pipeline([("scale", StandardScaler()), ("cca", cca)])
+    grid = [searched(part, y_size(cell["text"]), n_songs) for part in grid]
+    return GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=n_jobs)
 
 
 def y_size(text):
-    """Columns of the lyrics, at least."""
+    """Return the least number of columns of a text."""
     return {"form": 21, "20 of tf-idf + form": 41}.get(text, 100)
 
 
 def searched(grid, n_columns, n_songs):
-    """The grid of a step of the pipeline, with no more components than columns, or rows inside."""
+    """Return the grid of the step, with components that the columns and the inner rows allow."""
     if "n_components" in grid:
         few = [k for k in grid["n_components"] if k <= n_columns and k < n_songs / 3]
         grid = grid | {"n_components": few}
@@ -349,111 +302,53 @@ def searched(grid, n_columns, n_songs):
 
 
 def in_random_order(spectrograms):
-    """The frames of every song in an order of its own."""
+    """Permute the frames of every song, each differently."""
     rng = np.random.default_rng(0)
     return np.stack([song[:, rng.permutation(song.shape[1])] for song in spectrograms])
 
 
-def text_transformer(text, name):
-    """From lyrics to numbers; those of the sentence encoder are numbers already."""
-    if text == "characters":
-        # A spoken voice has its own rate; what is sung is spread over the excerpt.
-        return LyricsCharacters(320, stretch=not name.startswith("voice"))
-    return StandardScaler() if text in SENTENCES else TEXTS[text]()
-
-
-def sentence_rows(text, lyrics, cache, python):
-    rows = sentence_embeddings(lyrics, cache, python)
-    if text == "sentences + form":
-        rows = np.hstack([rows, LyricsForm().fit_transform(lyrics)])  # learns nothing
-    return list(rows)
-
-
-def sentence_embeddings(lyrics, cache, python):
-    key = hashlib.sha256(json.dumps(lyrics).encode()).hexdigest()[:20]
-    file = cache / "features" / f"sentences-{key}.npy"
-    if not file.exists():
-        if python is None:
-            raise SystemExit("texts by sentences need --sentences, the python of `make sentences`")
-        script = __file__.replace("paper_table.py", "_peer_sentences.py")
-        with atomic_write(file) as unfinished:
-            subprocess.run(
-                [python, script, str(unfinished)], input=json.dumps(lyrics), text=True, check=True
-            )
-    return np.load(file)
-
-
-def features(audio, songs, seconds, cache, n_jobs):
-    """What no fold has a part in, as there is nothing fitted in it; kept in the cache."""
-    if " + " in audio:
-        parts = audio.split(" + ")
-        return np.hstack([features(part, songs, seconds, cache, n_jobs) for part in parts])
-    (maker,) = transformer(audio, seconds)
-    paths = [song["audio"] for song in songs]
-    key = json.dumps([[repr(step) for _, step in maker.steps], paths])
-    file = cache / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npy"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        maker[0].set_params(n_jobs=n_jobs)
-        maker.fit(paths)
-        parts = (maker.transform(paths[i : i + 200]) for i in range(0, len(paths), 200))
-        found = np.concatenate(list(tqdm(parts, total=-(-len(paths) // 200), desc=audio)))
-        with atomic_write(file) as unfinished, open(unfinished, "wb") as opened:
-            np.save(opened, found)
-    return np.load(file)
-
-
-def transformer(audio, seconds):
-    """From files to numbers, a transformer for each part."""
-    return [part_transformer(part, seconds) for part in audio.split(" + ")]
-
-
-def part_transformer(audio, seconds):
-    if audio in PRETRAINED:
-        return make_pipeline(MelCNNAudio(audio, pooling="mean_std", n_segments=5))
-    if audio in ("form", "dynamics"):
-        return make_pipeline(AudioForm() if audio == "form" else AudioDynamics())
-    if audio == "summary":
-        return make_pipeline(MelSpectrogram(duration=seconds), TemporalSummary())
-    return make_pipeline(MelSpectrogram(duration=seconds, n_mels=64, hop_length=1024))
-
-
-def summary(folds, songs, clusters, labels, small):
-    """Means over the folds, the interval, and the precision of categories beside chance."""
+def summary(found, songs, clusters, labels, small):
+    """Return means over the folds, the interval, and the precision of categories beside chance."""
     reciprocal = np.empty(len(songs))
-    precision = {label: [] for label in labels}
-    in_small = []
-    for fold in folds:
-        scores, test = fold["scores"], fold["test"]
-        reciprocal[test] = (1 / ranks(scores) + 1 / ranks(scores.T)) / 2
-        for label in labels:
-            same = [songs[i][label] for i in test]
-            same = np.equal.outer(same, same)
-            found = [label_ranking_average_precision_score(same, s) for s in (scores, scores.T)]
-            shuffled = np.random.default_rng(0).permuted(scores, axis=1)
-            by_chance = label_ranking_average_precision_score(same, shuffled)
-            precision[label].append([np.mean(found), by_chance])
-        if small:
-            in_small.append(in_smaller_gallery(scores, small))
-    means = mean_over_folds(folds)
+    for fold in found:
+        scores = fold["scores"]
+        reciprocal[fold["test"]] = (1 / ranks(scores) + 1 / ranks(scores.T)) / 2
+    means = mean_over_folds(found)
     ways = means["x_to_y"], means["y_to_x"]
-    return {
-        **{name: float(np.mean([way[name] for way in ways])) for name in ways[0]},
+    result = {name: float(np.mean([way[name] for way in ways])) for name in ways[0]}
+    result |= {
         "interval": interval(reciprocal, clusters),
-        "gallery": gallery_sizes(folds),
+        "gallery": gallery_sizes(found),
         "chance": means["chance"]["mrr"],
-        "folds": [(f["x_to_y"]["mrr"] + f["y_to_x"]["mrr"]) / 2 for f in folds],
-        "inner": [None if f["inner_score"] is None else float(f["inner_score"]) for f in folds],
-        "chosen": [{k: v for k, v in f["params"].items() if not hasattr(v, "fit")} for f in folds],
-        "tests": [fold["test"].tolist() for fold in folds],
+        "folds": [(f["x_to_y"]["mrr"] + f["y_to_x"]["mrr"]) / 2 for f in found],
+        "inner": [None if f["inner_score"] is None else float(f["inner_score"]) for f in found],
+        "chosen": [{k: v for k, v in f["params"].items() if not hasattr(v, "fit")} for f in found],
+        "tests": [fold["test"].tolist() for fold in found],
         "reciprocal": reciprocal.tolist(),
-        "small": [small, float(np.mean(in_small)), chance(small)["mrr"]] if small else None,
-        "precision": {label: np.mean(found, axis=0).tolist() for label, found in precision.items()},
+        "small": None,
     }
+    if small:
+        mrr = float(np.mean([in_smaller_gallery(fold["scores"], small) for fold in found]))
+        result["small"] = [small, mrr, chance(small)["mrr"]]
+    result["precision"] = {
+        label: np.mean([precision(fold, songs, label) for fold in found], axis=0).tolist()
+        for label in labels
+    }
+    return result
+
+
+def precision(fold, songs, label):
+    """Return the mean average precision of a category in a fold, and that of shuffled scores."""
+    scores = fold["scores"]
+    categories = [songs[i][label] for i in fold["test"]]
+    same = np.equal.outer(categories, categories)
+    found = [label_ranking_average_precision_score(same, s) for s in (scores, scores.T)]
+    shuffled = np.random.default_rng(0).permuted(scores, axis=1)
+    return [np.mean(found), label_ranking_average_precision_score(same, shuffled)]
 
 
 def in_smaller_gallery(scores, n, n_draws=100):
-    """MRR of both directions among `n` of the songs at a time."""
+    """Return the MRR of both directions among `n` of the songs, the mean of many draws."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(n_draws):
@@ -464,7 +359,7 @@ def in_smaller_gallery(scores, n, n_draws=100):
 
 
 def interval(values, clusters, n_resamples=2000):
-    """Of 95 %, by resampling whole clusters."""
+    """Return the 95 % interval of the mean, by resampling whole clusters."""
     _, cluster = np.unique(clusters, return_inverse=True)
     totals, sizes = np.bincount(cluster, values), np.bincount(cluster)
     drawn = np.random.default_rng(0).integers(len(sizes), size=(n_resamples, len(sizes)))
@@ -473,6 +368,7 @@ def interval(values, clusters, n_resamples=2000):
 
 
 def row(name, cell, result):
+    """Return the cells of a row of the table."""
     text = cell["text"] + (", permuted pairs" if cell["rows"] == "permuted" else "")
     low, high = result["interval"]
     cells = [name, cell["split"], cell["audio"], cell["model"], text, result["gallery"]]
@@ -484,11 +380,11 @@ def row(name, cell, result):
     if result["small"]:
         size, value, by_chance = result["small"]
         last.append(f"MRR among {size}: {value:.3f} ({by_chance:.3f})")
-    return "| " + " | ".join([*cells, "; ".join(last)]) + " |"
+    return [*cells, "; ".join(last)]
 
 
 def print_chosen(name, split, groups, found):
-    """Of each outer fold the cell that was best in its inner folds; never looked at outside."""
+    """Print the score of choosing a cell in each outer fold by its inner folds alone."""
     candidates = {
         key: result
         for key, result in found.items()
@@ -509,7 +405,7 @@ def print_chosen(name, split, groups, found):
 
 
 def print_differences(found, name, groups):
-    """End to end against frozen and shuffled: the folds, and a bootstrap of the groups."""
+    """Print the differences of aligned to frozen and shuffled, with a bootstrap of the groups."""
     for key, result in found.items():
         whole = found.get((*key[:3], "aligned", *key[4:]))
         if key[0] != name or key[3] not in ("frozen", "shuffled") or not whole:
@@ -524,7 +420,7 @@ def print_differences(found, name, groups):
 
 
 def print_unshared(found, name, songs, n_words=5):
-    """Models that hear the words, on songs that share no five words in a row with another group's."""
+    """Print the scores of models of words on songs that share no run of words with another group."""
     runs = [runs_of_words(song["lyrics"], n_words) for song in songs]
     groups = {}
     for run, song in zip(runs, songs, strict=True):
@@ -539,12 +435,13 @@ def print_unshared(found, name, songs, n_words=5):
 
 
 def runs_of_words(text, n_words):
+    """Return all runs of `n_words` words in a row."""
     words = re.findall(r"[^\W\d_]+", text.casefold())
     return {tuple(words[i : i + n_words]) for i in range(len(words) - n_words + 1)}
 
 
 def draw(found, file):
-    """Intervals of the folds by group, a panel for each collection."""
+    """Draw the intervals of the folds by group, a panel for each collection."""
     from matplotlib.figure import Figure
 
     shown = [name for name in COLLECTIONS if any(key[:2] == (name, "by group") for key in found)]

@@ -1,25 +1,21 @@
-"""What skdcca and its peers can do, found by running it: one table, yes or no.
+"""Tasks that skdcca and its peers can do, found by running them: one table, yes or no.
 
 Each row is a task, with the code that a user of each package would write for it; it passes if nothing
-is raised and what it asserts is true. A dash: the package has nothing for the task that we know of. The
-peers run in their own environments, which ``make peers`` makes.
+is raised and its assertions hold. A dash means that the package has nothing for the task that we know
+of. The peers run in their own environments, which ``make peers`` makes.
 
-    python benchmarks/peers.py [--why]    # with the errors of what fails
+    python benchmarks/peers.py [--why]    # with the errors of failed tasks
 """
 
-import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-FOLDER = Path(__file__).parents[1]
-PACKAGES = {
-    "skdcca": sys.executable,
-    "scikit-learn": sys.executable,
-    "cca-zoo": FOLDER / ".venv-peers/bin/python",
-    "mvlearn": FOLDER / ".venv-mvlearn/bin/python",
-}
+from _common.arguments import make_parser
+from _common.peers import INSTALLED, NO_PEERS
+from _common.table import print_head, print_row
+
+PACKAGES = {"skdcca": sys.executable, "scikit-learn": sys.executable, **INSTALLED}
 MODULES = {"scikit-learn": "sklearn", "cca-zoo": "cca_zoo"}
 
 # X and y share one direction, with correlation 0.8; no linear model relates `circle` and `double`:
@@ -305,23 +301,34 @@ skdcca.load(path).transform(X)""",
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--why", action="store_true", help="print the errors of what fails")
+    parser = make_parser(__doc__)
+    parser.add_argument("--why", action="store_true", help="print the errors of failed tasks")
     why = parser.parse_args().why
     version = "print(__import__('{}').__version__)"
     names = [f"{p} {run(p, version.format(MODULES.get(p, p)))[1]}" for p in PACKAGES]
-    print(f"| task | {' | '.join(names)} |\n|---{'|---' * len(PACKAGES)}|")
+    print_head("task", *names)
     for task, codes in TASKS.items():
-        found = {package: run(package, code) for package, code in codes.items()}
-        cells = [("yes" if found[p][0] else "no") if p in found else "-" for p in PACKAGES]
-        print(f"| {task} | {' | '.join(cells)} |", flush=True)
+        found = {package: run(package, codes[package]) for package in PACKAGES if package in codes}
+        print_row(task, *(cell(found.get(package)) for package in PACKAGES))
         for package, (passed, said) in found.items():
             if why and not passed:
                 print(f"    {package}: {said}")
+    if not INSTALLED:
+        print(NO_PEERS)
+
+
+def cell(found):
+    if found is None:
+        return "-"
+    passed, _ = found
+    return "yes" if passed else "no"
 
 
 def run(package, code):
-    """Whether the code passes in the environment of the package, and the last line that it said."""
+    """Run the code in the environment of the package.
+
+    Returns whether it passed, and its last line of output or of errors.
+    """
     done = subprocess.run(
         [PACKAGES[package], "-c", f"{BEFORE}\n{IMPORTS[package]}\n{code}"],
         env={**os.environ, "SCIPY_ARRAY_API": "1"},

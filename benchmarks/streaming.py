@@ -1,13 +1,13 @@
-"""What a fit of more rows than memory costs, and how much memory it has.
+"""The cost of fitting more rows than memory holds, in seconds and in memory.
 
-Blocks of float32 rows of 128 and 100 columns are made from a seed, with 20 planted canonical
-correlations behind a mixture of the columns, and are gone once they are used. Each row of the table is a
-process of its own, whose peak is VmHWM: all that was ever resident, with Python and the libraries, which
-the first row has alone. The reference is the plain loop, `Z.T @ Z` in float64 of the same blocks, with
-Cholesky factors and a singular value decomposition at the end; it checks, shifts and scales nothing. The
-row before it is the loop that does nothing with its blocks. The error is the largest difference to a
-planted correlation: of the training rows, and for `KernelCCA`, whose ridge shrinks them, of 200,000 new
-ones. Its kernel is "rbf", with a gamma so small that the planted relations, which are linear, show.
+Blocks of float32 rows of 128 and 100 columns are made from a seed, with 20 known canonical correlations
+behind a mixture of the columns, and are dropped after use. Each row of the table is a process of its
+own, whose peak is VmHWM: the peak of resident memory, with Python and the libraries, which are the first
+row alone. The second row is the loop that makes its blocks and drops them. The reference is the plain
+loop, `Z.T @ Z` in float64 of the same blocks, with Cholesky factors and a singular value decomposition
+at the end; it checks, shifts and scales nothing. The error is the largest difference to a known
+correlation: of the training rows, and for `KernelCCA`, whose ridge shrinks them, of 200,000 new rows.
+Its kernel is "rbf", with a gamma so small that the relations, which are linear, show.
 
     OMP_NUM_THREADS=1 python benchmarks/streaming.py [--rows 10000000] [--landmarks 200] [--folder /tmp]
 
@@ -17,18 +17,21 @@ each core.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from scipy import linalg
 
+from _common.arguments import make_parser
+from _common.memory import status
+from _common.processes import run_part
+from _common.table import print_head, print_row
+from _common.timing import timed
+
 P, Q, SHARED = 128, 100, 20
-PLANTED = np.linspace(0.9, 0.15, SHARED)
+KNOWN = np.linspace(0.9, 0.15, SHARED)
 CHUNK = 20_000  # rows of a block
 TASKS = {
     "baseline": "Python and the libraries alone",
@@ -42,13 +45,7 @@ TASKS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--landmarks", type=int, default=200)
-    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the file may be")
-    parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parse_arguments()
     if options.task:
         print(json.dumps(run(options.task, options)))
         return
@@ -56,83 +53,108 @@ def main():
     print(
         f"{options.rows:,} rows of {P} and {Q} columns; a correlation is known to {sampling:.1e}\n"
     )
-    print("| | seconds | over the plain loop | peak, MB | largest error of a correlation |")
-    print("|---|---|---|---|---|")
+    print_head("", "seconds", "over the plain loop", "peak, MB", "largest error of a correlation")
     plain = None
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for name in options.only:
             if name == "memmap":
                 write(Path(folder), options.rows)
             found = ask(name, options, folder)
+            ratio = f"{found['seconds'] / plain:.2f}" if plain else ""
             if name == "reference":
                 plain = found["seconds"]
-            ratio = f"{found['seconds'] / plain:.2f}" if plain and name != "reference" else ""
             error = "" if found["error"] is None else f"{found['error']:.1e}"
-            label = TASKS[name] + (f", {options.landmarks} landmarks" * (name == "kernel"))
-            print(
-                f"| {label} | {found['seconds']:.1f} | {ratio} | {found['peak']:.0f} | {error} |",
-                flush=True,
-            )
+            cells = [f"{found['seconds']:.1f}", ratio, f"{found['peak']:.0f}", error]
+            print_row(label_of(name, options), *cells)
+
+
+def parse_arguments():
+    parser = make_parser(__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--landmarks", type=int, default=200)
+    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the file may be")
+    parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def label_of(name, options):
+    if name == "kernel":
+        return f"{TASKS[name]}, {options.landmarks} landmarks"
+    return TASKS[name]
 
 
 def ask(name, options, folder):
     """Run a task in a process of its own."""
-    command = [sys.executable, __file__, "--task", name, "--rows", str(options.rows)]
-    command += ["--landmarks", str(options.landmarks), "--folder", folder]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    arguments = ["--task", name, "--rows", options.rows, "--landmarks", options.landmarks]
+    return run_part(__file__, *arguments, "--folder", folder)
 
 
 def run(name, options):
-    """Seconds, peak memory in MB and error of a task in this process."""
+    """Return the seconds, the peak memory in MB and the error of a task in this process."""
+    # Imported before the clock starts: it takes memory, and is not part of the fit.
     from skdcca import KernelCCA, LinearCCA
 
-    KernelCCA, LinearCCA  # noqa: B018 - imported, which takes memory and no time of the fit
-    model = LinearCCA(SHARED)
-    generator = partial(blocks, options.rows)
-    correlations = None
+    KernelCCA, LinearCCA  # noqa: B018
     if name == "dask":
-        import dask.array  # noqa: F401 - as above
-    start = time.perf_counter()
-    if name == "blocks":
-        for _ in generator():
-            pass
-    elif name == "reference":
-        correlations = plain_loop(generator())
-    elif name == "iterator":
-        correlations = model.fit_blocks(generator()).canonical_correlations_
-    elif name == "dask":
-        correlations = model.fit(*lazy(options.rows)).canonical_correlations_
-    elif name == "memmap":
-        files = [np.load(Path(options.folder) / f"{view}.npy", mmap_mode="r") for view in "xy"]
-        correlations = model.fit(*files).canonical_correlations_
-    elif name == "kernel":
-        model = KernelCCA(
-            SHARED,
-            gamma=1e-4 / P,
-            reg=1e-6,
-            approximation="nystroem",
-            n_landmarks=options.landmarks,
-            random_state=0,
-        ).fit_blocks(generator)
-    seconds = time.perf_counter() - start
+        import dask.array  # noqa: F401
+    task = timed(WORK[name], options)
+    correlations = task.result
     if name == "kernel":
-        correlations = held_out(model)
-    error = None if correlations is None else float(np.abs(correlations - PLANTED).max())
-    return {"seconds": seconds, "peak": peak(), "error": error}
+        correlations = held_out(correlations)
+    error = None if correlations is None else float(np.abs(correlations - KNOWN).max())
+    return {"seconds": task.wall, "peak": status("VmHWM") / 2**20, "error": error}
 
 
-def peak():
-    """What of this process was ever resident, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+def make_blocks(options):
+    """Make all blocks and drop them."""
+    for _ in blocks(options.rows):
+        pass
+
+
+def fit_iterator(options):
+    """Return the correlations of a fit of a generator."""
+    from skdcca import LinearCCA
+
+    return LinearCCA(SHARED).fit_blocks(blocks(options.rows)).canonical_correlations_
+
+
+def fit_dask(options):
+    """Return the correlations of a fit of dask arrays."""
+    from skdcca import LinearCCA
+
+    return LinearCCA(SHARED).fit(*lazy(options.rows)).canonical_correlations_
+
+
+def fit_memmap(options):
+    """Return the correlations of a fit of memory-mapped files."""
+    from skdcca import LinearCCA
+
+    files = [np.load(Path(options.folder) / f"{view}.npy", mmap_mode="r") for view in "xy"]
+    return LinearCCA(SHARED).fit(*files).canonical_correlations_
+
+
+def fit_kernel(options):
+    """Return a kernel model."""
+    from skdcca import KernelCCA
+
+    model = KernelCCA(
+        SHARED,
+        gamma=1e-4 / P,
+        reg=1e-6,
+        approximation="nystroem",
+        n_landmarks=options.landmarks,
+        random_state=0,
+    )
+    return model.fit_blocks(partial(blocks, options.rows))
 
 
 def block(number, n_rows):
-    """Rows of both views, the same for the same number."""
+    """Return rows of both views, the same for the same number."""
     mix_x, mix_y = mixtures()
     views = np.random.default_rng([1, number]).standard_normal((n_rows, P + Q), dtype=np.float32)
     X, y = views[:, :P], views[:, P:]
-    rho = PLANTED.astype(np.float32)
+    rho = KNOWN.astype(np.float32)
     y[:, :SHARED] *= np.sqrt(1 - rho**2)
     y[:, :SHARED] += rho * X[:, :SHARED]
     return X @ mix_x, y @ mix_y
@@ -140,20 +162,20 @@ def block(number, n_rows):
 
 @cache
 def mixtures():
-    """Two fixed matrices that are far from singular, which leave canonical correlations as they are."""
+    """Return two fixed matrices far from singular, which leave canonical correlations unchanged."""
     rng = np.random.default_rng(0)
     turned = [linalg.qr(rng.normal(size=(n, n)))[0] * rng.uniform(0.5, 2, size=n) for n in (P, Q)]
     return [matrix.astype(np.float32) for matrix in turned]
 
 
 def blocks(n_rows):
-    """All of them, one after another."""
+    """Yield all blocks, one after another."""
     for number, start in enumerate(range(0, n_rows, CHUNK)):
         yield block(number, min(CHUNK, n_rows - start))
 
 
 def lazy(n_rows):
-    """The same as dask arrays."""
+    """Return the same rows as dask arrays."""
     import dask.array as da
 
     def chunk(block_info=None):
@@ -167,7 +189,7 @@ def lazy(n_rows):
 
 
 def write(folder, n_rows):
-    """The same as two files; this process holds a block at a time."""
+    """Write the same rows to two files; this process holds a block at a time."""
     from numpy.lib.format import write_array_header_1_0
 
     with open(folder / "x.npy", "wb") as x_file, open(folder / "y.npy", "wb") as y_file:
@@ -180,7 +202,7 @@ def write(folder, n_rows):
 
 
 def plain_loop(pairs):
-    """Canonical correlations by the textbook."""
+    """Return the canonical correlations by the textbook."""
     products, sums, n = 0.0, 0.0, 0
     for X, y in pairs:
         rows = np.concatenate([X, y], axis=1, dtype=np.float64)
@@ -194,10 +216,21 @@ def plain_loop(pairs):
 
 
 def held_out(model):
-    """Correlations of rows that were not learned from."""
+    """Return the correlations of new rows."""
     from skdcca.metrics import variate_correlations
 
     return variate_correlations(*model.transform(*block(10**9, 200_000)))
+
+
+WORK = {
+    "baseline": lambda options: None,
+    "blocks": make_blocks,
+    "reference": lambda options: plain_loop(blocks(options.rows)),
+    "iterator": fit_iterator,
+    "dask": fit_dask,
+    "memmap": fit_memmap,
+    "kernel": fit_kernel,
+}
 
 
 if __name__ == "__main__":

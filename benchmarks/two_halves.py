@@ -1,33 +1,36 @@
-"""Halves of MNIST digits: how well the left half of a digit and its right half are correlated.
+"""Halves of MNIST digits: how well the left half and the right half of a digit are correlated.
 
-10,000 real digits, 8,000 to learn from and 2,000 to test; the left 14 columns of each are one view,
-the right 14 the other. A table of the sum of 50 held-out correlations and of retrieval among the 2,000
-in both directions: for the linear model, for `DeepCCA` as it is and with each loss, and for the deep
-CCA of cca-zoo if `--peer` names the Python of an environment that has it.
+The left 14 columns of each of 10,000 real digits are one view and the right 14 the other; 8,000 digits
+are for training and 2,000 for testing. The table has the sum of 50 held-out correlations and retrieval
+among the 2,000 in both directions: for the linear model, for `DeepCCA` with its defaults and with each
+loss, and for the deep CCA of cca-zoo if `--peer` names the Python of an environment that has it.
 
     python benchmarks/two_halves.py --data DATA [--peer PYTHON] [--seeds 3] [--quick]
     python benchmarks/two_halves.py --data DATA --choose [--peer PYTHON]
 
-`--choose` compares the candidates of each row on a part of the 8,000: 6,400 to learn from, 1,600 to
-test. Each row of the table is a process of its own, so that its peak memory is its own.
+`--choose` compares the candidates of each row on a part of the 8,000: 6,400 for training and 1,600 for
+testing. Each row of the table is a process of its own, so that its peak memory is its own.
 """
 
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from _scores import data_folder
+from _common.arguments import add_data, data_folder, make_parser
+from _common.digits import halves
+from _common.memory import greatest_resident
+from _common.peers import run_script
+from _common.processes import run_part
+from _common.table import both_ways, print_head, print_row
+from _common.timing import timed
 
-N_TRAIN, N_CHOOSE, N_COMPONENTS = 8000, 6400, 50
-PEER = Path(__file__).with_name("_peer_halves.py")
-# Two layers for correlation, as in the deep CCA literature; all 8,000 rows are learned from.
+N_COMPONENTS = 50
+# Two layers for correlation, as in the deep CCA literature; no training rows are held out.
 DEEP = {
     "hidden_layer_sizes": (1024, 1024),
     "dropout": 0.2,
@@ -89,13 +92,12 @@ def main():
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the benchmark data (default: $SKDCCA_DATA)")
+    parser = make_parser(__doc__, "3 rows, 3 epochs; under 60 s")
+    add_data(parser)
     parser.add_argument("--peer", help="Python of an environment with cca-zoo[deep]")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="only these")
     parser.add_argument("--choose", action="store_true", help="compare the candidates")
-    parser.add_argument("--quick", action="store_true", help="3 rows, 3 epochs; under 60 s")
     parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
     parser.add_argument("--candidate", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -103,40 +105,46 @@ def parse_arguments():
 
 
 def tabulate(options):
-    rows = options.rows or (["linear", "default", "ey"] if options.quick else list(ROWS))
-    print("| model | sum of 50 correlations | MRR there / back | recall@1 there / back | s | GB |")
-    print("|---|---|---|---|---|---|")
+    print_head(
+        "model", "sum of 50 correlations", "MRR there / back", "recall@1 there / back", "s", "GB"
+    )
     means = {}
-    for row in rows:
-        if row == "peer" and not options.peer:
-            continue
+    for row in wanted_rows(options, ["linear", "default", "ey"] if options.quick else ROWS):
         seeds = range(1 if row == "linear" or options.quick else options.seeds)
         found = [run(options, row, 0, seed) for seed in seeds]
         means[row] = {key: np.mean([one[key] for one in found], axis=0) for key in found[0]}
-        total = [one["correlation"] for one in found]
-        spread = f" ({min(total):.2f} to {max(total):.2f})" if len(total) > 1 else ""
-        mean = means[row]
-        cells = [
-            NAMES.get(row, f'DeepCCA, loss="{row}"'),
-            f"{mean['correlation']:.2f}{spread}",
-            " / ".join(f"{value:.3f}" for value in mean["mrr"]),
-            " / ".join(f"{value:.3f}" for value in mean["recall"]),
-            f"{mean['seconds']:.0f}",
-            f"{mean['memory']:.1f}",
-        ]
-        print(f"| {' | '.join(cells)} |", flush=True)
-    n = 10_000 - N_TRAIN
+        print_row(*cells(row, means[row], [one["correlation"] for one in found]))
+    n = 2000
     print(f"gallery {n}; chance: MRR {np.sum(1 / np.arange(1, n + 1)) / n:.4f}, recall@1 {1 / n}")
     if "infonce" in means:
         print(f"best_mrr={max(mean['mrr'].mean() for mean in means.values()):.3f}")
-    print(f"default_mrr={means['default']['mrr'].mean():.3f}" if "default" in means else "")
+    if "default" in means:
+        print(f"default_mrr={means['default']['mrr'].mean():.3f}")
     print(f"best_correlation={max(mean['correlation'] for mean in means.values()):.2f}")
 
 
+def wanted_rows(options, rows):
+    """Return the names of the rows to measure; the peer needs an environment."""
+    return [row for row in options.rows or rows if row != "peer" or options.peer]
+
+
+def cells(row, mean, correlations):
+    """Return the cells of a row: means of the seeds, and the lowest and highest correlation."""
+    spread = ""
+    if len(correlations) > 1:
+        spread = f" ({min(correlations):.2f} to {max(correlations):.2f})"
+    return [
+        NAMES.get(row, f'DeepCCA, loss="{row}"'),
+        f"{mean['correlation']:.2f}{spread}",
+        both_ways(mean["mrr"]),
+        both_ways(mean["recall"]),
+        f"{mean['seconds']:.0f}",
+        f"{mean['memory']:.1f}",
+    ]
+
+
 def choose(options):
-    for row in options.rows or ROWS:
-        if row == "peer" and not options.peer:
-            continue
+    for row in wanted_rows(options, ROWS):
         for i, candidate in enumerate(ROWS[row]):
             found = run(options, row, i, 0)
             print(
@@ -147,84 +155,87 @@ def choose(options):
 
 
 def run(options, row, candidate, seed):
-    """Figures of one fit in its own process."""
-    command = [sys.executable, __file__, "--row", row, "--data", str(data_folder(options.data))]
-    command += ["--candidate", str(candidate), "--seed", str(seed)]
-    command += ["--quick"] * options.quick + ["--choose"] * options.choose
-    command += ["--peer", options.peer] if options.peer else []
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    """Return the figures of one fit in a process of its own."""
+    arguments = ["--row", row, "--candidate", candidate, "--seed", seed]
+    arguments += ["--data", data_folder(options.data)]
+    if options.quick:
+        arguments.append("--quick")
+    if options.choose:
+        arguments.append("--choose")
+    if options.peer:
+        arguments += ["--peer", options.peer]
+    return run_part(__file__, *arguments)
 
 
 def measure(options):
-    """Fit one row and measure it on the rows it has not seen."""
+    """Fit one row and measure it on the test rows."""
     train, test = halves(data_folder(options.data), options.choose)
     parameters = dict(ROWS[options.row][options.candidate])
     if options.quick and options.row != "linear":
         parameters["max_epochs"] = 3
     fit = {"linear": linear, "peer": peer}.get(options.row, deep)
-    began = time.perf_counter()
-    variates, embeddings = fit(train, test, parameters, options)
-    seconds = time.perf_counter() - began
-    from skdcca.metrics import retrieval_metrics, variate_correlations
+    fitting = timed(fit, train, test, parameters, options)
+    correlation, embeddings = fitting.result
+    from skdcca.metrics import retrieval_metrics
 
-    of = resource.RUSAGE_CHILDREN if options.row == "peer" else resource.RUSAGE_SELF
+    ran = resource.RUSAGE_CHILDREN if options.row == "peer" else resource.RUSAGE_SELF
     found = retrieval_metrics(*embeddings, k=(1,))
     return {
-        "correlation": float(variate_correlations(*variates).sum()),
+        "correlation": float(correlation),
         "mrr": [found[way]["mrr"] for way in ("x_to_y", "y_to_x")],
         "recall": [found[way]["recall@1"] for way in ("x_to_y", "y_to_x")],
-        "seconds": seconds,
-        "memory": resource.getrusage(of).ru_maxrss / 2**20,
+        "seconds": fitting.wall,
+        "memory": greatest_resident(ran) / 2**30,
     }
 
 
-def halves(data, choosing):
-    """Left and right halves of the digits to learn from and of those to test."""
-    with np.load(data / "mnist10k.npz") as archive:
-        pixels = archive["X"].reshape(-1, 28, 28).astype(np.float32) / 255
-    views = [half.reshape(len(half), -1) for half in np.split(pixels, 2, axis=2)]
-    first, last = (N_CHOOSE, N_TRAIN) if choosing else (N_TRAIN, len(pixels))
-    return [view[:first] for view in views], [view[first:last] for view in views]
-
-
 def linear(train, test, parameters, options):
+    """Return the sum of the first 50 correlations, and weighted variates, of a linear model."""
     from skdcca import LinearCCA
+    from skdcca.metrics import variate_correlations
 
     model = LinearCCA(100, **parameters).fit(*train)
     zx, zy = model.transform(*test)
     weights = model.canonical_correlations_**4
-    return (zx[:, :N_COMPONENTS], zy[:, :N_COMPONENTS]), (zx * weights, zy * weights)
+    correlations = variate_correlations(zx[:, :N_COMPONENTS], zy[:, :N_COMPONENTS])
+    return correlations.sum(), (zx * weights, zy * weights)
 
 
 def deep(train, test, parameters, options):
+    """Return the sum of the correlations, and what `transform` gives, of a deep model."""
     from skdcca import DeepCCA
-    from skdcca._deep.estimator import LOSSES
     from skdcca.encoders import MLP
+    from skdcca.losses import BarlowTwinsLoss, VICRegLoss
 
     if options.row != "default":
-        of_loss = {k: parameters.pop(k) for k in ("redundancy", "covariance") if k in parameters}
-        network = ("hidden_layer_sizes", "dropout", "activation")
-        network = {k: parameters.pop(k) for k in network if k in parameters}
+        network = take(parameters, "hidden_layer_sizes", "dropout", "activation")
+        settings = take(parameters, "redundancy", "covariance")
         parameters |= {"x_encoder": MLP(**network), "y_encoder": MLP(**network)}
-        # By name, the loss "cca" has the ridge of the model.
-        parameters["loss"] = LOSSES[options.row](**of_loss) if of_loss else options.row
+        parameters["loss"] = options.row
+        if settings:
+            losses = {"barlow_twins": BarlowTwinsLoss, "vicreg": VICRegLoss}
+            parameters["loss"] = losses[options.row](**settings)
     model = DeepCCA(N_COMPONENTS, random_state=options.seed, **parameters).fit(*train)
-    whitened = model.linear_.transform(model._encode("x", test[0]), model._encode("y", test[1]))
-    return whitened, model.transform(*test)
+    return model.score(*test), model.transform(*test)
+
+
+def take(parameters, *names):
+    """Remove these parameters, where they are given, and return them."""
+    return {name: parameters.pop(name) for name in names if name in parameters}
 
 
 def peer(train, test, parameters, options):
-    """The same by cca-zoo, in the environment that has it."""
+    """Return the same of cca-zoo, run in its environment."""
+    from skdcca.metrics import variate_correlations
+
     with tempfile.TemporaryDirectory() as scratch:
         views = Path(scratch) / "views.npz"
         np.savez(views, x=train[0], y=train[1], x_test=test[0], y_test=test[1])
         settings = {**parameters, "n_components": N_COMPONENTS, "seed": options.seed}
-        command = [options.peer, str(PEER), str(views), json.dumps(settings)]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        run_script(options.peer, "halves", views, json.dumps(settings), stdout=sys.stderr)
         with np.load(views) as found:
             variates = found["zx"], found["zy"]
-    return variates, variates
+    return variate_correlations(*variates).sum(), variates
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""What of a song tells its lyrics: length, sung notes, density, register, tempo, mode, one by one.
+"""Which facts of a song predict its lyrics: length, sung notes, density, register, tempo, mode.
 
-Read from the scores of 1,341 art songs, as if a perfect transcription were at hand: each is correlated
-with the number of syllables of the lyrics (Spearman), and retrieves them alone and in sets, by a
-`LinearCCA` with `LyricsForm` (ridge 0.01, likelihood; nothing is chosen, so nothing is flattered), five
-folds by composer. Then the audio features: how much of the variance of the sung notes a ridge regression
-tells of composers that it has not met.
+They are read from the scores of 1,341 art songs, as if a perfect transcription were available. Each is
+correlated with the number of syllables of the lyrics (Spearman), and retrieves them alone and in sets,
+by a `LinearCCA` with `LyricsForm` (ridge 0.01, likelihood, five folds by composer; no parameter is
+chosen, so the scores are not optimistic). For the audio features, the table has the variance of the
+number of sung notes that a ridge regression explains, for composers that are not in its training part.
 
     python benchmarks/what_tells.py --data DATA [--quick]     # needs mido, in the extra "bench"
 """
 
-import argparse
 import tarfile
 import tempfile
 from pathlib import Path
@@ -24,11 +23,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import LinearCCA, LyricsForm
-from skdcca._utils.files import cache_folder
 from skdcca.metrics import chance, mrr_scorer
 
-from _scores import data_folder, load_lieder
-from paper_table import SECONDS, features
+from _common.arguments import add_song_options, data_folder, make_parser
+from _common.audio_features import features
+from _common.internals import cache_folder
+from _common.songs import load_lieder, seconds_of
+from _common.table import print_head, print_row
 
 SETS = {
     "length": ["log seconds"],
@@ -47,43 +48,44 @@ SETS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the benchmark data (default: $SKDCCA_DATA)")
-    parser.add_argument("--cache", help="folder for sounds and features (default: $SKDCCA_CACHE)")
+    parser = make_parser(__doc__, "scores of 200 songs, no audio")
+    add_song_options(parser)
     parser.add_argument("--audio", nargs="*", default=["summary", "MTT_musicnn", "dynamics"])
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="scores of 200 songs, no audio")
     options = parser.parse_args()
     data, cache = data_folder(options.data), cache_folder(options.cache)
-    songs = load_lieder(data, cache, 200 if options.quick else None)
-    scores = read_scores(data / "lieder_midi.tar.xz", songs, options.n_jobs)
+    every_song = load_lieder(data, cache, 200 if options.quick else None)
+    scores = read_scores(data / "lieder_midi.tar.xz", every_song, options.n_jobs)
     sung = scores["log sung notes"] > 0
-    songs = [song for song, has in zip(songs, sung, strict=True) if has]
+    songs = [song for song, has_notes in zip(every_song, sung, strict=True) if has_notes]
     scores = {name: column[sung] for name, column in scores.items()}
-    form = LyricsForm().fit([song["lyrics"] for song in songs])
-    lyrics = form.transform([song["lyrics"] for song in songs])
-    syllables = lyrics[:, list(form.get_feature_names_out()).index("log_syllables")]
     groups = np.array([song["group"] for song in songs])
-    n_gallery = len(songs) // 5
-    print(f"{len(songs)} songs with a sung part; galleries of about {n_gallery}")
-    print(f"| of the score | with syllables | MRR, chance {chance(n_gallery)['mrr']:.3f} |")
-    print("|---|---|---|")
+    tabulate_scores(scores, [song["lyrics"] for song in songs], groups)
+    if not options.quick:
+        print_head("audio features", "variance of log sung notes told")
+        for audio in options.audio:
+            X = features(audio, every_song, seconds_of("lieder"), cache, options.n_jobs)
+            explained = variance_explained(X[sung], scores["log sung notes"], groups)
+            print_row(audio, f"{explained:.2f}")
+
+
+def tabulate_scores(scores, texts, groups):
+    """Print the table of the facts of a score, alone and in sets."""
+    form = LyricsForm().fit(texts)
+    lyrics = form.transform(texts)
+    syllables = lyrics[:, list(form.get_feature_names_out()).index("log_syllables")]
+    n_gallery = len(texts) // 5
+    print(f"{len(texts)} songs with a sung part; galleries of about {n_gallery}")
+    print_head("of the score", "with syllables", f"MRR, chance {chance(n_gallery)['mrr']:.3f}")
     for name, column in scores.items():
         found = retrieval(column[:, None], lyrics, groups)
-        print(f"| {name} | {spearmanr(column, syllables)[0]:.2f} | {found:.3f} |", flush=True)
+        print_row(name, f"{spearmanr(column, syllables)[0]:.2f}", f"{found:.3f}")
     for name, columns in {**SETS, "everything": list(scores)}.items():
         found = retrieval(np.column_stack([scores[c] for c in columns]), lyrics, groups)
-        print(f"| {name} |  | {found:.3f} |", flush=True)
-    if not options.quick:
-        print("| audio features | variance of log sung notes told |")
-        print("|---|---|")
-        for audio in options.audio:
-            X = features(audio, load_lieder(data, cache), SECONDS["lieder"], cache, options.n_jobs)
-            told = variance_told(X[sung], scores["log sung notes"], groups)
-            print(f"| {audio} | {told:.2f} |", flush=True)
+        print_row(name, "", f"{found:.3f}")
 
 
 def read_scores(archive, songs, n_jobs):
+    """Return the facts of all scores, a column each."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
@@ -93,7 +95,7 @@ def read_scores(archive, songs, n_jobs):
 
 
 def read_score(path):
-    """Numbers of a score; the piano has the MIDI program 0, the sung part any other."""
+    """Return the facts of a score; the piano has MIDI program 0, the sung part any other."""
     midi = mido.MidiFile(path)
     program, sung, pitches, pitch_classes, beats = {}, [], [], np.zeros(12), []
     seconds, n_piano = 0.0, 0
@@ -124,14 +126,17 @@ def read_score(path):
 
 
 def major(pitch_classes):
-    """Major thirds over minor ones above the likeliest tonic, the one whose fifths sound most."""
+    """Return the log ratio of major over minor thirds above the likeliest tonic.
+
+    That is the one whose fifth and own pitch are most frequent.
+    """
     rolled = [np.roll(pitch_classes, -tonic) for tonic in range(12)]
     best = max(rolled, key=lambda classes: 2 * classes[0] + classes[7] + classes[5])
     return float(np.log((1 + best[4]) / (1 + best[3])))
 
 
 def retrieval(X, lyrics, groups):
-    """MRR, both directions, mean of five folds by group."""
+    """Return the MRR of both directions, the mean of five folds by group."""
     found = []
     for train, test in GroupKFold(5).split(X, groups=groups):
         cca = LinearCCA(min(X.shape[1], 5), reg=0.01, similarity="likelihood")
@@ -140,10 +145,11 @@ def retrieval(X, lyrics, groups):
     return np.mean(found)
 
 
-def variance_told(X, target, groups):
+def variance_explained(X, target, groups):
+    """Return the share of the variance of held-out groups that a ridge regression explains."""
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 12)))
-    told = cross_val_predict(ridge, X, target, cv=GroupKFold(5), groups=groups)
-    return 1 - np.mean((told - target) ** 2) / target.var()
+    predicted = cross_val_predict(ridge, X, target, cv=GroupKFold(5), groups=groups)
+    return 1 - np.mean((predicted - target) ** 2) / target.var()
 
 
 if __name__ == "__main__":

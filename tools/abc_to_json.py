@@ -4,7 +4,7 @@
 
 It reads the part of ABC that one sung line needs: the fields X T M L Q K w and ``%%tags``; notes
 with accidentals, octave marks, lengths and ties; rests and bar lines. Anything else is an error,
-and so are bars that do not fill their metre and lines with more syllables than notes.
+and so are bars that do not fill their meter and lines with more syllables than notes.
 """
 
 import argparse
@@ -50,13 +50,13 @@ def main():
 
 
 def read_abc(text):
-    """All tunes of an ABC file, each as a dict ready for JSON."""
+    """Read all tunes of an ABC file, each as a dict ready for JSON."""
     blocks = re.split(r"\n\s*\n", text.replace("\r\n", "\n"))
     return [read_tune(block.splitlines()) for block in blocks if re.search(r"^X:", block, re.M)]
 
 
 def read_tune(lines):
-    """One tune: its fields, its notes in seconds, its words in lines."""
+    """Read one tune: its fields, its notes in seconds, its words in lines."""
     fields, music, words = {"tags": ""}, [], []
     for line in lines:
         if line.startswith("%%tags"):
@@ -84,27 +84,27 @@ def read_tune(lines):
 
 
 def respell(text):
-    """Text with the accents of `SPELLING`, in composed Unicode."""
+    """Return the text with the accents of `SPELLING`, in composed Unicode."""
     for plain, accented in SPELLING.items():
         text = text.replace(plain, accented)
     return unicodedata.normalize("NFC", text)
 
 
 def identifier(title):
-    """Lower-case ASCII words of a title, joined by hyphens."""
+    """Return the lower-case ASCII words of a title, joined by hyphens."""
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z]+", ascii_title.lower()))
 
 
 def quarters_per_minute(field, unit):
-    """Tempo of a Q: field: ``1/4=92``, ``"Andante" 3/8=46`` or ``120`` (of the unit length L)."""
+    """Return the tempo of a Q: field: ``1/4=92``, ``"Andante" 3/8=46`` or ``120`` (in units of L)."""
     field = re.sub(r'"[^"]*"', "", field).strip()
     length, _, beats = field.rpartition("=")
     return float(Fraction(beats) * (Fraction(length) if length else unit) * 4)
 
 
 def plain_text(words):
-    """Readable text of a w: line: syllables joined, holds (_) and skips (*) left out."""
+    """Return the text of a w: line, with syllables joined and without holds (_) and skips (*)."""
     words = re.sub(r"[_*]", "", words)
     words = re.sub(r"(?<!\\)-\s*", "", words).replace(r"\-", "-")
     return " ".join(words.replace("~", " ").split())
@@ -119,7 +119,7 @@ def check_syllables(words, music, title):
 
 
 def tokens(music):
-    """Notes, rests and bars of a line of music, as the named groups of `TOKEN`."""
+    """Yield notes, rests and bars of a line of music, as the named groups of `TOKEN`."""
     position = 0
     while position < len(music):
         match = TOKEN.match(music, position)
@@ -130,7 +130,7 @@ def tokens(music):
 
 
 def read_music(music, fields, seconds_per_quarter):
-    """Notes of a tune: [onset, duration, MIDI pitch], in seconds."""
+    """Return the notes of a tune: [onset, duration, MIDI pitch], in seconds."""
     unit, key = Fraction(fields["L"]) * 4, key_signature(fields["K"])
     clock, bars, altered, notes, tied = Fraction(0), [Fraction(0)], {}, [], None
     for token in tokens(music):
@@ -156,13 +156,13 @@ def read_music(music, fields, seconds_per_quarter):
 
 
 def note_length(token):
-    """Length in units: ``3/`` is 3/2, ``/`` 1/2, ``//`` 1/4, ``3/4`` itself."""
+    """Return the length in units: ``3/`` is 3/2, ``/`` 1/2, ``//`` 1/4, ``3/4`` itself."""
     over = int(token["over"]) if token["over"] else 2 ** len(token["slashes"])
     return Fraction(int(token["times"] or 1), over)
 
 
 def key_signature(field):
-    """Semitones by which a key alters each letter: {"F": 1} for G, {"B": -1} for F and Dm."""
+    """Return the semitones by which a key alters letters: {"F": 1} for G, {"B": -1} for Dm."""
     tonic, sign, mode = re.fullmatch(r"([A-G])([#b]?)\s*(m|min|maj|)", field).groups()
     sharps = FIFTHS.index(tonic) - 1 + 7 * {"#": 1, "b": -1, "": 0}[sign]
     sharps -= 3 if mode in ("m", "min") else 0
@@ -171,7 +171,7 @@ def key_signature(field):
 
 
 def midi_pitch(token, key, altered, tied):
-    """MIDI pitch of a note; `altered` remembers the accidentals of the bar."""
+    """Return the MIDI pitch of a note; `altered` keeps the accidentals of the bar."""
     letter = token["letter"].upper()
     octave = token["letter"].islower() + token["octave"].count("'") - token["octave"].count(",")
     natural = NATURAL[letter] + 12 * octave
@@ -182,15 +182,15 @@ def midi_pitch(token, key, altered, tied):
     return natural + altered.get(natural, key.get(letter, 0))
 
 
-def check_bars(bars, metre, title):
-    """Raise unless all bars last as long as the metre; the first and last may be shorter."""
+def check_bars(bars, meter, title):
+    """Raise unless all bars fill the meter; the first and the last may be shorter."""
     lengths = [end - start for start, end in pairwise(bars)]
     wrong = [
-        f"bar {i} has {float(n)} quarters" for i, n in enumerate(lengths[1:-1], 2) if n != metre
+        f"bar {i} has {float(n)} quarters" for i, n in enumerate(lengths[1:-1], 2) if n != meter
     ]
-    wrong += [f"bar {i} is too long" for i in (0, -1) if lengths[i] > metre]
+    wrong += [f"bar {i} is too long" for i in (0, -1) if lengths[i] > meter]
     if wrong:
-        raise ValueError(f"{title}: {'; '.join(wrong)}; the metre asks for {float(metre)}")
+        raise ValueError(f"{title}: {'; '.join(wrong)}; the meter asks for {float(meter)}")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@
     tf/bin/python tools/convert_musicnn.py musicnn-0.1.0-py3-none-any.whl skdcca/weights \\
         --golden tests/data/musicnn_golden.npz
 
-It runs in an environment of its own, for TensorFlow is needed to read the checkpoints and nowhere
-else; musicnn itself, which asks for versions of 2019, is unpacked and not installed. The tests run
-in the environment of skdcca and compare its networks with the golden outputs, which come from the
-original graphs.
+It runs in an environment of its own, as only the checkpoints need TensorFlow; musicnn itself, which
+requires package versions of 2019, is unpacked and not installed. The tests run in the environment of
+skdcca and compare its networks with the golden outputs, which are those of the original graphs.
 
-Kernels are kept as 16-bit integers with a scale for each output, which is several times closer than
-half precision at the same size; all else is in single precision.
+Kernels are kept as 16-bit integers with a scale for each output, which is several times more accurate
+than half precision at the same size; everything else is in single precision.
 """
 
 import argparse
@@ -78,7 +77,7 @@ def main():
 
 
 def read_tags(source):
-    """Tags of both data sets, read from the assignments of musicnn/configuration.py."""
+    """Read the tags of both data sets from the assignments of musicnn/configuration.py."""
     lists = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and node.targets[0].id.endswith("_LABELS"):
@@ -87,14 +86,14 @@ def read_tags(source):
 
 
 def unpack(wheel, name, folder):
-    """Prefix of a checkpoint; in the wheel it is empty, which TensorFlow does not read."""
+    """Unpack a checkpoint under a prefix; in the wheel it has none, which TensorFlow cannot read."""
     for suffix in ("index", "meta", "data-00000-of-00001"):
         Path(folder, f"{name}.{suffix}").write_bytes(wheel.read(f"musicnn/{name}/.{suffix}"))
     return f"{folder}/{name}"
 
 
 def convert(prefix, name, tags, target):
-    """Write the weights of one model, in the layout and under the names of our network."""
+    """Write the weights of one model in the layout and with the names of our network."""
     architecture = name.split("_")[1]
     read = tf.train.load_checkpoint(prefix).get_tensor
     tensors = {}
@@ -115,12 +114,12 @@ def convert(prefix, name, tags, target):
     }
     path = target / f"{name}.safetensors"
     save_file(tensors, path, metadata)
-    path.chmod(0o644)  # it is made for its owner alone
+    path.chmod(0o644)  # save_file lets only the owner read it
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 def as_integers(kernel):
-    """Kernel as 16-bit integers, and what to multiply those of each output with."""
+    """Return the kernel as 16-bit integers, and the scale of each output."""
     largest = np.abs(kernel).reshape(len(kernel), -1).max(axis=1)
     scale = np.maximum(largest / 32767, np.finfo(np.float32).tiny)
     integers = np.round(kernel / scale.reshape(-1, *[1] * (kernel.ndim - 1)))
@@ -128,7 +127,7 @@ def as_integers(kernel):
 
 
 def read_pools(prefix):
-    """Size and stride (frames, bands) of each pooling of the graph; the data sets differ in them."""
+    """Return size and stride (frames, bands) of each pooling of the graph, which data sets differ in."""
     pools = []
     for node in read_graph(prefix).node:
         if node.op == "MaxPool":
@@ -138,7 +137,7 @@ def read_pools(prefix):
 
 
 def torch_order(kernel, layer):
-    """Kernel as torch has it: outputs first, then inputs, time, bands."""
+    """Return the kernel in the layout of torch: outputs, inputs, time, bands."""
     if kernel.ndim == 2:
         return kernel.T
     if layer.startswith("middle"):  # one input channel as wide as the features: a Conv1d
@@ -147,7 +146,7 @@ def torch_order(kernel, layer):
 
 
 def run_original(prefix, name):
-    """Embeddings and tags of the clips from the original graph."""
+    """Return the embeddings and tags of the clips by the original graph."""
     forward = read_graph(prefix)
     read = tf.train.load_checkpoint(prefix).get_tensor
     outputs = {}
@@ -164,13 +163,13 @@ def run_original(prefix, name):
 
 
 def read_graph(prefix):
-    """Graph of a checkpoint without its half for training, which cannot be imported any more."""
+    """Return the graph of a checkpoint without its training half, which is no longer importable."""
     meta = tf.compat.v1.MetaGraphDef.FromString(Path(prefix + ".meta").read_bytes())
     return tf.compat.v1.graph_util.extract_sub_graph(meta.graph_def, ["model/Sigmoid"])
 
 
 def restore(session, graph, read):
-    """Set the variables of an imported graph, which has no initialisers any more."""
+    """Set the variables of an imported graph, which has lost its initializers."""
     for node in graph.node:
         if node.op == "VariableV2":
             variable = session.graph.get_tensor_by_name(f"{node.name}:0")
@@ -178,16 +177,16 @@ def restore(session, graph, read):
 
 
 def segments_of(clip):
-    """Input of the networks: all whole segments of 187 frames, shape (n_segments, 187, 96)."""
+    """Return all whole segments of 187 frames, shape (n_segments, 187, 96)."""
     power = librosa.feature.melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=256, n_mels=96)
-    # Half precision as in musicnn, but not for the logarithm: 10000 times it overflows.
+    # Half precision as in musicnn, except in the logarithm, where the factor 10000 overflows it.
     log_mel = np.log10(10000 * power.T.astype(np.float16).astype(np.float32) + 1)
     n_segments = len(log_mel) // 187
     return log_mel[: n_segments * 187].reshape(n_segments, 187, 96)
 
 
 def make_clips():
-    """Chirp, chord with decaying partials, bursts of noise: 3, 4.5 and 7 s at 16000 Hz."""
+    """Make a chirp, a chord of decaying partials and noise bursts: 3, 4.5 and 7 s at 16000 Hz."""
     time = np.arange(7 * 16000) / 16000
     chirp = 0.5 * np.sin(2 * np.pi * (200 + 400 * time[: 3 * 16000]) * time[: 3 * 16000])
     chord = np.zeros(72000)

@@ -1,4 +1,4 @@
-"""Fuzzing of what opens files of strangers, guided by coverage (atheris).
+"""Fuzz what opens untrusted files, guided by coverage (atheris).
 
     make fuzz TARGET=load RUNS=30000
 
@@ -6,12 +6,12 @@ or ``python tools/fuzz.py TARGET [FOLDER] [-runs=N] [-max_total_time=SECONDS] ..
 
 - ``manifest``: `skdcca.datasets.load_songs`, of tables and of folders;
 - ``load``: `skdcca.persistence.load` and `read_header`;
-- ``audio``: `skdcca.MelSpectrogram` of one file. libsndfile is not instrumented: what guides this one
-  is our code alone.
+- ``audio``: `skdcca.MelSpectrogram` of one file. libsndfile is not instrumented, so only the coverage of
+  Python code guides this one.
 
-What is found interesting is kept in FOLDER, and the rest of the options are libFuzzer's. An execution
-must end well or as it is documented. Anything else ends the run, and leaves its input in a file: another
-exception or warning, a crash, ten seconds, 300 MB. A file that was found, made small, belongs into
+Inputs that reach new code are kept in FOLDER; the other options are libFuzzer's. An execution must end
+as it is documented. Anything else ends the run and leaves its input in a file: another exception or
+warning, a crash, more than ten seconds or 300 MB. Make such a file small and add it to
 ``tests/data/fuzz/TARGET``, which the tests replay.
 """
 
@@ -39,15 +39,16 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 class Finding(AssertionError):
-    """Something that no documentation tells of."""
+    """An ending that is not documented."""
 
 
-# The targets: each takes bytes, and returns how they ended
+# The targets: each takes bytes and returns the ending
 
 
 def manifest(data):
-    """A table or folder of songs; the first byte chooses which, and what becomes of faults."""
+    """Load a table or folder of songs; the first byte chooses which, and `on_error`."""
     from skdcca.datasets import load_songs
+    from skdcca.exceptions import SkippedSongsWarning
 
     choice, content = (data[0], data[1:]) if data else (0, b"")
     on_error = "skip" if choice & 1 else "raise"
@@ -57,26 +58,25 @@ def manifest(data):
         path = FOLDER / f"songs{('.csv', '.tsv', '.txt', '.CSV')[choice >> 1 & 3]}"
         path.write_bytes(content)
         _beside(FOLDER)
-    return _ending(
-        lambda: load_songs(path, on_error=on_error), "of your own|left out|cannot be used"
-    )
+    return _ending(lambda: load_songs(path, on_error=on_error), SkippedSongsWarning)
 
 
 def load(data):
-    """A file of a model."""
+    """Load a file of a model, and its header."""
     from skdcca import persistence
+    from skdcca.exceptions import VersionWarning
 
     path = FOLDER / "model.skdcca"
     path.write_bytes(data)
-    header = _ending(lambda: persistence.read_header(path), "")
-    whole = _ending(lambda: persistence.load(path), " was saved by ")
+    header = _ending(lambda: persistence.read_header(path))
+    whole = _ending(lambda: persistence.load(path), VersionWarning)
     if header == "refused" and whole != "refused":
         raise Finding("the file loads, and its header cannot be read")
     return whole
 
 
 def audio(data):
-    """A song; the first byte chooses the ending of its name and the excerpt."""
+    """Read a song; the first byte chooses the ending of its name and the excerpt."""
     from skdcca import MelSpectrogram
 
     choice, content = (data[0], data[1:]) if data else (0, b"")
@@ -85,15 +85,18 @@ def audio(data):
     offset = (0.0, "center", 0.1)[choice // 4 % 3]
     duration = None if choice // 12 % 4 == 3 else 0.25
     settings = {"sample_rate": 8000, "n_fft": 256, "n_mels": 8, "offset": offset}
-    return _ending(lambda: MelSpectrogram(duration=duration, **settings).fit_transform([path]), "")
+    return _ending(lambda: MelSpectrogram(duration=duration, **settings).fit_transform([path]))
 
 
 _ENDINGS = ("well", "warned", "refused")
 TARGETS = {"manifest": manifest, "load": load, "audio": audio}
 
 
-def _ending(call, warning):
-    """Call it: "well", "warned" or "refused"; what is not documented is raised."""
+def _ending(call, *documented):
+    """Call a function and return "well", "warned" or "refused".
+
+    Raise whatever is not documented: another error, or a warning of another class than the given ones.
+    """
     before = _peak()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -103,14 +106,10 @@ def _ending(call, warning):
         except (ValueError, OSError):
             ending = "refused"
     for one in caught:
-        known = (
-            warning
-            and issubclass(one.category, UserWarning)
-            and any(text in str(one.message) for text in warning.split("|"))
-        )
-        if not known:
+        if not issubclass(one.category, documented):
             raise Finding(f"{one.category.__name__}: {one.message}")
-    if (grown := _peak() - before) > MEGABYTES:
+    grown = _peak() - before
+    if grown > MEGABYTES:
         raise Finding(f"it took {grown:.0f} MB")
     return ending
 
@@ -120,7 +119,7 @@ def _peak():
 
 
 def _folder(content):
-    """A folder with files of the names that the content lists, half of them audio."""
+    """Make a folder with files of the names that the content lists, half of them audio."""
     folder = FOLDER / "songs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -133,7 +132,7 @@ def _folder(content):
 
 
 def _beside(folder):
-    """Files that a table may name."""
+    """Write the files that a table may name."""
     if not (folder / "a.wav").exists():
         (folder / "a.wav").write_bytes(_wave())
         (folder / "a.txt").write_text("la la la", encoding="utf-8")
@@ -154,12 +153,12 @@ def _wave(kind="WAV", subtype=None, rate=8000, n_channels=1, seconds=0.1):
 
 
 def seeds(target):
-    """What fuzzing starts from, beside the files that were found before."""
+    """Return the inputs that fuzzing starts from, with the files that were found before."""
     return [*_SEEDS[target](), *(path.read_bytes() for path in found(target))]
 
 
 def found(target):
-    """Files that once ended in what is not documented."""
+    """Return the files that once had an ending that is not documented."""
     return sorted((DATA / "fuzz" / target).glob("*"))
 
 
@@ -213,11 +212,11 @@ def _audio_seeds():
 _SEEDS = {"manifest": _manifest_seeds, "load": _load_seeds, "audio": _audio_seeds}
 
 
-# Mutations of files of models, which reach what is behind the sums and the syntax
+# Mutations of files of models, which reach what lies behind checksums and syntax
 
 
 def mutated(data, rng):
-    """The file with something in it changed, and its sums made right most of the time."""
+    """Return the file with a change inside, most of the time with correct checksums."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [[info.filename, archive.read(info)] for info in archive.infolist()]
@@ -228,7 +227,7 @@ def mutated(data, rng):
         change(members, rng)
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
-        warnings.simplefilter("ignore")  # of two members of one name
+        warnings.simplefilter("ignore")  # about two members of one name
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content)
     whole = buffer.getvalue()
@@ -267,7 +266,7 @@ def _members(members, rng):
 
 
 def _array(members, rng):
-    """An array with other bytes, or another shape or type in its header."""
+    """Change the bytes of an array, or the shape or dtype in its header."""
     arrays = [one for one in members if one[0].endswith(".npy")]
     if not arrays:
         return
@@ -298,7 +297,7 @@ def _schema(members, rng):
 
 
 def _names(members, rng):
-    """Another class, kind of node or number of an object, in the schema."""
+    """Change a class, kind of node or number of an object in the schema."""
     for one in members:
         if one[0] == "schema.json":
             one[1] = _changed_json(
@@ -307,7 +306,7 @@ def _names(members, rng):
 
 
 def _values(members, rng):
-    """Another plain value of an attribute."""
+    """Change a plain value of an attribute."""
     for one in members:
         if one[0] == "schema.json":
             one[1] = _changed_json(one[1], rng, ("content",))
@@ -319,7 +318,7 @@ _ODD += ["", "a", "1", "../a", "\ud800", "\0", [], {}, [1], {"a": 1}]
 
 
 def _changed_json(content, rng, keys=None):
-    """JSON with one place in it changed, under one of those keys."""
+    """Return JSON with one place changed, under one of those keys."""
     try:
         whole = json.loads(content)
     except (ValueError, RecursionError):
@@ -354,7 +353,7 @@ def _changed_json(content, rng, keys=None):
 
 
 def _places(value, keys):
-    """Where something can be changed: pairs of a dict or list and a key of it."""
+    """Yield the places that can be changed: pairs of a dict or list and a key of it."""
     ahead = [value]
     while ahead:
         holder = ahead.pop()
@@ -370,7 +369,7 @@ def _places(value, keys):
 
 
 def main(arguments):
-    """Fuzz one target until libFuzzer's options say that it is enough; tell how many ended how."""
+    """Fuzz one target as libFuzzer's options say, and print the number of each ending."""
     counts = memoryview(mmap.mmap(-1, 8 * len(_ENDINGS))).cast("Q")
     child = os.fork()  # libFuzzer ends the process that it runs in
     if child == 0:
@@ -395,7 +394,7 @@ def _fuzz(arguments, counts):
             getattr(skdcca, name)
     corpus = FOLDER / "corpus"
     corpus.mkdir()
-    for i, data in enumerate(seeds(target)):  # run once for what is imported late
+    for i, data in enumerate(seeds(target)):  # run once, for imports on use
         TARGETS[target](data)
         (corpus / f"seed-{i}").write_bytes(data)
     _limit_memory(2)
@@ -409,7 +408,7 @@ def _fuzz(arguments, counts):
             return mutated(data, rng)[:max_size]
         head, line, rest = data.partition(b"\n")
         if target == "manifest" and rng.random() < 0.7 and len(head) < max_size // 2:
-            # Without its columns there is nothing to a table.
+            # A table needs its header line.
             return head + line + atheris.Mutate(rest, max_size - len(head + line))
         return atheris.Mutate(data, max_size)
 
@@ -422,7 +421,7 @@ def _fuzz(arguments, counts):
 
 
 def _limit_memory(gigabytes):
-    """Room for what there is and so much more; what asks for it gets a MemoryError."""
+    """Allow so much more memory than is in use; more raises MemoryError."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + gigabytes * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

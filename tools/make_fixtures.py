@@ -1,10 +1,10 @@
-"""Make the files that every later version must be able to load: models, and their answers.
+"""Make the files that every later version must load: models and their answers.
 
     python tools/make_fixtures.py
 
-They go to ``tests/data/format-N``, N being the format that this version writes. Files of a format that
-has been released are never made again: what they test is that old files load for ever. So this refuses
-to write into a folder that is there.
+They go to ``tests/data/format-N``, where N is the format that this version writes. Files of a released
+format are never made again, as they test that old files load forever; the script refuses to write to a
+folder that exists.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ N_TRAIN = 60
 
 
 def models(X, y, lyrics):
-    """Fitted models by the name of their file."""
+    """Return fitted models by the name of their file."""
     words = FeatureUnion(
         [("words", Doc2VecLyrics(6, epochs=10, random_state=0)), ("form", LyricsForm())]
     )

@@ -1,7 +1,7 @@
-"""Pictures of the page for the documentation, by a headless Chromium.
+"""Take the pictures of the page for the documentation, with a headless Chromium.
 
-Run as ``python tools/screenshots.py`` where chromium, chromedriver and selenium are installed. The
-songs are planted ones, whose sound and lyrics share a mood, and the model has learned from them.
+Run ``python tools/screenshots.py`` where chromium, chromedriver and selenium are installed. The songs
+are synthetic: their sound and lyrics share a mood. The model was trained on the songs that it shows.
 """
 
 import argparse
@@ -27,13 +27,18 @@ from skdcca.datasets import make_songs
 from skdcca.retrieval import CrossModalIndex
 from skdcca.web import make_app
 
-KEPT = ["page", "page-sound", "page-phone"]  # in the documentation; "all" takes the others too
+KEPT = [
+    "page",
+    "page-sound",
+    "page-phone",
+]  # those of the documentation; "all" takes the others too
+# Queries without a result above chance, and without a known word.
 NOTHING = "the quiet meadow sleeps beneath a gentle moon"
 UNKNOWN = "invoice number seven, payable within thirty days"
 
 
-def planted_index(folder):
-    """Index of the songs that its model has learned from, their sounds in a folder."""
+def synthetic_index(folder):
+    """Return an index of the songs that its model was trained on, their sounds in a folder."""
     songs = make_songs(
         48, strength=1.0, duration=4.0, sample_rate=11025, n_groups=12, random_state=0
     )
@@ -46,13 +51,14 @@ def planted_index(folder):
         StandardScaler(),
         LinearCCA(12, reg=0.1, y_transformer=Doc2VecLyrics(30, epochs=60, random_state=0)),
     ).fit(files, songs.lyrics)
-    told = zip(songs.titles, songs.groups.tolist(), songs.lyrics, files, strict=True)
-    metadata = [dict(zip(["title", "group", "lyrics", "audio"], of, strict=True)) for of in told]
+    rows = zip(songs.titles, songs.groups.tolist(), songs.lyrics, files, strict=True)
+    keys = ["title", "group", "lyrics", "audio"]
+    metadata = [dict(zip(keys, row, strict=True)) for row in rows]
     return CrossModalIndex(model).fit(files, songs.lyrics, ids=songs.ids, metadata=metadata)
 
 
 def start(app):
-    """Address of the running application."""
+    """Run the application in a thread and return its address."""
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
@@ -63,6 +69,7 @@ def start(app):
 
 
 def browser():
+    """Return a driver of a headless Chromium."""
     os.environ["SE_OFFLINE"] = "true"
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
@@ -78,7 +85,7 @@ def browser():
 
 
 def show(driver, address, width=1200, height=900, dark=False):
-    """Open the page in a window of this inner size."""
+    """Open the page in a window of an inner size."""
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -92,12 +99,12 @@ def show(driver, address, width=1200, height=900, dark=False):
     WebDriverWait(driver, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "#map .dot"))
 
 
-def ask(driver, text=None, file=None):
+def search(driver, text=None, file=None):
+    """Search for a text or a sound file, and wait for the results; without either, do nothing."""
     if text is not None:
-        driver.find_element(By.ID, "text").send_keys(
-            text.replace("\n", Keys.SHIFT + "\n" + Keys.NULL)
-        )
-        driver.find_element(By.ID, "text").send_keys(Keys.ENTER)
+        field = driver.find_element(By.ID, "text")
+        field.send_keys(text.replace("\n", Keys.SHIFT + "\n" + Keys.NULL))
+        field.send_keys(Keys.ENTER)
     if file is not None:
         driver.find_element(By.ID, "file").send_keys(file)
     if text or file:
@@ -105,15 +112,15 @@ def ask(driver, text=None, file=None):
 
 
 def take(driver, path):
-    """A picture of few bytes: 256 colours, of which an octree keeps the rare ones too."""
+    """Save a picture with 256 colors, so that it is small; the octree keeps rare colors too."""
     picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
-    colours = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    colours.save(path, optimize=True)
+    reduced = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    reduced.save(path, optimize=True)
     print(path, f"{path.stat().st_size / 1000:.0f} kB")
 
 
 def shots(index, song=3):
-    """Name of each picture, with its question and its window."""
+    """Return the query and the window of each picture, by its name."""
     lyrics = index.metadata_[index.ids_[song].item()]["lyrics"]
     lines = {"text": "\n".join(lyrics.split("\n")[9:11])}
     sound = {"file": index.metadata_[index.ids_[song].item()]["audio"]}
@@ -130,16 +137,17 @@ def shots(index, song=3):
 
 
 def main(output, names):
+    """Take the pictures with these names."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        index = planted_index(folder)
+        index = synthetic_index(folder)
         address = start(make_app(index))
         driver = browser()
         try:
-            for name, (question, window) in shots(index).items():
+            for name, (query, window) in shots(index).items():
                 if name in names or "all" in names:
                     show(driver, address, **window)
-                    ask(driver, **question)
+                    search(driver, **query)
                     take(driver, output / f"{name}.png")
         finally:
             driver.quit()

@@ -1,8 +1,8 @@
-"""Linear CCA of cca-zoo and mvlearn, run by `linear.py` and `exactness.py` where `make peers` put them.
+"""Linear CCA by cca-zoo and mvlearn, run by `linear.py` and `exactness.py` in their environments.
 
-With `time`: for each line of input, one more fit of all components of two views, and its CPU seconds;
-for the line `memory`, the MB of arrays at its peak instead. With `exact`: the canonical correlations of
-each case, or the error. `CCA` of cca-zoo is its `RidgeCCA` with a shrinkage of 0.
+With `time`, each line of input starts another fit of all components, answered with its CPU seconds, or
+with the peak of arrays in MB if the line is `memory`. With `exact`, the canonical correlations of each
+case, or its error, are printed. `CCA` of cca-zoo is its `RidgeCCA` with a shrinkage of 0.
 """
 
 import json
@@ -30,7 +30,7 @@ def main():
 def cca_zoo(k, reg=0.0):
     from cca_zoo.linear import RidgeCCA
 
-    # (1 - shrinkage) (R + reg I): the same problem, but for the scale.
+    # (1 - shrinkage) (R + reg I): the same problem except for the scale.
     return RidgeCCA(k, shrinkage=reg / (1 + reg))
 
 
@@ -38,7 +38,7 @@ def mvlearn(k, reg=0.0):
     from mvlearn.embed import CCA
 
     if reg:
-        raise NotImplementedError("its ridge is another one")
+        raise NotImplementedError("its ridge is defined differently")
     return CCA(n_components=k)
 
 

@@ -1,7 +1,7 @@
 """Deep CCA by cca-zoo 4, run by `two_halves.py` in an environment that has ``cca-zoo[deep]``.
 
-The networks are those of the other rows; the loss, the optimizer (Adam) and the linear CCA on the
-encodings are cca-zoo's, used as its documentation shows.
+The networks are those of the other rows. The loss, the optimizer (Adam) and the linear CCA of the
+encodings are those of cca-zoo, used as its documentation shows.
 """
 
 import json

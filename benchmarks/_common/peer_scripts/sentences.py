@@ -1,6 +1,6 @@
-"""A sentence encoder, all-MiniLM-L6-v2, in an environment of its own (`make sentences`).
+"""The sentence encoder all-MiniLM-L6-v2, run in the environment of `make sentences`.
 
-Reads a list of texts as JSON from standard input and writes their embeddings to the .npy file named.
+It reads a list of texts as JSON from standard input and writes their embeddings to an .npy file.
 """
 
 import json

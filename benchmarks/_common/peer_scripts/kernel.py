@@ -1,7 +1,7 @@
 """Kernel CCA by cca-zoo 4, run by `kernel.py` in the environment of `make peers`.
 
-For each line of input, one more fit of 10 components of two views, and its CPU seconds. `shrinkage`
-plays the part of the ridge, (1 - shrinkage) variance + shrinkage; its value does not change the work.
+Each line of input starts another fit of 10 components, answered with its CPU seconds. `shrinkage` is
+the ridge, (1 - shrinkage) variance + shrinkage; its value does not change the amount of work.
 """
 
 import sys

@@ -1,0 +1,18 @@
+"""Halves of real digits: `mnist10k.npz` of the benchmark data."""
+
+import numpy as np
+
+N_TRAIN = 8000
+N_CHOOSE = 6400  # of the training rows, where hyper-parameters are chosen by the others
+
+
+def halves(data, choosing):
+    """Return the left and right halves of the training digits, and those of the test digits.
+
+    With `choosing` both are parts of the training digits.
+    """
+    with np.load(data / "mnist10k.npz") as archive:
+        pixels = archive["X"].reshape(-1, 28, 28).astype(np.float32) / 255
+    views = [half.reshape(len(half), -1) for half in np.split(pixels, 2, axis=2)]
+    first, last = (N_CHOOSE, N_TRAIN) if choosing else (N_TRAIN, len(pixels))
+    return [view[:first] for view in views], [view[first:last] for view in views]

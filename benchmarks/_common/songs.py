@@ -1,0 +1,80 @@
+"""Collections of real songs: MIDI scores of `SKDCCA_DATA`, sounded once into the cache."""
+
+import json
+import lzma
+import tarfile
+from pathlib import Path
+
+from _common.sounds import add_sounds, add_voice
+
+COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
+# The names that the data has for collections, where they differ.
+SOURCES = {"windows": "lwin", "chants": "chant", "hymns": "openhymnal"}
+SECONDS = {"lieder": 60.0, "windows": 20.0, "voice": 20.0, "voice-25": 20.0}
+
+
+def seconds_of(name):
+    """Return the seconds of each song of a collection that statistics and convolutions hear."""
+    return SECONDS.get(name, 30.0)
+
+
+def load_collection(name, data, cache, most=None):
+    """Load a collection by its name.
+
+    Returns one dict a song, with ``audio``, ``lyrics``, ``group`` and others. `most` takes that many
+    of them, evenly spaced.
+    """
+    if name == "lieder":
+        return load_lieder(data, cache, most)
+    if name == "voice":
+        return with_voice(load_pairs(data, cache, most=most), cache)
+    if name == "voice-25":
+        return with_voice(load_pairs(data, cache, most=most), cache, n_words=25, only=25)
+    return load_pairs(data, cache, SOURCES[name], most)
+
+
+def read_lieder(data):
+    """Read what is known of the 1,341 art songs: a dict a song, in the order of composers."""
+    with lzma.open(data / "lieder.jsonl.xz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def load_lieder(data, cache, most=None):
+    """Load the 1,341 whole art songs."""
+    songs = evenly_spaced(read_lieder(data), most)
+    return add_sounds(songs, data / "lieder_midi.tar.xz", Path(), cache / "lieder")
+
+
+def load_pairs(data, cache, source="lwin", most=None):
+    """Load the pairs of a source; those of ``"lwin"`` are 3,898 windows of 20 s with their words."""
+    with tarfile.open(data / "pairs.tar.xz") as archive:
+        lines = archive.extractfile("dev/pairs.jsonl").read().decode("utf-8").splitlines()
+    songs = [song for song in map(json.loads, lines) if song["source"] == source]
+    songs = evenly_spaced(songs, most)
+    return add_sounds(songs, data / "pairs.tar.xz", Path("dev"), cache / "pairs")
+
+
+def evenly_spaced(songs, most=None):
+    """Return `most` of the songs, evenly spaced, or all of them."""
+    if most is None:
+        return songs
+    step = max(1, len(songs) // most)
+    return songs[::step][:most]
+
+
+def with_voice(songs, cache, gain=0.7, n_words=22, only=None):
+    """Return the English songs of at least `n_words` words, spoken over the music at a fixed rate.
+
+    `only` keeps that many of the words, as lyrics and as voice.
+    """
+    songs = [song for song in songs if song["lang"] == "en"]
+    songs = [dict(song) for song in songs if len(song["lyrics"].split()) >= n_words]
+    folder = cache / f"voice-{gain}-{only or 'all'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for song in songs:
+        music = song["audio"]
+        song["lyrics"] = " ".join(song["lyrics"].split()[:only])
+        song["audio"] = str(folder / Path(music).name)
+        if not Path(song["audio"]).exists():
+            add_voice(song["lyrics"], music, Path(song["audio"]), gain)
+    return songs
