@@ -7,7 +7,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 import skdcca
-from skdcca import cli
+from skdcca._cli.parser import make_parser
 
 project = "skdcca"
 author = copyright = "The skdcca developers"
@@ -47,6 +47,7 @@ numpydoc_validation_checks = {
     "YD01",
 }
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # types are in the sections of parameters
 toc_object_entries_show_parents = "hide"
 autosummary_imported_members = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -88,7 +89,7 @@ class CommandLine(Directive):
     def run(self):
         """Sections made from the parser itself, so that they cannot go stale."""
         os.environ |= {"COLUMNS": "90", "NO_COLOR": "1"}
-        parser = cli._parser()
+        parser = make_parser()
         (commands,) = (a.choices for a in parser._actions if a.dest == "command")
         helps = {"skdcca": parser} | {f"skdcca {name}": c for name, c in commands.items()}
         return [self._section(name, command.format_help()) for name, command in helps.items()]

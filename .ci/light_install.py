@@ -1,0 +1,70 @@
+"""What must work, and what must say what is missing, without torch, skorch, gensim and librosa.
+
+Run by .ci/run in an environment that has none of them.
+"""
+
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import skdcca
+from skdcca.exceptions import MissingDependencyError
+
+HEAVY = ("torch", "skorch", "gensim", "librosa", "soundfile", "matplotlib", "faiss", "fastapi")
+for package in HEAVY:
+    assert importlib.util.find_spec(package) is None, f"{package} is installed here"
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 6))
+y = X[:, :4] + rng.normal(size=(200, 4))
+
+# What works
+for model in (
+    skdcca.LinearCCA(3),
+    skdcca.KernelCCA(3),
+    skdcca.KernelCCA(3, approximation="nystroem", n_landmarks=50, random_state=0),
+):
+    model.fit(X, y)
+    expected = model.transform(X)
+    file = Path(tempfile.mkdtemp()) / "model.skdcca"
+    skdcca.save(model, file)
+    np.testing.assert_array_equal(skdcca.load(file).transform(X), expected)
+    index = skdcca.CrossModalIndex(model).fit(X, y)
+    scores, ids = index.query(y=y[:5], n_neighbors=3)
+    assert scores.shape == ids.shape == (5, 3)
+    skdcca.save(index, file)
+    np.testing.assert_array_equal(skdcca.load(file).query(y=y[:5], n_neighbors=3)[1], ids)
+assert skdcca.metrics.mrr_scorer(skdcca.LinearCCA(3).fit(X, y), X, y) > 0.1
+test = skdcca.canonical_correlation_test(
+    skdcca.LinearCCA(2), X, y, n_permutations=99, random_state=0
+)
+assert test.p_values[0] == 0.01
+assert skdcca.LyricsForm().fit_transform(["one fine day", "a day in May"]).shape[0] == 2
+
+# What says which package it needs
+WAVEFORM = np.sin(np.arange(22050.0))
+
+
+def missing(package, call):
+    """Check that a call names the package that it needs."""
+    try:
+        call()
+    except MissingDependencyError as error:
+        if f"pip install {package}" not in str(error):
+            raise
+        print(f"  {error}")
+    else:
+        sys.exit(f"nothing says that {package} is missing")
+
+
+print("Without torch, gensim and librosa:")
+missing("torch", lambda: skdcca.DeepCCA)
+missing("torch", lambda: skdcca.losses.EYLoss)
+missing("torch", lambda: skdcca.encoders.MLP)
+missing("torch", lambda: skdcca.MelCNNAudio)
+missing("librosa", lambda: skdcca.MelSpectrogram(duration=1.0).fit_transform([WAVEFORM]))
+missing("gensim", lambda: skdcca.Doc2VecLyrics(5, min_count=1).fit(["one fine day"]))
+print(f"everything else of skdcca {skdcca.__version__} works")
