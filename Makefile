@@ -33,6 +33,7 @@ fuzz: $(FUZZ)/fuzz.done
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 format: $(VENV)/lint.done
 	$(BIN)/ruff check --fix .

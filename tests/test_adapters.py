@@ -1,4 +1,4 @@
-"""Lists of views, against the estimators that they are handed to."""
+"""ViewsList against the estimators that it wraps."""
 
 import pickle
 
@@ -26,7 +26,7 @@ ESTIMATORS = [
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-def test_variates_are_those_of_the_estimator_itself(estimator):
+def test_variates_equal_those_of_the_estimator(estimator):
     model = ViewsList(estimator).fit([X[:80], y[:80]])
     itself = clone(estimator).fit(X[:80], y[:80])
     zx, zy = model.transform([X[80:], y[80:]])
@@ -98,12 +98,12 @@ def test_a_step_of_a_pipeline_of_lists():
 @pytest.mark.parametrize(
     ("views", "message"),
     [
-        ([X, y, y], "views has 3 entries; skdcca takes exactly two views"),
-        ([X], "views has 1 entries"),
-        (np.stack([X[:2], X[:2]]), "views must be a list .X, y., but is of type ndarray"),
+        ([X, y, y], "`views` must have exactly two views, .X, y., got 3"),
+        ([X], "`views` must have exactly two views, .X, y., got 1"),
+        (np.stack([X[:2], X[:2]]), "`views` must be a list .X, y., got ndarray"),
     ],
 )
-def test_not_two_views_are_refused(method, views, message):
+def test_other_numbers_of_views_are_refused(method, views, message):
     model = ViewsList(LinearCCA(2)).fit([X, y])
     with pytest.raises(ValueError, match=message):
         getattr(model, method)(views)

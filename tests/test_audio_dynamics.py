@@ -1,12 +1,12 @@
-"""Dynamics of songs whose notes are known, as they were made so; and librosa for the levels."""
+"""AudioDynamics of synthesized notes, with levels from librosa."""
 
 import librosa
 import numpy as np
 import pytest
 import soundfile
+from _contract import each_check, run_check
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
 
 from skdcca import AudioDynamics, LinearCCA, LyricsForm
 
@@ -14,7 +14,7 @@ RATE = 22050
 
 
 def notes(n, seconds, frequency=440.0, decay=0.0, rate=RATE):
-    """So many tones with gaps between them, which may die away."""
+    """Return n tones with gaps between them, which may decay."""
     time = np.arange(round(seconds / n * rate)) / rate
     sounding = np.minimum(1, 50 * np.minimum(time, np.maximum(0, 0.6 * seconds / n - time)))
     return np.tile(np.sin(2 * np.pi * frequency * time) * sounding * np.exp(-decay * time), n)
@@ -27,8 +27,8 @@ def dynamics(*songs, **parameters):
 
 
 def band_of(frequency, n_mels=96):
-    centres = librosa.mel_frequencies(n_mels + 2, fmin=60, fmax=8000)[1:-1]
-    return int(np.abs(centres - frequency).argmin())
+    centers = librosa.mel_frequencies(n_mels + 2, fmin=60, fmax=8000)[1:-1]
+    return int(np.abs(centers - frequency).argmin())
 
 
 @pytest.mark.parametrize("lag", [1, 3, 8])
@@ -48,14 +48,14 @@ def test_a_band_rises_where_its_notes_are():
     assert abs(int(np.argmax(rises)) - band_of(220)) <= 1
 
 
-def test_what_lasts_is_told_from_what_dies_away():
+def test_sustained_and_decaying_notes_differ():
     lasting, dying = dynamics(notes(8, 8), notes(8, 8, decay=25.0))
     band = band_of(440)
     assert lasting[f"held_mel{band}"] > dying[f"held_mel{band}"] + 3
     assert lasting[f"heldrise_mel{band}"] > dying[f"heldrise_mel{band}"]
 
 
-def test_levels_are_those_of_librosa():
+def test_levels_equal_librosa():
     song = notes(5, 5) + 0.01 * np.random.default_rng(0).normal(size=5 * RATE)
     power = librosa.feature.melspectrogram(
         y=song, sr=RATE, n_fft=2048, hop_length=512, n_mels=96, fmin=60, fmax=8000
@@ -69,7 +69,7 @@ def test_levels_are_those_of_librosa():
     np.testing.assert_allclose(row[193:289], np.log1p(rise), atol=1e-2)
 
 
-def test_loudness_moves_the_levels_alone():
+def test_loudness_changes_only_the_levels():
     song = notes(5, 5)
     loud, soft = AudioDynamics(n_mels=40).fit_transform([song, 0.01 * song])
     moved = np.r_[1:41, 321:361]  # mean and held
@@ -84,7 +84,7 @@ def test_a_very_short_song_has_finite_numbers():
         ).all()
 
 
-def test_files_of_any_rate_and_jobs_and_cache_give_the_same(tmp_path):
+def test_rates_of_files_jobs_and_cache_change_nothing(tmp_path):
     paths = [str(tmp_path / f"{i}.wav") for i in range(3)]
     for i, path in enumerate(paths):
         soundfile.write(path, 0.5 * notes(3 + i, 3, rate=44100), 44100)
@@ -97,9 +97,9 @@ def test_files_of_any_rate_and_jobs_and_cache_give_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "songs", "message"),
     [
-        ({"n_mels": 0}, [notes(1, 1)], "n_mels=0"),
-        ({"sample_rate": 1.5}, [notes(1, 1)], "sample_rate=1.5"),
-        ({"sample_rate": 100}, [notes(1, 1)], "sample_rate=100; it must be 1000 Hz or more"),
+        ({"n_mels": 0}, [notes(1, 1)], "`n_mels` must be an integer >= 1, got 0"),
+        ({"sample_rate": 1.5}, [notes(1, 1)], "`sample_rate` must be an integer .* got 1.5"),
+        ({"sample_rate": 100}, [notes(1, 1)], "`sample_rate` must be an integer >= 1000, got 100"),
         (
             {},
             [notes(1, 1), np.zeros(RATE)],
@@ -108,21 +108,17 @@ def test_files_of_any_rate_and_jobs_and_cache_give_the_same(tmp_path):
         ({}, ["missing.wav"], "song 0: there is no file"),
     ],
 )
-def test_what_cannot_be_measured_is_named(parameters, songs, message):
+def test_bad_parameters_and_songs_are_named(parameters, songs, message):
     with pytest.raises(ValueError, match=message):
         AudioDynamics(**parameters).fit_transform(songs)
 
 
-@pytest.mark.parametrize(
-    "check",
-    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
-    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types".split(),
-)
+@each_check
 def test_scikit_learn_contract(check):
-    getattr(estimator_checks, f"check_{check}")("AudioDynamics", AudioDynamics())
+    run_check(check, AudioDynamics())
 
 
-def test_in_a_pipeline_the_number_of_notes_finds_the_length_of_the_lyrics():
+def test_note_counts_predict_the_length_of_lyrics_in_a_pipeline():
     rng = np.random.default_rng(0)
     counts = rng.integers(4, 30, size=60)
     songs = [notes(n, 5.0) for n in counts]  # all of one length

@@ -1,4 +1,4 @@
-"""Searches on a cluster of worker processes: the same as in one process."""
+"""Searches and fits on a cluster of worker processes equal those in one process."""
 
 import os
 
@@ -28,7 +28,7 @@ def client():
         yield client
 
 
-def test_a_search_of_raw_songs_is_that_of_one_process(client):
+def test_a_search_of_raw_songs_equals_one_process(client):
     songs = make_songs(24, duration=1.0, sample_rate=8000, random_state=0)
     lyrics = Doc2VecLyrics(8, epochs=5, random_state=0)
     steps = [
@@ -69,7 +69,7 @@ def lazy_views():
     [LinearCCA(2), KernelCCA(2, approximation="nystroem", n_landmarks=30, random_state=0)],
     ids=["linear", "kernel"],
 )
-def test_a_fit_in_the_workers_is_that_of_one_process(client, model):
+def test_a_fit_in_the_workers_equals_one_process(client, model):
     X, y = lazy_views()
     expected = clone(model).fit(X.compute(scheduler="sync"), y.compute(scheduler="sync"))
     ours = clone(model).fit(X, y)

@@ -1,11 +1,10 @@
 """scikit-learn's contract, and our own for estimators of raw audio and text."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from _programs import run_program
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -34,7 +33,7 @@ raw = pytest.mark.parametrize(("estimator", "X"), RAW, ids=lambda v: type(v).__n
 
 def expected_failures(estimator):
     if isinstance(estimator, DeepCCA):
-        # The check asks for 1e-7; the rest is checked to 1e-6 in test_deep.py.
+        # The check asks for 1e-7; the rest is checked to 1e-6 in test_deep_batches.py.
         reason = "in float32 a row's encoding differs by 3e-7 with the rows it is multiplied beside"
         return {"check_methods_subset_invariance": reason}
     return {}
@@ -78,7 +77,7 @@ def test_raw_unfitted_is_refused(estimator, X):
 
 
 @raw
-def test_raw_is_deterministic_and_knows_no_batches(estimator, X):
+def test_raw_is_deterministic_and_independent_of_batches(estimator, X):
     first = clone(estimator).fit_transform(X)
     fitted = clone(estimator).fit(X)
     np.testing.assert_array_equal(fitted.transform(X), first)
@@ -96,10 +95,9 @@ def test_raw_pickles(estimator, X):
 
 
 @raw
-def test_raw_leaves_the_global_random_state_alone(estimator, X):
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+@pytest.mark.usefixtures("unchanged_generator")
+def test_raw_does_not_change_the_global_random_state(estimator, X):
     clone(estimator).fit_transform(X)
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
 @raw
@@ -120,8 +118,7 @@ def test_import_loads_no_heavy_library():
         "import sys, skdcca; heavy = {'sklearn', 'scipy', 'librosa', 'gensim', 'torch', 'music21'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run_program(code).strip() == "[]"
 
 
 def test_public_names():

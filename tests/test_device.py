@@ -1,4 +1,4 @@
-"""Devices: torch on the CPU answers as librosa and NumPy do; other names are heeded or refused."""
+"""Devices: torch on the CPU equals librosa and NumPy; devices that do not exist are refused."""
 
 import copy
 import pickle
@@ -7,19 +7,19 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from skdcca.retrieval._exact import ExactSearch
+from _deep_models import no_gpu
 from sklearn.preprocessing import normalize
 
-from skdcca import CrossModalIndex, LinearCCA, MelCNNAudio, MelSpectrogram, retrieval
+from skdcca import CrossModalIndex, LinearCCA, MelCNNAudio, MelSpectrogram
 from skdcca._utils.validation import check_device
 from skdcca.persistence import load, save
+from skdcca.retrieval._exact import ExactSearch
 
 RATE = 16000
-no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 
 def songs():
-    """A chord that fades, noise in stereo at another rate, and silence after a click."""
+    """Return a fading chord, stereo noise at another rate, and silence after a click."""
     rng = np.random.default_rng(0)
     time = np.arange(3 * RATE) / RATE
     chord = sum(np.sin(2 * np.pi * pitch * time) for pitch in (220, 277, 3000)) * np.exp(-2 * time)
@@ -31,7 +31,7 @@ def songs():
 @pytest.mark.parametrize(
     "settings", [{}, {"n_fft": 1000, "hop_length": 333, "n_mels": 40, "fmin": 50.0, "fmax": 7000.0}]
 )
-def test_spectrograms_of_a_device_are_those_of_librosa(settings):
+def test_spectrograms_of_a_device_equal_librosa(settings):
     given = [songs()[0], songs()[2]]
     mel = MelSpectrogram(sample_rate=RATE, duration=2.5, device="cpu", **settings)
     for song, found in zip(given, mel.fit_transform(given), strict=True):
@@ -40,7 +40,7 @@ def test_spectrograms_of_a_device_are_those_of_librosa(settings):
             y=waveform.astype(np.float64), sr=RATE, **settings, dtype=np.float64
         )
         expected = librosa.power_to_db(power)
-        # Rounding is of the size of the peak, and counts the more the lower the level.
+        # Rounding is relative to the peak, so it matters more at low levels.
         loud = expected > expected.max() - 50
         np.testing.assert_allclose(found[loud], expected[loud], atol=2e-4)
         np.testing.assert_allclose(found, expected, atol=5e-3)
@@ -52,11 +52,11 @@ def test_a_device_and_librosa_share_the_cache(tmp_path):
     again = MelSpectrogram(sample_rate=RATE, duration=2.0, memory=tmp_path, device="cpu")
     np.testing.assert_array_equal(again.fit_transform(songs()), expected)
     alone = again.set_params(memory=None).transform(songs())
-    assert not np.array_equal(alone, expected)  # so these were the cache's
+    assert not np.array_equal(alone, expected)  # so the others came from the cache
     np.testing.assert_allclose(alone, expected, atol=5e-3)
 
 
-def test_embeddings_of_a_device_are_those_of_none():
+def test_embeddings_of_a_device_equal_those_of_none():
     by_librosa = MelCNNAudio(n_segments=1).fit(songs())
     on_device = MelCNNAudio(n_segments=1, device="cpu:0").fit(songs())
     expected = by_librosa.transform(songs())
@@ -68,7 +68,7 @@ def test_embeddings_of_a_device_are_those_of_none():
 
 
 def galleries():
-    """Rows and queries: of all kinds, of many that tie, and such as single precision cannot tell."""
+    """Return rows and queries: random, with many ties, and too close for single precision."""
     rng = np.random.default_rng(0)
     rows, queries = normalize(rng.normal(size=(3_000, 8))), normalize(rng.normal(size=(40, 8)))
     tied = rows.copy()
@@ -87,7 +87,7 @@ def galleries():
 @pytest.mark.parametrize("block", [64, 1_000, 2**16])
 @pytest.mark.parametrize("kind", galleries())
 def test_the_search_on_a_device_is_exact(kind, block, monkeypatch):
-    monkeypatch.setattr(retrieval, "_ON_DEVICE", block)
+    monkeypatch.setattr("skdcca.retrieval._exact._ITEMS_ON_DEVICE", block)
     rows, queries = galleries()[kind]
     products = (queries @ rows.T).round(10)
     for k in (1, 10, 100):
@@ -105,8 +105,8 @@ def test_candidates_come_from_the_device():
     assert not np.array_equal(search.top(queries, 5)[1], ExactSearch(rows, 10).top(queries, 5)[1])
 
 
-def test_torch_that_rounds_factors_is_allowed_for(monkeypatch):
-    """As with tensor cores: factors of 8 bits give other candidates, and the same answers."""
+def test_rounded_factors_change_no_answer(monkeypatch):
+    """Factors of 8 bits, as in tensor cores, give other candidates and the same answers."""
     rows, queries = galleries()["plain"]
     rows = np.hstack([rows, np.zeros((len(rows), 24))])
     queries = np.hstack([queries, np.zeros((len(queries), 24))])
@@ -153,7 +153,7 @@ def test_fitted_estimators_keep_no_tensors(tmp_path):
 
 
 @no_gpu
-def test_what_was_fitted_on_a_device_works_without_it():
+def test_models_fitted_on_a_device_work_without_it():
     index, _, y = make_index(None)
     expected = index.query(y=y)[1]
     mel = MelSpectrogram(sample_rate=RATE, duration=1.0).fit(songs())
@@ -169,31 +169,33 @@ def test_what_was_fitted_on_a_device_works_without_it():
 @pytest.mark.parametrize(
     ("device", "message"),
     [
-        pytest.param("cuda", "torch finds no such device here; take 'cpu' or None", marks=no_gpu),
-        pytest.param("cuda:7", "torch finds no such device here", marks=no_gpu),
-        ("meta", "torch finds no such device here"),
-        ("gpu", "it must be the name of a device of torch, such as 'cpu' or 'cuda'"),
-        ("", "it must be the name of a device"),
-        (3.5, "it must be the name of a device"),
-        (True, "it must be the name of a device"),
+        pytest.param(
+            "cuda", "is 'cuda', but torch finds no such device .* use 'cpu'", marks=no_gpu
+        ),
+        pytest.param("cuda:7", "is 'cuda:7', but torch finds no such device", marks=no_gpu),
+        ("meta", "is 'meta', but torch finds no such device"),
+        ("gpu", "must be the name of a torch device, such as 'cpu' or 'cuda', got 'gpu'"),
+        ("", "must be the name of a torch device, .* got ''"),
+        (3.5, r"must be the name of a torch device, .* got 3\.5"),
+        (True, "must be the name of a torch device, .* got True"),
     ],
 )
-def test_devices_that_are_not_there_are_refused(device, message):
+def test_missing_devices_are_refused(device, message):
     index, X, _ = make_index(None)
     for fit in (
         lambda: MelSpectrogram(duration=1.0, device=device).fit(songs()),
         lambda: MelCNNAudio(device=device).fit(songs()),
         lambda: index.set_params(device=device).fit(X),
-        lambda: check_device(device),
+        lambda: check_device("device", device),
     ):
-        with pytest.raises(ValueError, match=f"device={device!r}.*{message}"):
+        with pytest.raises(ValueError, match=f"`device` {message}"):
             fit()
 
 
 def test_names_of_the_cpu():
-    assert check_device(None) is None
-    assert check_device("cpu") == torch.device("cpu")
-    assert check_device(torch.device("cpu")) == torch.device("cpu")
-    assert check_device("meta", must_exist=False) == torch.device("cpu")
-    with pytest.raises(ValueError, match="search_device='gpu'"):
-        check_device("gpu", name="search_device")
+    assert check_device("device", None) is None
+    assert check_device("device", "cpu") == torch.device("cpu")
+    assert check_device("device", torch.device("cpu")) == torch.device("cpu")
+    assert check_device("device", "meta", must_exist=False) == torch.device("cpu")
+    with pytest.raises(ValueError, match=r"`search_device` must be .* got 'gpu'"):
+        check_device("search_device", "gpu")

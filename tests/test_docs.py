@@ -1,4 +1,4 @@
-"""The pages of the documentation: every public name is there with an example, and no link is broken."""
+"""The documentation: every public name has an entry and an example, and no link is broken."""
 
 import importlib
 import inspect
@@ -19,7 +19,7 @@ LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)")
 
 
 def public_objects():
-    """Each public object once, by the longest of its names."""
+    """Return each public object once, by its longest name."""
     found = {}
     for name in skdcca.__all__:
         value = getattr(skdcca, name)
@@ -51,7 +51,7 @@ def test_every_public_name_is_on_the_api_page_once():
     assert {name for name in public_objects() if id(resolved(name)) not in shown} == set()
 
 
-def test_what_is_on_the_api_page_is_public():
+def test_every_name_on_the_api_page_is_public():
     public = [id(resolved(name)) for name in public_objects()]
     assert {name for name in names_of_api_page() if id(resolved(name)) not in public} == set()
 
@@ -64,7 +64,7 @@ def test_every_public_name_has_an_example(name):
 
 
 def prose(page):
-    """Lines of a page outside of its blocks of code."""
+    """Return the lines of a page outside its blocks of code."""
     inside, lines = False, []
     for line in page.read_text(encoding="utf-8").splitlines():
         if line.lstrip().startswith("```"):
@@ -75,7 +75,7 @@ def prose(page):
 
 
 def anchors(page):
-    """Of the headings, as GitHub and the site make them."""
+    """Return the anchors of headings, as GitHub and the site make them."""
     headings = [line.lstrip("#").strip() for line in prose(page) if re.match("#+ ", line)]
     kept = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
     return {heading.replace(" ", "-") for heading in kept}

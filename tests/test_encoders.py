@@ -1,4 +1,4 @@
-"""Encoders: what is built for which parameters, and what the networks do with their input."""
+"""Encoders: the networks that they build, and what these compute."""
 
 import math
 import pickle
@@ -6,12 +6,16 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from _contract import each_check, run_check
+from _deep_models import assert_same_states
 from sklearn.base import clone
-from sklearn.utils import estimator_checks
+from sklearn.model_selection import GridSearchCV
 from torch import nn
 
+import skdcca
 from skdcca import DeepCCA
-from skdcca.encoders import MLP, Encoder, MelCNN, SequenceEncoder
+from skdcca.encoders import MLP, Encoder, MelCNN, ModuleEncoder, SequenceEncoder
+from skdcca.exceptions import UntrustedTypeError
 from skdcca.losses import CCALoss
 
 
@@ -36,10 +40,6 @@ ENCODERS = [
     Bottleneck(width=5),
 ]
 each_encoder = pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
-NO_FIT_CHECKS = (
-    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
-    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types"
-).split()
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +50,14 @@ def same_weights():
 
 
 def built(encoder, shape=(16, 64), n_outputs=3):
-    """Network as it is after training; `train` brings dropout and the noise back."""
+    """Return a network in evaluation mode, without dropout and noise."""
     return encoder.build(shape, n_outputs).eval()
 
 
 @each_encoder
-@pytest.mark.parametrize("check", NO_FIT_CHECKS)
+@each_check
 def test_scikit_learn_contract(encoder, check):
-    getattr(estimator_checks, f"check_{check}")(type(encoder).__name__, encoder)
+    run_check(check, encoder)
 
 
 @each_encoder
@@ -69,7 +69,7 @@ def test_copies_build_the_same_network(encoder):
         torch.manual_seed(1)
         outputs.append(built(copy)(x))
     assert all(torch.equal(output, outputs[0]) for output in outputs)
-    # The parameter object holds no weights: the next network is another one.
+    # The encoder holds no weights, so the next network differs.
     assert not torch.equal(built(encoder)(x), outputs[0])
     assert vars(encoder) == clone(encoder).get_params()
 
@@ -85,7 +85,7 @@ def test_parameters_are_keys_of_a_grid():
         cca.set_params(x_encoder__n_filters=3)
 
 
-def test_a_users_encoder_is_trained():
+def test_a_custom_encoder_is_trained():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
     cca = DeepCCA(2, x_encoder=Bottleneck(5), max_epochs=1, random_state=0).fit(X, X[:, :3])
@@ -95,7 +95,7 @@ def test_a_users_encoder_is_trained():
 
 
 @each_encoder
-@pytest.mark.parametrize("shape", [(8, 64), (17, 131)])  # one band and frame are left of the first
+@pytest.mark.parametrize("shape", [(8, 64), (17, 131)])  # least and odd sizes
 def test_shapes_of_the_outputs(encoder, shape):
     for n_outputs in (1, 7):
         output = encoder.build(shape, n_outputs)(torch.randn(5, *shape))
@@ -111,7 +111,7 @@ def test_every_weight_is_trained(encoder):
     for network in (x_network, y_network):
         for name, parameter in network.named_parameters():
             assert parameter.grad.isfinite().all(), name
-            # The mean is taken away after some biases: these have no gradient but rounding.
+            # Biases before a centering have no gradient, except for rounding.
             assert "weight" not in name or parameter.grad.abs().max() > 1e-5, name
 
 
@@ -150,7 +150,7 @@ def test_no_hidden_layer_is_a_linear_map():
 @pytest.mark.parametrize("share", [0.1, 0.4])
 def test_input_noise_masks_its_share_in_training_only(share):
     network = MLP((), input_noise=share).build((200,), 200)
-    nn.init.eye_(network[-1].weight)  # what goes in comes out
+    nn.init.eye_(network[-1].weight)  # the network is the identity
     nn.init.zeros_(network[-1].bias)
     x = 1 + torch.rand(500, 200)
     masked = network(x)
@@ -185,9 +185,9 @@ def test_filters_and_sequence_of_the_convolutions(encoder, filters, left, head):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_only_the_recurrent_head_knows_the_order_in_time(head):
+def test_only_the_recurrent_head_depends_on_the_order_in_time(head):
     x = torch.randn(10, 16, 64)
-    # No filter and no pool reaches from one frame to another.
+    # No filter or pool reaches across frames.
     cnn = MelCNN(4, n_layers=2, kernel_size=(3, 1), pool_size=(2, 1), head=head)
     for network in (built(cnn), built(SequenceEncoder(8, head=head))):
         output = network(x)
@@ -218,8 +218,8 @@ def test_steps_are_in_their_place_in_time(encoder, shape):
     network = clone(encoder).build(shape, 12).eval()
     x = torch.randn(3, *shape)
     output = network(x).reshape(3, 3, 4)  # outputs of a step, steps
-    # What sounds in the third quarter changes the third step alone, and quarters that change places
-    # do so in the output.
+    # A change in the third quarter changes only the third step, and a shift in time shifts the
+    # output.
     other = x.clone()
     other[:, :, 20:30] += 1
     change = (network(other).reshape(3, 3, 4) - output).abs().amax(dim=(0, 1))
@@ -250,51 +250,219 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
     [
         (MelCNN(), (8, 63), "8 bands and 63 frames is too small for 3 layers that pool by .2, 4."),
         (MelCNN(), (7, 64), "7 bands and 64 frames is too small"),
-        (MelCNN(), (640,), r"a sample here has \(640,\)"),
-        (MelCNN(), (1, 16, 64), r"a sample here has \(1, 16, 64\)"),
-        (MelCNN(kernel_size=4), (16, 64), "kernel_size=4; it must be odd"),
-        (MelCNN(kernel_size=(3, 2)), (16, 64), r"kernel_size=\(3, 2\); it must be odd"),
-        (MelCNN(kernel_size=(3, 3, 3)), (16, 64), r"kernel_size=\(3, 3, 3\)"),
-        (MelCNN(pool_size=0), (16, 64), "pool_size=.*0"),
-        (MelCNN(n_filters=1.5), (16, 64), "n_filters=.*1.5"),
-        (MelCNN(n_layers=0), (16, 64), "n_layers=.*0"),
-        (MelCNN(head="max"), (16, 64), "head='max'; it must be one of .'attention', 'gru', 'mean'"),
-        (MelCNN(dropout=1.0), (16, 64), "dropout=1.0"),
-        (SequenceEncoder(), (6,), r"a sample here has \(6,\)"),
-        (SequenceEncoder(0), (6, 4), "n_units=0"),
-        (SequenceEncoder(head="max"), (6, 4), "head='max'"),
-        (SequenceEncoder(dropout=1), (6, 4), "dropout=1"),
-        (SequenceEncoder(n_layers=0), (6, 4), "n_layers=0"),
-        (SequenceEncoder(kernel_size=2), (6, 4), "kernel_size=2; it must be odd"),
-        (SequenceEncoder(pool_size=1.5), (6, 4), "pool_size=1.5"),
+        (MelCNN(), (640,), r"got samples of shape \(640,\)"),
+        (MelCNN(), (1, 16, 64), r"got samples of shape \(1, 16, 64\)"),
+        (MelCNN(kernel_size=4), (16, 64), "`kernel_size` must be odd, got 4"),
+        (MelCNN(kernel_size=(3, 2)), (16, 64), r"`kernel_size` must be odd, got \(3, 2\)"),
+        (
+            MelCNN(kernel_size=(3, 3, 3)),
+            (16, 64),
+            r"`kernel_size` must be an integer >= 1 or a pair.*got \(3, 3, 3\)",
+        ),
+        (MelCNN(pool_size=0), (16, 64), "`pool_size` must be an integer >= 1 or a pair.*got 0"),
+        (MelCNN(n_filters=1.5), (16, 64), "`n_filters` must be an integer >= 1, got 1.5"),
+        (MelCNN(n_layers=0), (16, 64), "`n_layers` must be an integer >= 1, got 0"),
+        (
+            MelCNN(head="max"),
+            (16, 64),
+            "`head` must be one of .'attention', 'gru', 'mean', 'steps'.*'max'",
+        ),
+        (MelCNN(dropout=1.0), (16, 64), r"`dropout` must be a finite number in \[0, 1\), got 1.0"),
+        (SequenceEncoder(), (6,), r"got samples of shape \(6,\)"),
+        (SequenceEncoder(0), (6, 4), "`n_units` must be an integer >= 1, got 0"),
+        (SequenceEncoder(head="max"), (6, 4), "`head` must be .*got 'max'"),
+        (SequenceEncoder(dropout=1), (6, 4), "`dropout` must be .*got 1"),
+        (SequenceEncoder(n_layers=0), (6, 4), "`n_layers` must be .*got 0"),
+        (SequenceEncoder(kernel_size=2), (6, 4), "`kernel_size` must be odd, got 2"),
+        (SequenceEncoder(pool_size=1.5), (6, 4), "`pool_size` must be .*got 1.5"),
         (SequenceEncoder(n_layers=2, pool_size=3), (6, 8), "8 steps is too short for 2 layers"),
-        (SequenceEncoder(head="steps", n_steps=0), (6, 4), "n_steps=0"),
+        (SequenceEncoder(head="steps", n_steps=0), (6, 4), "`n_steps` must be .*got 0"),
         (
             SequenceEncoder(head="steps", n_steps=2),
             (6, 4),
-            "n_steps=2 steps as many outputs, and 3",
+            "a multiple of n_steps=2 outputs, got 3",
         ),
         (
             MelCNN(head="steps", n_steps=1024),
             (16, 64),
-            "n_steps=1024, but the layers leave 1 steps",
+            "n_steps=1024 is too large: the layers leave 1 steps",
         ),
         (
             MelCNN(head="steps", n_steps=2),
             (16, 128),
-            "n_steps=2 steps as many outputs, and 3 cannot",
+            "a multiple of n_steps=2 outputs, got 3",
         ),
-        (SequenceEncoder(head="steps"), (6, 19), "n_steps=20, but the layers leave 19 steps"),
-        (MLP((8, 0)), (6,), r"hidden_layer_sizes=\(8, 0\)"),
-        (MLP((8, True)), (6,), r"hidden_layer_sizes=\(8, True\)"),
-        (MLP(activation="softplus"), (6,), "activation='softplus'; it must be one of .*'tanh'"),
-        (MLP(dropout=-0.1), (6,), "dropout=-0.1"),
-        (MLP(dropout=np.nan), (6,), "dropout=nan"),
-        (MLP(input_noise=1), (6,), "input_noise=1; it must be a share"),
-        (MLP(input_noise="some"), (6,), "input_noise='some'"),
+        (
+            SequenceEncoder(head="steps"),
+            (6, 19),
+            "n_steps=20 is too large: the layers leave 19 steps",
+        ),
+        (MLP((8, 0)), (6,), r"`hidden_layer_sizes` must be a tuple.*got \(8, 0\)"),
+        (MLP((8, True)), (6,), r"`hidden_layer_sizes` must be a tuple.*got \(8, True\)"),
+        (MLP(activation="softplus"), (6,), "`activation` must be one of .*'tanh'.*got 'softplus'"),
+        (MLP(dropout=-0.1), (6,), "`dropout` must be .*got -0.1"),
+        (MLP(dropout=np.nan), (6,), "`dropout` must be .*got nan"),
+        (MLP(input_noise=1), (6,), r"`input_noise` must be a finite number in \[0, 1\), got 1"),
+        (MLP(input_noise="some"), (6,), "`input_noise` must be .*got 'some'"),
     ],
     ids=repr,
 )
 def test_bad_parameters_are_named(encoder, shape, message):
     with pytest.raises(ValueError, match=message):
         encoder.build(shape, 3)
+
+
+# Modules as encoders
+
+
+def network(n_outputs=2, width=8):
+    return nn.Sequential(
+        nn.Linear(5, width), nn.BatchNorm1d(width), nn.Tanh(), nn.Linear(width, n_outputs)
+    )
+
+
+def module_views():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    return X, X[:, :3] + 0.1 * rng.normal(size=(200, 3))
+
+
+def of_modules(**params):
+    return DeepCCA(2, **{"x_encoder": network(), "max_epochs": 2, "random_state": 0} | params)
+
+
+def state(module):
+    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def test_a_module_is_copied_and_reinitialized_from_random_state():
+    X, y = module_views()
+    module = network()
+    before = state(module)
+    fitted = of_modules(x_encoder=module).fit(X, y)
+    assert_same_states(state(module), before)
+    # The weights depend on the seed, not on those of the given module.
+    again = of_modules(x_encoder=network()).fit(X, y)
+    assert_same_states(again.x_state_, fitted.x_state_)
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+    other = of_modules(x_encoder=module, random_state=1).fit(X, y)
+    assert not np.array_equal(other.x_state_["1.0.weight"], fitted.x_state_["1.0.weight"])
+    # The network equals that of an encoder.
+
+    class Built(Encoder):
+        def build(self, shape, n_outputs):
+            return network()
+
+    assert fitted.x_state_.keys() == of_modules(x_encoder=Built()).fit(X, y).x_state_.keys()
+
+
+class Bias(nn.Module):
+    """A layer that cannot be reset."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(torch.full((2,), value))
+
+    def forward(self, x):
+        return x + self.value
+
+
+def test_weights_that_are_kept_or_cannot_be_reset_are_those_given():
+    module = nn.Sequential(nn.Linear(5, 2), Bias(3.0)).double()
+    for encoder, kept in (
+        (ModuleEncoder(module), False),
+        (ModuleEncoder(module, keep_weights=True), True),
+    ):
+        built = encoder.build((5,), 2)
+        assert built[1].value.tolist() == [3.0, 3.0]
+        assert torch.equal(built[0].weight, module[0].weight.float()) == kept
+        assert built(torch.zeros(4, 5)).dtype == torch.float32
+    X, y = module_views()
+    kept = ModuleEncoder(module, keep_weights=True)
+    fits = [
+        of_modules(x_encoder=kept, lr=1e-12, weight_decay=0, random_state=seed).fit(X, y)
+        for seed in range(2)
+    ]
+    for fitted in fits:
+        np.testing.assert_allclose(
+            fitted.x_state_["1.0.weight"], state(module)["0.weight"], atol=1e-6
+        )
+
+
+def test_a_module_may_reset_its_children():
+    class Zero(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(5, 2)
+
+        def reset_parameters(self):
+            nn.init.zeros_(self.linear.weight)
+
+        def forward(self, x):
+            return self.linear(x)
+
+    assert not ModuleEncoder(Zero()).build((5,), 2).linear.weight.any()
+
+
+def test_modules_are_parameters_as_others_are():
+    X, y = module_views()
+    model = of_modules()
+    expected = clone(model).fit(X, y).transform(X)
+    assert clone(model).get_params()["x_encoder"] is not model.x_encoder
+    for copied in (clone(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(copied.fit(X, y).transform(X), expected)
+    fitted = model.fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(X), expected)
+    grid = {"x_encoder": [nn.Linear(5, 2), network(), network(width=20)]}
+    search = GridSearchCV(of_modules(), grid, cv=2).fit(X, y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 3
+    by_encoder = of_modules(x_encoder=ModuleEncoder(network()))
+    by_encoder.set_params(x_encoder__keep_weights=True)
+    assert by_encoder.get_params()["x_encoder__keep_weights"] is True
+    assert repr(by_encoder.x_encoder).startswith("ModuleEncoder(Sequential(")
+    assert repr(by_encoder.x_encoder).endswith("keep_weights=True)")
+
+
+def test_a_warm_start_continues_a_module():
+    X, y = module_views()
+    model = of_modules(warm_start=True).fit(X, y)
+    assert model.fit(X, y).n_epochs_ == 4
+    assert model.set_params(x_encoder=network()).fit(X, y).n_epochs_ == 6
+    with pytest.raises(ValueError, match=r"differs from the fitted encoder ModuleEncoder\("):
+        model.set_params(x_encoder=network(width=9)).fit(X, y)
+
+
+def test_a_checkpoint_recognizes_a_module(tmp_path):
+    X, y = module_views()
+    first = of_modules(checkpoint=tmp_path).fit(X, y)
+    again = clone(first).fit(X, y)  # another copy of the same module
+    assert_same_states(again.x_state_, first.x_state_)
+    assert again.history_[0] == first.history_[0]  # read from the file, with its duration
+    wrapped = ModuleEncoder(first.x_encoder, keep_weights=True)
+    for other in (network(), network(width=9), wrapped):
+        with pytest.raises(ValueError, match="other data or other parameters"):
+            clone(first).set_params(x_encoder=other).fit(X, y)
+    folder = tmp_path / "wrapped"
+    second = of_modules(x_encoder=wrapped, checkpoint=folder).fit(X, y)
+    assert clone(second).fit(X, y).history_[0] == second.history_[0]
+
+
+def test_modules_that_do_not_fit_are_named():
+    X, y = module_views()
+    wide = r"of x_encoder=ModuleEncoder.* \(2, 3\) for 2 samples.*n_outputs=2.*n_components=3"
+    with pytest.raises(ValueError, match=wide):
+        of_modules(x_encoder=network(3)).fit(X, y)
+    narrow = r"of y_encoder=ModuleEncoder.* \(3,\).*\(n_samples, 3\) to \(n_samples, 2\)"
+    with pytest.raises(ValueError, match=narrow):
+        of_modules(y_encoder=network()).fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"`keep_weights` must be one of \[False, True\], got 'all'"
+    ):
+        of_modules(x_encoder=ModuleEncoder(network(), keep_weights="all")).fit(X, y)
+
+
+def test_save_names_a_module_and_the_remedy(tmp_path):
+    fitted = of_modules().fit(*module_views())
+    with pytest.raises(UntrustedTypeError, match=r"Sequential \(in x_encoder\).*joblib.dump"):
+        skdcca.save(fitted, tmp_path / "model")

@@ -1,12 +1,10 @@
-"""Long and shared use: threads, processes, many fits and clips, and what a call leaves behind."""
+"""Long and shared use: threads, processes, many fits and clips, and the state of the process."""
 
 import gc
 import multiprocessing
 import os
 import pickle
 import random
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
@@ -14,11 +12,13 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
 import soundfile
 import torch
+from _programs import run_program
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -40,9 +40,8 @@ from skdcca import (
     MelCNNAudio,
     MelSpectrogram,
     TemporalSummary,
-    _audio,
-    retrieval,
 )
+from skdcca._audio import songs
 from skdcca.encoders import MLP
 
 RATE = 8000
@@ -52,7 +51,7 @@ TEXTS = [
     "fine weather, one fine day\nthe sun is out",
     "in May a day of rain\nand a year of sun",
 ] * 5
-# Words that the model knows are not in every part of a text; of that a transformer stays silent.
+# Some parts of these texts have no word that the model knows, which must not warn.
 RARE = [f"{text}\nla la la" for text in TEXTS]
 
 
@@ -74,7 +73,7 @@ def small_deep():
 
 
 def search():
-    """Sounds beside lyrics, as the command line builds it."""
+    """Return a pipeline from audio to lyrics, as the command line builds it."""
     return make_pipeline(
         MelSpectrogram(sample_rate=RATE, n_fft=512, n_mels=20, duration=1.0),
         TemporalSummary(),
@@ -140,7 +139,7 @@ def test_two_threads_share_a_fitted_model(name):
         for answers in threads.map(repeated, range(2)):
             for answer in answers:
                 for ours, expected in zip(answer, alone, strict=True):
-                    # Up to the rounding of single precision: BLAS may have another number of threads.
+                    # Up to single precision, because BLAS may have another number of threads.
                     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
     assert changes(before) == []
 
@@ -148,21 +147,21 @@ def test_two_threads_share_a_fitted_model(name):
 def test_threads_that_overlap_give_blas_its_threads_back(monkeypatch):
     transformer = MelSpectrogram(sample_rate=RATE, duration=1.0).fit(sounds(1))
     working = {name: threading.Event() for name in ("first", "second")}
-    go_on = {name: threading.Event() for name in working}
-    load_song = _audio.load_song
+    resume = {name: threading.Event() for name in working}
+    load_song = songs.load_song
 
     def slow(*arguments):
         name = threading.current_thread().name
         working[name].set()
-        assert go_on[name].wait(10)
+        assert resume[name].wait(10)
         return load_song(*arguments)
 
-    monkeypatch.setattr(_audio, "load_song", slow)
+    monkeypatch.setattr("skdcca._audio.mel.load_song", slow)
     threads = {
         name: threading.Thread(target=transformer.transform, args=[sounds(1)], name=name)
         for name in working
     }
-    # As of versions of threadpoolctl that let every thread set the limit of the process.
+    # As in versions of threadpoolctl in which every thread sets the limit of the process.
     process = {"threads": 2}
 
     @contextmanager
@@ -171,13 +170,13 @@ def test_threads_that_overlap_give_blas_its_threads_back(monkeypatch):
         yield
         process["threads"] = before
 
-    monkeypatch.setattr(_audio, "threadpool_limits", limits)
-    for name, thread in threads.items():  # the second comes before the first has gone
+    monkeypatch.setattr(songs, "threadpool_limits", limits)
+    for name, thread in threads.items():  # the second starts before the first ends
         thread.start()
         assert working[name].wait(10)
         assert process["threads"] == 1
     for name, thread in threads.items():
-        go_on[name].set()
+        resume[name].set()
         thread.join(10)
     assert process["threads"] == 2
 
@@ -208,16 +207,16 @@ class SlowNeighbors(NearestNeighbors):
 
 
 def test_first_queries_of_both_views_at_once(monkeypatch):
-    """One thread is at work on the gallery of its view while the other begins with its own."""
+    """One thread builds the gallery of its view while the other begins with its own."""
     X, y = pairs()
     model = LinearCCA(3).fit(X, y)
     index = CrossModalIndex(model, neighbors=SlowNeighbors()).fit(X, y)
     model.set_params(similarity="cosine" if model.similarity != "cosine" else 4)
     expected = [clone_of(index).query(X=X[:9]), clone_of(index).query(y=y[:9])]
-    start, hashed = threading.Barrier(2), retrieval.joblib.hash
+    start, hashed = threading.Barrier(2), joblib.hash
 
     class Compared(str):
-        """Both threads find that the parameter is another, before either goes on."""
+        """Both threads find that the parameter differs, before either continues."""
 
         __hash__ = str.__hash__
         first = True
@@ -233,7 +232,7 @@ def test_first_queries_of_both_views_at_once(monkeypatch):
         def __ne__(self, other):
             return not self == other
 
-    monkeypatch.setattr(retrieval.joblib, "hash", lambda *how, **k: Compared(hashed(*how, **k)))
+    monkeypatch.setattr(joblib, "hash", lambda *how, **k: Compared(hashed(*how, **k)))
     answers = [None, None]
 
     def ask(at, queries):
@@ -319,29 +318,22 @@ check([found])
 
 
 def run_apart(code):
-    """Run a script in a process of its own, which a deadlock would not outlast."""
-    # Two threads, as one of OpenMP would have nothing to wait for.
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        env=dict(os.environ, OMP_NUM_THREADS="2"),
-    )
+    """Return what a program prints; a deadlock ends it after 90 s."""
+    # Two threads: a single one of OpenMP would have nothing to wait for.
+    return run_program(code, flags=["-W", "ignore"], env={"OMP_NUM_THREADS": "2"}, timeout=90)
 
 
 @pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system"
 )
 def test_forked_processes_fit_and_transform():
-    done = run_apart(COMMON + FORK)
-    assert done.stdout == "the same\n", done.stderr
+    assert run_apart(COMMON + FORK) == "the same\n"
 
 
 @pytest.mark.slow
 def test_loky_workers_transform():
-    done = run_apart(COMMON.replace("alone = work()", "alone = work()[:3]") + LOKY)
-    assert done.stdout == "the same\n", done.stderr
+    program = COMMON.replace("alone = work()", "alone = work()[:3]") + LOKY
+    assert run_apart(program) == "the same\n"
 
 
 # ---- many times ------------------------------------------------------------------------------
@@ -384,7 +376,7 @@ def test_fits_leave_no_memory_behind(model):
         grown = memory_after(20, model, X, y) - before
     finally:
         tracemalloc.stop()
-    # Caches of Python and torch fill up to some kB; a copy of X a fit would be 154 kB.
+    # Caches of Python and torch take a few kB; a copy of X per fit would take 154 kB.
     assert grown < 100_000
     assert n_tensors() <= n_before
 
@@ -400,7 +392,7 @@ def n_tensors():
     return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
 
-# ---- what is left behind ---------------------------------------------------------------------
+# ---- state of the process --------------------------------------------------------------------
 
 
 def blas_threads():
@@ -412,7 +404,7 @@ def blas_threads():
 
 
 def process_state():
-    """What belongs to the process, and to whoever else computes in it."""
+    """Return the settings that the whole process shares."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "BLAS": blas_threads(),
@@ -432,7 +424,7 @@ def process_state():
 
 def changes(before):
     after = process_state()
-    # Libraries that were loaded since have no state before.
+    # Libraries that were loaded in between have no earlier state.
     after["BLAS"] = {name: n for name, n in after["BLAS"].items() if name in before["BLAS"]}
     return [name for name, value in before.items() if after[name] != value]
 
@@ -477,17 +469,17 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_leaves_the_process_as_it_was(name):
+def test_a_call_leaves_the_process_unchanged(name):
     if name == "FaissNeighbors":
         pytest.importorskip("faiss", reason='needs the extra: pip install "skdcca[faiss]"')
     seeded = name not in ("DeepCCA", "KernelCCA, landmarks")
     before = process_state()
     CALLS[name]()
-    # Without a seed NumPy's generator is what the seed is drawn from.
+    # Without a seed, the seed is drawn from NumPy's generator.
     assert [what for what in changes(before) if seeded or what != "NumPy's generator"] == []
 
 
-def test_a_failed_call_leaves_the_process_as_it_was():
+def test_a_failed_call_leaves_the_process_unchanged():
     X, y = pairs()
     before = process_state()
     for model in (LinearCCA(9), KernelCCA(0), small_deep().set_params(batch_size=1)):

@@ -1,4 +1,4 @@
-"""The gallery, without running it: that happens when the site is made, which a failing example ends."""
+"""The text of the examples; they run when the site is built, which fails if an example does."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ def test_there_are_at_least_ten():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_tells_what_it_does_and_draws(path):
+def test_an_example_explains_itself_and_draws(path):
     text = path.read_text(encoding="utf-8")
     title, line, _, prose = (
         ast.get_docstring(ast.parse(text), clean=False).strip("\n").split("\n", 3)
@@ -27,7 +27,7 @@ def test_an_example_tells_what_it_does_and_draws(path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_uses_what_is_public(path):
+def test_an_example_uses_public_names(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "skdcca":
             public = import_module(node.module).__all__

@@ -1,34 +1,39 @@
 """Losses against SciPy, statsmodels and the formulas of the papers, written plainly."""
 
 import pickle
+import pydoc
+from inspect import signature
 
 import numpy as np
 import pytest
 import torch
+from _contract import each_check, run_check
+from _views import scipy_correlations, shared_views
 from scipy.linalg import hadamard, subspace_angles
 from sklearn.base import clone
-from sklearn.utils import estimator_checks
 from statsmodels.multivariate.cancorr import CanCorr
 
 from skdcca import DeepCCA, LinearCCA
-from skdcca.losses import BarlowTwinsLoss, CCALoss, EYLoss, InfoNCELoss, VICRegLoss
+from skdcca import losses as losses_module
+from skdcca.exceptions import SmallBatchWarning
+from skdcca.losses import (
+    BarlowTwinsLoss,
+    CCALoss,
+    EYLoss,
+    InfoNCELoss,
+    Loss,
+    VICRegLoss,
+    as_loss,
+)
 
 COMPARING = [EYLoss(), EYLoss(reg=0.1), BarlowTwinsLoss(), VICRegLoss()]
 CONTRASTIVE = [InfoNCELoss(), InfoNCELoss(learn_temperature=False)]
 LOSSES = [CCALoss(reg=0), CCALoss(), CCALoss(reg=1.0), *COMPARING, *CONTRASTIVE]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
-NO_FIT_CHECKS = (
-    "estimator_cloneable estimator_repr estimator_tags_renamed get_params_invariance mixin_order "
-    "no_attributes_set_in_init parameters_default_constructible set_params valid_tag_types"
-).split()
 
 
 def two_views(n=40, p=4, q=4, seed=0):
-    rng = np.random.default_rng(seed)
-    shared = rng.normal(size=(n, 2))
-    X = shared @ rng.normal(size=(2, p)) + rng.normal(size=(n, p))
-    y = shared @ rng.normal(size=(2, q)) + rng.normal(size=(n, q))
-    return X, y
+    return shared_views(n, p, q, seed=seed)
 
 
 X, Y = two_views()
@@ -36,10 +41,6 @@ X, Y = two_views()
 
 def value(loss, zx, zy):
     return loss(torch.as_tensor(zx), torch.as_tensor(zy)).item()
-
-
-def scipy_correlations(X, y):
-    return np.cos(subspace_angles(X - X.mean(axis=0), y - y.mean(axis=0)))[::-1]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_ridge_cca_is_the_textbook_formula(reg):
     assert value(CCALoss(reg), X, y) == pytest.approx(expected, abs=1e-9)
 
 
-def test_cca_knows_no_mixing_and_no_shift():
+def test_cca_is_invariant_to_mixing_and_shifts():
     A, B = np.random.default_rng(1).normal(size=(2, 4, 4))
     mixed = value(CCALoss(reg=0), X @ A + 10, Y @ B - 3)
     assert mixed == pytest.approx(value(CCALoss(reg=0), X, Y), abs=1e-6)
@@ -136,8 +137,8 @@ def test_values_and_gradients_are_finite(loss, case, dtype):
 
 @pytest.mark.parametrize("case", ["two dead and two white units", "white"])
 def test_the_textbook_form_has_no_gradient_there(case):
-    # So the cases above do break what can be broken. Their eigenvalues are equal to the last digit;
-    # rounding can keep those of other dead units apart.
+    # The cases above are therefore hard: their eigenvalues are equal to the last digit, while
+    # rounding can separate those of other dead units.
     zx, zy = (torch.tensor(z, requires_grad=True) for z in HARD[case])
     roots = []
     for z in (zx, zy):
@@ -175,7 +176,7 @@ def test_no_other_linear_map_is_below_the_minimum_of_ey():
     X, y = two_views(300, 6, 4)
     rho = scipy_correlations(X, y)[:2]
     fitted, rng = LinearCCA(2).fit(X, y), np.random.default_rng(0)
-    # Close to the minimum as well as far from it, where any loss would be larger.
+    # Both near the minimum and far from it.
     for away in np.repeat([1e-4, 1e-2, 0.1, 1.0], 50):
         A = fitted.x_weights_ * np.sqrt(rho / 2) + away * rng.normal(size=(6, 2))
         B = fitted.y_weights_ * np.sqrt(rho / 2) + away * rng.normal(size=(4, 2))
@@ -190,7 +191,7 @@ def test_the_ridge_of_ey_is_added_to_the_covariance_of_both_views():
 
 
 def trained_linear_encoders(loss, X, y):
-    """Outputs of two linear maps trained on all rows."""
+    """Return the outputs of two linear maps trained on all rows."""
     X, y = torch.as_tensor(X), torch.as_tensor(y)
     A, B = (torch.randn(v.shape[1], 2, dtype=v.dtype, requires_grad=True) for v in (X, y))
     optimizer = torch.optim.LBFGS([A, B], max_iter=200, line_search_fn="strong_wolfe")
@@ -266,7 +267,7 @@ def test_info_nce_is_the_formula(temperature):
 
 def test_info_nce_learns_its_temperature():
     module = InfoNCELoss(0.5).build()
-    views = torch.as_tensor(X), torch.as_tensor(X)  # perfect partners: sharper is better
+    views = torch.as_tensor(X), torch.as_tensor(X)  # identical views: a lower temperature is better
     before = module(*views)
     before.backward()
     torch.optim.SGD(module.parameters(), lr=0.1).step()
@@ -303,16 +304,16 @@ def test_bad_shapes_are_named(losses, zx, zy, message):
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (CCALoss(reg=-1), "reg=-1; it must be a finite number from 0"),
-        (CCALoss(reg=np.nan), "reg=nan"),
-        (EYLoss(reg=np.inf), "reg=inf"),
-        (EYLoss(reg="auto"), "reg='auto'"),
-        (BarlowTwinsLoss(redundancy=-0.1), "redundancy=-0.1"),
-        (VICRegLoss(invariance=-1), "invariance=-1"),
-        (VICRegLoss(variance=None), "variance=None"),
-        (VICRegLoss(covariance=np.nan), "covariance=nan"),
-        (InfoNCELoss(temperature=0), "temperature=0; it must be a finite number from 0.01"),
-        (InfoNCELoss(temperature=-0.07), "temperature=-0.07"),
+        (CCALoss(reg=-1), "`reg` must be a finite number >= 0, got -1"),
+        (CCALoss(reg=np.nan), "`reg` must be .*got nan"),
+        (EYLoss(reg=np.inf), "`reg` must be .*got inf"),
+        (EYLoss(reg="auto"), "`reg` must be .*got 'auto'"),
+        (BarlowTwinsLoss(redundancy=-0.1), "`redundancy` must be .*got -0.1"),
+        (VICRegLoss(invariance=-1), "`invariance` must be .*got -1"),
+        (VICRegLoss(variance=None), "`variance` must be .*got None"),
+        (VICRegLoss(covariance=np.nan), "`covariance` must be .*got nan"),
+        (InfoNCELoss(temperature=0), "`temperature` must be a finite number >= 0.01, got 0"),
+        (InfoNCELoss(temperature=-0.07), "`temperature` must be .*got -0.07"),
     ],
 )
 def test_bad_parameters_are_named(loss, message):
@@ -322,9 +323,9 @@ def test_bad_parameters_are_named(loss, message):
 
 
 @each_loss
-@pytest.mark.parametrize("check", NO_FIT_CHECKS)
+@each_check
 def test_scikit_learn_contract(loss, check):
-    getattr(estimator_checks, f"check_{check}")(type(loss).__name__, loss)
+    run_check(check, loss)
 
 
 @each_loss
@@ -341,3 +342,102 @@ def test_parameters_are_keys_of_a_grid():
     assert value(cca.loss, X, Y) == value(InfoNCELoss(0.5), X, Y)
     with pytest.raises(ValueError, match="temp"):
         InfoNCELoss().set_params(temp=1)
+
+
+# Facts of a loss
+
+
+@pytest.mark.parametrize(
+    ("loss", "projection", "min_rows", "batch_sizes"),
+    [
+        (CCALoss(), "weighted", 5, [1000, 1200]),
+        (EYLoss(), "weighted", 1, [256, 256]),
+        (BarlowTwinsLoss(), "weighted", 0, [256, 256]),
+        (VICRegLoss(), "weighted", 0, [256, 256]),
+        (InfoNCELoss(), "raw", 0, [256, 256]),
+        (as_loss(torch.nn.MSELoss(), reg=0), "weighted", 0, [256, 256]),
+        (as_loss(lambda zx, zy: (zx - zy).sum(), reg=0), "weighted", 0, [256, 256]),
+    ],
+    ids=["cca", "ey", "barlow_twins", "vicreg", "infonce", "module", "function"],
+)
+def test_facts_of_each_loss(loss, projection, min_rows, batch_sizes):
+    assert loss.projection == projection
+    assert loss.min_rows_per_component == min_rows
+    assert [loss.default_batch_size(k) for k in (2, 60)] == batch_sizes
+
+
+def test_names_of_losses_come_from_their_classes():
+    names = {"barlow_twins", "cca", "ey", "infonce", "vicreg"}
+    assert set(losses_module.LOSSES) == names
+    public = {getattr(losses_module, name) for name in losses_module.__all__} - {Loss}
+    assert set(losses_module.LOSSES.values()) == public
+    for name in names:
+        assert as_loss(name, reg=0.1).name == name
+    assert as_loss("cca", reg=0.1).reg == 0.1
+    assert as_loss("ey", reg=0.1).reg == 0.0
+
+
+@each_loss
+def test_the_help_of_a_loss_shows_no_processes(loss):
+    shown = pydoc.plain(pydoc.render_doc(type(loss)))
+    assert "__call__(self, zx" in shown
+    assert list(signature(type(loss).__call__).parameters) == ["self", "zx", "zy"]
+    for word in ("process", "group", "over="):
+        assert word not in shown
+
+
+class Scaled(Loss):
+    """A user's loss with its own projection and batch size."""
+
+    projection = "raw"
+    min_rows_per_component = 60
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def default_batch_size(self, n_components):
+        return 50 * n_components
+
+    def __call__(self, zx, zy):
+        return self.scale * EYLoss()(zx, zy)
+
+
+def test_a_subclass_needs_only_to_be_callable():
+    rng = np.random.default_rng(0)
+    views = rng.normal(size=(2, 200, 3))
+    deep = DeepCCA(2, loss=Scaled(), max_epochs=2, random_state=0)
+    with pytest.warns(SmallBatchWarning, match=r"batches of 100 rows .* of 2 components"):
+        fitted = deep.fit(*views)
+    assert fitted.batch_size_ == 100
+    assert fitted.projection_ == "raw"
+    assert clone(deep).set_params(loss__scale=2.0).loss.scale == 2.0
+    with pytest.raises(NotImplementedError, match="Loss must implement __call__"):
+        value(Loss(), *views)
+
+    class Misnamed(Scaled):
+        projection = "white"
+
+    with pytest.raises(ValueError, match=r"`Misnamed.projection` must be one of .*got 'white'"):
+        deep.set_params(loss=Misnamed()).fit(*views)
+
+
+def test_a_subclass_of_a_loss_is_trained_by_its_own_call():
+    class Penalized(EYLoss):
+        def __call__(self, zx, zy):
+            return super().__call__(zx, zy) + 7
+
+    assert value(Penalized().build(), X, Y) == pytest.approx(value(EYLoss(), X, Y) + 7)
+
+
+def test_attributes_of_other_losses_are_not_taken_for_facts():
+    class WithHead(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.projection = torch.nn.Linear(2, 2)
+
+        def forward(self, zx, zy):
+            return (self.projection(zx) - zy).square().mean()
+
+    views = np.random.default_rng(0).normal(size=(2, 100, 3))
+    deep = DeepCCA(2, loss=WithHead(), max_epochs=1, random_state=0).fit(*views)
+    assert deep.projection_ == "weighted"

@@ -1,12 +1,10 @@
-"""The contract: raw audio and raw lyrics through Pipeline, searches, caches and pickles."""
-
-import subprocess
-import sys
+"""Raw audio and raw lyrics through pipelines, searches, caches and pickles."""
 
 import joblib
 import numpy as np
 import pytest
 import soundfile
+from _programs import run_program
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -85,7 +83,7 @@ def test_search_over_every_step_with_processes(songs, tmp_path):
     assert zx.shape == zy.shape == (60, 4)
 
 
-def test_the_planted_mood_is_found_in_held_out_songs():
+def test_the_shared_mood_is_found_in_held_out_songs():
     songs = make_songs(300, strength=0.95, duration=3.0, sample_rate=11025, random_state=1)
     train, test = slice(0, 200), slice(200, 300)
     y_side = FeatureUnion(
@@ -98,7 +96,7 @@ def test_the_planted_mood_is_found_in_held_out_songs():
     for metrics in retrieval_metrics(zx, zy).values():
         assert metrics["mrr"] > 2 * level["mrr"]
         assert metrics["median_rank"] < 0.6 * level["median_rank"]
-    # The first variates say something of the moods that were planted.
+    # The first variate correlates with one of the moods.
     strongest = np.corrcoef(zx[:, 0], songs.audio_mood[test].T)[0, 1:]
     assert np.abs(strongest).max() > 0.5
     assert model.score(songs.audio[test], songs.lyrics[test]) > 0.8
@@ -151,7 +149,7 @@ def test_clone_is_unfitted_and_fits_to_the_same_numbers(songs):
 
 
 class Counting(TransformerMixin, BaseEstimator):
-    """Passes numbers on and counts how often it is fitted."""
+    """Pass numbers on and count the fits."""
 
     fits = 0
 
@@ -201,7 +199,7 @@ def embedded_in_a_fresh_process(model, audio, lyrics, folder):
         "model = joblib.load(folder + '/model.joblib'); songs = joblib.load(folder + '/songs.joblib');"
         "joblib.dump(embed(model, *songs), folder + '/embedded.joblib')"
     )
-    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+    run_program(code, folder)
     return joblib.load(folder / "embedded.joblib")
 
 
@@ -217,7 +215,7 @@ def test_search_of_a_joint_model_on_files_answers_the_same_in_a_fresh_process(so
     paths = [str(tmp_path / f"{i}.wav") for i in range(len(songs.audio))]
     for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
         soundfile.write(path, waveform, rate, subtype="FLOAT")
-    # Frames and characters, read side by side by convolutions of their own.
+    # Convolutions of frames on one side and of characters on the other.
     encoder = SequenceEncoder(8, kernel_size=3, pool_size=2, head="steps", n_steps=5)
     model = make_joint_model(
         n_components=5,
@@ -277,15 +275,13 @@ def test_a_search_swaps_the_cca_step(songs):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_cca_is_a_legal_middle_step(songs):
+def test_cca_may_be_a_middle_step(songs):
     steps = make_model().steps
     model = Pipeline([*steps, ("scale_again", StandardScaler())])
     assert model.fit_transform(songs.audio, songs.lyrics).shape == (60, 4)
 
 
 def test_files_and_waveforms_give_the_same_model(songs, tmp_path):
-    import soundfile
-
     paths = []
     for name, (waveform, rate) in zip(songs.ids, songs.audio, strict=True):
         paths.append(str(tmp_path / f"{name}.wav"))
@@ -334,7 +330,7 @@ def test_too_many_components_are_named(songs):
 
 
 def make_joint_model(**parameters):
-    """From raw songs to one space, the convolutions trained by the correlation objective."""
+    """Return a pipeline from raw songs whose convolutions are trained by the correlation loss."""
     settings = {"x_encoder": MelCNN(8), "y_encoder": MLP((64,)), "lr": 3e-3, "batch_size": 100}
     settings |= {"n_components": 4, "max_epochs": 20, "random_state": 0}
     settings["y_transformer"] = Doc2VecLyrics(20, epochs=40, random_state=0)
@@ -352,7 +348,7 @@ def many_songs():
 
 
 @pytest.mark.parametrize("head", ["gru", "attention"])
-def test_joint_training_finds_the_planted_mood_and_changes_its_filters(many_songs, head):
+def test_joint_training_finds_the_shared_mood_and_changes_its_filters(many_songs, head):
     audio, lyrics = many_songs.audio, many_songs.lyrics
     train, test = slice(0, 450), slice(450, 600)
     model = make_joint_model(x_encoder=MelCNN(8, head=head)).fit(audio[train], lyrics[train])
@@ -361,7 +357,7 @@ def test_joint_training_finds_the_planted_mood_and_changes_its_filters(many_song
         assert metrics["mrr"] > 2 * level["mrr"]
         assert metrics["median_rank"] < 0.6 * level["median_rank"]
     assert model.score(audio[test], lyrics[test]) > 1.5
-    # One epoch with a rate of nearly 0 shows the filters as they were drawn.
+    # One epoch with a learning rate near 0 shows the initial filters.
     drawn = make_joint_model(x_encoder=MelCNN(8, head=head), lr=1e-12, max_epochs=1)
     drawn.fit(audio[train], lyrics[train])
     filters = [one["cca"].x_state_["1.1.weight"] for one in (drawn, model)]
@@ -414,7 +410,7 @@ def test_one_grid_swaps_linear_kernel_and_deep_models_on_raw_songs(songs):
         slice(0, 2),
         slice(2, 6),
         slice(6, 8),
-    ):  # three epochs of a deep model tell little
+    ):  # three epochs are too few for a deep model
         assert scores[which].max() > 1.5 * chance(30)["mrr"]
     zx, zy = embed(search, songs.audio[:5], songs.lyrics[:5])
     assert zx.shape == zy.shape == (5, 4)

@@ -1,13 +1,12 @@
-"""LinearCCA and KernelCCA over random data: what must not change, what is known of the limits."""
+"""LinearCCA and KernelCCA on random data: invariances, and known limits."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from _properties import holds
+from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import subspace_angles
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
@@ -15,20 +14,7 @@ from sklearn.preprocessing import KernelCenterer
 
 from skdcca import KernelCCA, LinearCCA
 
-# The same examples in every run and on every machine, however slow it is; nothing is stored.
-STEADY = settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-
-# Not even notes on the modules at hand, which it takes when the tests are collected: where no folder
-# can be made it goes on without.
-set_hypothesis_home_dir(os.devnull)
-
-# Both estimators compute in float64. Views are mixed with condition 4 at most, and the planted
+# Both estimators compute in float64. Views are mixed with condition 4 at most, and the known
 # correlations lie 0.05 apart or more, so that a correct solver loses no more than 3 of 16 digits.
 EXACT = 1e-12
 # Vectors lose the digits of the relative gap between correlations, which is GAP or more.
@@ -42,7 +28,7 @@ class Case(NamedTuple):
     X: np.ndarray
     y: np.ndarray
     reg: tuple
-    planted: np.ndarray | None
+    known: np.ndarray | None
     rng: np.random.Generator
 
     @property
@@ -50,29 +36,25 @@ class Case(NamedTuple):
         return VECTORS if self.X.dtype == np.float64 else ROUNDED
 
 
-def holds(**strategies):
-    return lambda test: STEADY(given(**strategies)(test))
-
-
 def rotation(rng, p):
     return np.linalg.qr(rng.normal(size=(p, p)))[0]
 
 
 def invertible(rng, p):
-    """Of condition 4 at most."""
+    """Return a matrix of condition 4 at most."""
     return rotation(rng, p) * rng.uniform(0.5, 2.0, p) @ rotation(rng, p)
 
 
 def views_of(rng, n, p, q):
-    """Views whose canonical correlations are the planted ones, exactly."""
+    """Return views whose canonical correlations are known exactly."""
     base = rng.normal(size=(n, p + q))
     base = np.linalg.qr(base - base.mean(axis=0))[0]
     X, y, k = base[:, :p], base[:, p:], min(p, q)
-    planted = (np.arange(k, 0, -1) - rng.uniform(0, 0.7, k)) / k
-    y[:, :k] = planted * X[:, :k] + np.sqrt(1 - planted**2) * y[:, :k]
+    known = (np.arange(k, 0, -1) - rng.uniform(0, 0.7, k)) / k
+    y[:, :k] = known * X[:, :k] + np.sqrt(1 - known**2) * y[:, :k]
     X = np.sqrt(n) * X @ invertible(rng, p) + rng.normal(size=p)
     y = np.sqrt(n) * y @ invertible(rng, q) + rng.normal(size=q)
-    return X, y, planted
+    return X, y, known
 
 
 def wide_views_of(rng, n, p, q):
@@ -89,13 +71,13 @@ def cases(draw, reg=(0.0, 10.0), wide=False, dtypes=(np.float64, np.float32), n=
     ridge = st.floats(max(reg[0], 0.01), reg[1])
     if wide and draw(st.booleans(), label="wide"):
         # More columns than rows: solved by singular values, and without a ridge all are 1.
-        X, y, planted = wide_views_of(rng, draw(st.integers(8, 15)), draw(st.integers(20, 40)), q)
+        X, y, known = wide_views_of(rng, draw(st.integers(8, 15)), draw(st.integers(20, 40)), q)
     else:
-        X, y, planted = views_of(rng, draw(st.integers(*n)), draw(st.integers(1, 6)), q)
+        X, y, known = views_of(rng, draw(st.integers(*n)), draw(st.integers(1, 6)), q)
         ridge = ridge if reg[0] else st.just(0.0) | ridge
     pair = (0.0, 0.0) if reg[1] == 0 else draw(st.tuples(ridge, ridge), label="reg")
     dtype = draw(st.sampled_from(dtypes))
-    return Case(X.astype(dtype), y.astype(dtype), pair, planted, rng)
+    return Case(X.astype(dtype), y.astype(dtype), pair, known, rng)
 
 
 def linear(X, y, reg=(0.0, 0.0), **params):
@@ -103,21 +85,21 @@ def linear(X, y, reg=(0.0, 0.0), **params):
 
 
 def apart(correlations):
-    """The components that are determined up to sign: no other correlation, nor 0, is near."""
+    """Return which components are determined up to sign: no other correlation, nor 0, is near."""
     steps = -np.diff(np.concatenate([[np.inf], correlations, [0.0]]))
     gap = GAP * correlations[0]
     return (steps[:-1] > gap) & (steps[1:] > gap)
 
 
 def assert_parallel(ours, theirs, which, atol):
-    """The same columns up to sign."""
+    """Check that columns are equal up to sign."""
     ours, theirs = ours[:, which], theirs[:, which]
     sign = np.sign(np.sum(ours * theirs, axis=0, dtype=float))
     assert_allclose(ours * sign, theirs, atol=atol, rtol=0)
 
 
 def assert_same_pairs(ours, theirs, which, atol):
-    """The same variates of both views, where a sign may change but in both together."""
+    """Check the variates of both views; a sign may change only in both together."""
     assert_parallel(np.vstack(ours), np.vstack(theirs), which, atol)
 
 
@@ -129,11 +111,11 @@ def assert_same_correlations(ours, theirs, atol=EXACT):
 
 
 @holds(case=cases(reg=(0.0, 0.0)))
-def test_planted_correlations_are_found(case):
+def test_known_correlations_are_found(case):
     ours = linear(case.X, case.y).canonical_correlations_
-    # Rounding the views to float32 moves the truth itself.
+    # Rounding the views to float32 changes their true correlations.
     atol = EXACT if case.X.dtype == np.float64 else 1e-6
-    assert_allclose(ours, case.planted, atol=atol, rtol=0)
+    assert_allclose(ours, case.known, atol=atol, rtol=0)
 
 
 @holds(case=cases(reg=(0.0, 0.0)))
@@ -167,7 +149,7 @@ def test_order_of_columns_is_that_of_weights(case):
 
 
 @holds(case=cases(wide=True))
-def test_rows_twice_are_weights_of_two(case):
+def test_duplicated_rows_equal_weights_of_two(case):
     X, y, n = case.X, case.y, len(case.X)
     fitted = linear(X, y, case.reg)
     twice = linear(np.vstack([X, X]), np.vstack([y, y]), case.reg)
@@ -192,7 +174,7 @@ def test_weights_are_repetitions(case):
     repeated = linear(case.X[rows], case.y[rows], case.reg)
     assert_same_correlations(weighted, repeated)
     which = apart(repeated.canonical_correlations_)
-    # With few rows left a view may come close to losing a rank.
+    # With few distinct rows a view may nearly lose a rank.
     pairs = (m.transform(case.X[rows], case.y[rows]) for m in (weighted, repeated))
     assert_same_pairs(*pairs, which, max(1e-8, case.rounding))
 
@@ -247,11 +229,11 @@ def test_signs_are_those_of_the_largest_loading(case):
 
 
 @holds(case=cases(wide=True))
-def test_minus_x_is_minus_y(case):
+def test_negating_x_negates_the_weights_of_y(case):
     fitted, minus = linear(case.X, case.y, case.reg), linear(-case.X, case.y, case.reg)
     assert_same_correlations(minus, fitted)
     size = np.sort(abs(fitted.x_loadings_), axis=0)
-    # Of two loadings of the same size rounding tells which is larger.
+    # Rounding decides which of two equal loadings is larger.
     clear = size[-1] - (size[-2] if len(size) > 1 else 0) > 1e-6
     which = apart(fitted.canonical_correlations_) & clear
     weights, same = minus.x_weights_[:, which], fitted.x_weights_[:, which]
@@ -261,7 +243,7 @@ def test_minus_x_is_minus_y(case):
 
 @holds(case=cases(wide=True))
 def test_linear_variates_have_the_moments_of_the_objective(case):
-    """Variance plus penalty is 1, other covariances are 0 but for the correlations."""
+    """Variance plus penalty is 1; other covariances are 0, except the correlations."""
     fitted = linear(case.X, case.y, case.reg)
     k = fitted.n_components_
     zx, zy = fitted.transform(case.X.astype(float), case.y.astype(float))
@@ -287,8 +269,8 @@ def test_correlations_are_those_of_the_variates(case):
 
 
 @holds(case=cases(reg=(0.0, 0.0)))
-def test_a_tiny_ridge_is_none(case):
-    # Of a variance of 1/16 or more in each direction 1e-10 is 2e-9 or less.
+def test_a_tiny_ridge_changes_nothing(case):
+    # Variances are 1/16 or more in each direction, of which 1e-10 is 2e-9 or less.
     assert_same_correlations(linear(case.X, case.y, (1e-10,) * 2), linear(case.X, case.y), 1e-8)
 
 
@@ -299,7 +281,7 @@ def test_a_huge_ridge_is_partial_least_squares(case):
     p = case.X.shape[1]
     cross = np.corrcoef(case.X.T.astype(float), case.y.T.astype(float))[:p, p:]
     left, singular, right = np.linalg.svd(cross, full_matrices=False)
-    # What is left of the variances is 1e-8 of the ridge, and of eigenvalues up to 6.
+    # The variances are 1e-8 of the ridge, with eigenvalues up to 6.
     ours = fitted.canonical_correlations_ * huge
     assert_allclose(ours, singular, atol=1e-6 * singular[0])
     directions = [
@@ -336,7 +318,7 @@ def test_linear_rows_are_transformed_alone(case):
 
 
 @holds(case=cases(), cuts=st.sets(st.integers(2, 79), max_size=4))
-def test_a_stream_is_one_fit_however_cut(case, cuts):
+def test_a_stream_equals_one_fit_however_cut(case, cuts):
     cuts = sorted(c for c in cuts if c < len(case.X))
     streamed = LinearCCA(reg=case.reg)
     for rows in np.split(np.arange(len(case.X)), cuts):
@@ -358,7 +340,7 @@ NEW_ROWS = 1e-6
 
 def kernel_cases(**params):
     # Shares of the total variance, so a smaller ridge than that of LinearCCA; below, the variates
-    # hang on directions of hardly any variance.
+    # depend on directions with hardly any variance.
     return cases(reg=(0.01, 1.0), n=(20, 50), **params)
 
 
@@ -371,7 +353,7 @@ def gaussian(case, n_components=4, **params):
 
 
 def first(model):
-    """Determined components; of the last one the next is not known."""
+    """Return the determined components, without the last, whose neighbor is unknown."""
     return np.append(apart(model.canonical_correlations_)[:-1], False)
 
 
@@ -383,7 +365,7 @@ def new_rows(case):
 
 
 def assert_same_kernel_model(ours, theirs, case, others=None, atol=KERNEL):
-    """Compare two models; `others` are the rows that the first takes, if they are others."""
+    """Compare two models; `others` are the rows of the first, if they differ."""
     assert_same_correlations(ours, theirs, atol)
     which = first(theirs)
     atol = max(100 * atol, case.rounding)
@@ -412,7 +394,7 @@ def test_kernels_views_swap(case):
 
 
 @holds(case=kernel_cases(**DOUBLE), gamma=gammas)
-def test_gaussian_kernels_know_distances_only(case, gamma):
+def test_gaussian_kernels_depend_only_on_distances(case, gamma):
     fitted = gaussian(case, gamma=gamma).fit(case.X, case.y)
     others = tuple(
         v @ rotation(case.rng, v.shape[1]) + 10 * case.rng.normal(size=v.shape[1])
@@ -423,14 +405,14 @@ def test_gaussian_kernels_know_distances_only(case, gamma):
 
 
 @holds(case=kernel_cases(**DOUBLE), power=st.floats(-3, 3))
-def test_scaled_gamma_knows_no_unit(case, power):
+def test_scaled_gamma_has_no_unit(case, power):
     others = case.X * 10.0**power, case.y * -(10.0**-power)
     fitted, again = gaussian(case).fit(case.X, case.y), gaussian(case).fit(*others)
     assert_same_kernel_model(again, fitted, case, others)
 
 
 @holds(case=cases(dtypes=(np.float64,)))
-def test_linear_kernel_on_standardised_columns_is_linear_cca(case):
+def test_linear_kernel_on_standardized_columns_is_linear_cca(case):
     X, y = ((v - v.mean(axis=0)) / v.std(axis=0) for v in (case.X, case.y))
     (reg_x, reg_y), p, q = case.reg, X.shape[1], y.shape[1]
     expected = LinearCCA(reg=(reg_x * p, reg_y * q)).fit(X, y)
@@ -448,7 +430,7 @@ def test_nystroem_of_all_rows_is_exact(case, gamma, n_landmarks):
     near = gaussian(
         case, gamma=gamma, approximation="nystroem", n_landmarks=n_landmarks, random_state=0
     ).fit(case.X, case.y)
-    # Features divide by roots of eigenvalues, so that half of the digits are left.
+    # Features divide by roots of eigenvalues, which costs half of the digits.
     assert_same_correlations(near, exact, 1e-8)
     for rows in [(case.X, case.y), tuple(new_rows(case))]:
         assert_same_pairs(near.transform(*rows), exact.transform(*rows), first(exact), 1e-5)
@@ -462,7 +444,7 @@ KERNELS = {
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @holds(case=kernel_cases(**DOUBLE), gamma=gammas)
-def test_precomputed_is_named(kernel, case, gamma):
+def test_precomputed_kernels_equal_named_ones(kernel, case, gamma):
     function = KERNELS[kernel](gamma)
     n = 3 if kernel == "poly" else 4  # the rank of a cubic of one column
     named = gaussian(case, n, kernel=kernel, gamma=gamma).fit(case.X, case.y)
@@ -475,15 +457,15 @@ def test_precomputed_is_named(kernel, case, gamma):
 
 
 @holds(case=kernel_cases(**DOUBLE), gamma=gammas)
-def test_kernels_are_centred_as_kernel_centerer_does(case, gamma):
-    kernels, centred = [], []
+def test_kernels_are_centered_as_kernel_centerer_does(case, gamma):
+    kernels, centered = [], []
     for view, new in zip((case.X, case.y), new_rows(case), strict=True):
         train, rows = (rbf_kernel(v, view, gamma=gamma) for v in (view, new))
         centerer = KernelCenterer().fit(train)
         kernels.append((train, rows))
-        centred.append((centerer.transform(train), centerer.transform(rows)))
+        centered.append((centerer.transform(train), centerer.transform(rows)))
     (Kx, Kx_new), (Ky, Ky_new) = kernels
-    (Cx, Cx_new), (Cy, Cy_new) = centred
+    (Cx, Cx_new), (Cy, Cy_new) = centered
     raw = gaussian(case, kernel="precomputed").fit(Kx, Ky)
     ours = gaussian(case, kernel="precomputed").fit(Cx, Cy)
     assert_same_correlations(ours, raw, KERNEL)
@@ -505,7 +487,7 @@ def test_a_kernel_has_no_unit(case, gamma, power):
 
 
 @holds(case=kernel_cases(), gamma=gammas)
-def test_kernels_rows_twice_change_no_correlation(case, gamma):
+def test_duplicated_rows_change_no_correlation_of_kernels(case, gamma):
     fitted = gaussian(case, gamma=gamma).fit(case.X, case.y)
     twice = gaussian(case, gamma=gamma).fit(np.tile(case.X, (2, 1)), np.tile(case.y, (2, 1)))
     assert_same_correlations(twice, fitted, KERNEL)
@@ -526,7 +508,7 @@ def test_kernel_rows_are_transformed_alone(approximation, case):
 
 @holds(case=kernel_cases(**DOUBLE), gamma=gammas)
 def test_kernel_variates_have_the_moments_of_the_objective(case, gamma):
-    """Variance plus penalty is 1, other covariances are 0 but for the correlations."""
+    """Variance plus penalty is 1; other covariances are 0, except the correlations."""
     fitted = gaussian(case, gamma=gamma).fit(case.X, case.y)
     zx, zy = fitted.transform(case.X, case.y)
     C, rho = np.cov(zx.T, zy.T), fitted.canonical_correlations_

@@ -1,15 +1,15 @@
-"""Metrics and index over random embeddings: what must hold whatever they are."""
+"""Properties of metrics and index that hold for any embeddings."""
 
 import numpy as np
+from _properties import STEADY
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
-from skdcca.retrieval._exact import ExactSearch
 from sklearn.metrics import label_ranking_average_precision_score
-from test_properties import STEADY
 
 from skdcca import CrossModalIndex, LinearCCA
 from skdcca.metrics import chance, pair_scores, ranks, recall_at_k, reciprocal_rank, similarity
+from skdcca.retrieval._exact import ExactSearch
 
 RNG = np.random.default_rng(0)
 MODEL = LinearCCA(3).fit(RNG.normal(size=(50, 4)), RNG.normal(size=(50, 3)))
@@ -17,7 +17,7 @@ MODEL = LinearCCA(3).fit(RNG.normal(size=(50, 4)), RNG.normal(size=(50, 3)))
 
 @st.composite
 def embeddings(draw, least=1, most=60):
-    """Two embeddings; rounded ones have rows that tie, and rows of zeros."""
+    """Draw two embeddings; rounded ones have rows that tie, and rows of zeros."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
     n = draw(st.integers(least, most), label="n")
     k = draw(st.integers(1, 5), label="components")
@@ -41,7 +41,7 @@ def scores_of(zx, zy, correlations, kind):
 
 @STEADY
 @given(views=embeddings(), kind=how)
-def test_turning_the_question_round_turns_the_scores(views, kind):
+def test_swapping_the_views_transposes_the_scores(views, kind):
     zx, zy, correlations = views
     there, back = scores_of(zx, zy, correlations, kind), scores_of(zy, zx, correlations, kind)
     np.testing.assert_allclose(there, back.T, atol=2e-8, rtol=1e-9)
@@ -49,7 +49,7 @@ def test_turning_the_question_round_turns_the_scores(views, kind):
 
 @STEADY
 @given(views=embeddings(), kind=st.sampled_from([None, 1, 4]), factor=st.floats(1e-3, 1e3))
-def test_cosines_lie_within_one_and_know_no_length(views, kind, factor):
+def test_cosines_are_bounded_and_scale_invariant(views, kind, factor):
     zx, zy, correlations = views
     scores = scores_of(zx, zy, correlations, kind)
     assert np.abs(scores).max() <= 1 + 1e-9
@@ -112,8 +112,8 @@ def test_exact_search_is_a_stable_sort(views, k, decimals):
 
 @STEADY
 @given(data=st.data())
-def test_any_adding_and_removing_is_refitting(data):
-    """A gallery that is changed at random, beside a plain dict."""
+def test_any_adding_and_removing_equals_refitting(data):
+    """Change a gallery at random, and keep a list of what it must hold."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
     X, y = rng.normal(size=(40, 4)), rng.normal(size=(40, 3))
     index = CrossModalIndex(MODEL).fit(X[:5], y[:5], ids=range(5))

@@ -1,0 +1,237 @@
+"""Kernels, landmarks and random features: values, checks and units."""
+
+import pickle
+
+import numpy as np
+import pytest
+from _views import assert_same_variates, circle_views, narrow_views
+from scipy.linalg import eigh
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.metrics.pairwise import (
+    cosine_similarity,
+    laplacian_kernel,
+    linear_kernel,
+    polynomial_kernel,
+    rbf_kernel,
+)
+from sklearn.preprocessing import KernelCenterer
+from sklearn.utils import get_tags
+
+from skdcca import KernelCCA
+
+
+@pytest.mark.parametrize(
+    ("parameters", "function"),
+    [
+        ({"kernel": "linear"}, linear_kernel),
+        ({"kernel": "cosine"}, cosine_similarity),
+        ({"kernel": "rbf", "gamma": 0.3}, lambda a, b: rbf_kernel(a, b, gamma=0.3)),
+        (
+            {"kernel": "poly", "gamma": 0.2, "degree": 2, "coef0": 3},
+            lambda a, b: polynomial_kernel(a, b, gamma=0.2, degree=2, coef0=3),
+        ),
+        (
+            {"kernel": lambda a, b: laplacian_kernel(a, b, 0.1)},
+            lambda a, b: laplacian_kernel(a, b, 0.1),
+        ),
+    ],
+    ids=["linear", "cosine", "rbf", "poly", "laplacian"],
+)
+def test_precomputed_and_callable_equal_named_and_center_as_kernel_centerer(parameters, function):
+    X, y = narrow_views()
+    named = KernelCCA(2, **parameters).fit(X[:90], y[:90])
+    called = KernelCCA(2, kernel=function).fit(X[:90], y[:90])
+    assert_same_variates(named, called, X, y)
+    Kx, Ky = function(X, X[:90]), function(y, y[:90])
+    precomputed = KernelCCA(2, kernel="precomputed").fit(Kx[:90], Ky[:90])
+    zx, zy = precomputed.transform(Kx, Ky)
+    for ours, theirs in zip(named.transform(X, y), (zx, zy), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-8)
+    mixed = KernelCCA(2, kernel="precomputed", y_kernel=function).fit(Kx[:90], y[:90])
+    np.testing.assert_allclose(mixed.transform(Kx), zx, atol=1e-8)
+
+    centered = KernelCenterer().fit(Kx[:90]).transform(Kx)
+    np.testing.assert_allclose(centered @ named.x_coefs_, zx, atol=1e-8)
+    assert named.x_gamma_ == parameters.get("gamma")
+    assert get_tags(precomputed).input_tags.pairwise
+    assert not get_tags(named).input_tags.pairwise
+
+
+def test_gaussian_process_kernels_are_callable():
+    X, y = narrow_views()
+    named = KernelCCA(2, gamma=0.5).fit(X, y)
+    assert_same_variates(KernelCCA(2, kernel=RBF(1.0)).fit(X, y), named, X, y)
+
+
+def test_kernels_do_not_depend_on_the_origin():
+    X, y = narrow_views()
+    expected = KernelCCA(3, kernel="linear").fit(X, y).canonical_correlations_
+    ours = KernelCCA(3, kernel="linear").fit(X + 1e6, y - 1e5).canonical_correlations_
+    np.testing.assert_allclose(ours, expected, atol=1e-7)
+    expected = KernelCCA(3, gamma=0.2).fit(X, y).canonical_correlations_
+    ours = KernelCCA(3, gamma=0.2).fit(X + 1e6, y).canonical_correlations_
+    np.testing.assert_allclose(ours, expected, atol=1e-7)
+
+
+# Approximations
+
+
+def test_nystroem_of_all_rows_is_exact():
+    X, y = circle_views(n=150)
+    exact = KernelCCA(4, reg=0.01).fit(X[:100], y[:100])
+    for n_landmarks in (100, 1000):
+        ours = KernelCCA(4, reg=0.01, approximation="nystroem", n_landmarks=n_landmarks)
+        assert_same_variates(ours.fit(X[:100], y[:100]), exact, X, y, tolerance=1e-6)
+
+
+def test_nystroem_equals_the_eigenproblem_of_its_features():
+    X, y = narrow_views(n=5000)  # more than a block
+    fitted = KernelCCA(2, gamma=0.1, approximation="nystroem", n_landmarks=8, random_state=0)
+    fitted.fit(X, y)
+    features = []
+    for view, rows in [(X, fitted.x_rows_), (y, fitted.y_rows_)]:
+        assert rows.shape == (8, view.shape[1])
+        root = np.linalg.cholesky(rbf_kernel(rows, gamma=0.1))
+        features.append(np.linalg.solve(root, rbf_kernel(rows, view, gamma=0.1)))
+    C = np.cov(*features)
+    A, B = C.copy(), C.copy()
+    A[:8, :8] = A[8:, 8:] = B[:8, 8:] = B[8:, :8] = 0
+    B += 0.1 * np.diag(np.repeat([np.trace(C[:8, :8]), np.trace(C[8:, 8:])], 8))
+    expected = eigh(A, B, eigvals_only=True)[::-1][:2]
+    np.testing.assert_allclose(fitted.canonical_correlations_, expected, atol=1e-8)
+    # Both views have the same rows as landmarks.
+    chosen = [np.flatnonzero((row == X).all(axis=1)).item() for row in fitted.x_rows_]
+    np.testing.assert_array_equal(y[chosen], fitted.y_rows_)
+    assert len(set(chosen)) == 8
+
+
+def test_random_features_come_to_the_kernel():
+    X, y = circle_views(n=150)
+    exact = KernelCCA(2, reg=0.05).fit(X, y).canonical_correlations_
+    ours = KernelCCA(2, reg=0.05, approximation="rff", n_landmarks=800, random_state=0)
+    np.testing.assert_allclose(ours.fit(X, y).canonical_correlations_, exact, atol=0.05)
+
+
+def test_300_landmarks_are_as_good_as_all_rows():
+    X, y = circle_views(n=1100)
+    X = np.hstack([X, np.random.default_rng(1).normal(size=(1100, 3))])
+    exact, near = (
+        KernelCCA(2, reg=0.01, approximation=a, random_state=0).fit(X[:600], y[:600])
+        for a in (None, "nystroem")
+    )
+    np.testing.assert_allclose(
+        near.score(X[600:], y[600:]), exact.score(X[600:], y[600:]), atol=0.01
+    )
+
+
+def test_only_the_landmarks_are_kept():
+    X, y = narrow_views(n=3000)
+    fitted = KernelCCA(2, approximation="nystroem", n_landmarks=20, random_state=0).fit(X, y)
+    assert len(pickle.dumps(fitted)) < X.nbytes / 2
+
+
+def test_many_rows_are_transformed_in_blocks(monkeypatch):
+    X, y = circle_views(n=60)
+    fitted = KernelCCA(3).fit(X, y)
+    expected = fitted.transform(X)
+    monkeypatch.setattr("skdcca._cca.kernel_maps._ROWS", 7)
+    np.testing.assert_allclose(fitted.transform(X), expected, atol=1e-10)
+
+
+# Checks and units
+
+
+def test_precomputed_is_checked():
+    X, y = narrow_views(n=40)
+    K = rbf_kernel(X)
+    model = KernelCCA(2, kernel="precomputed", y_kernel="rbf")
+    skewed = K.copy()
+    skewed[0, 1] += 0.1
+    with pytest.raises(ValueError, match=r"X is not symmetric \(by up to 0.1\)"):
+        model.fit(skewed, y)
+    distances = np.sqrt(np.maximum(2 - 2 * K, 0))
+    with pytest.raises(ValueError, match="kernel of X is not positive semi-definite"):
+        model.fit(distances, y)
+    with pytest.raises(ValueError, match="X has 39 features"):
+        model.fit(K, y).transform(K[:, 1:])
+
+
+def test_callables_that_are_not_kernels_are_named():
+    X, y = narrow_views()
+    M = np.triu(np.ones((4, 4)))
+    with pytest.raises(ValueError, match="kernel of X is not symmetric"):
+        KernelCCA(1, kernel=lambda a, b: a @ M @ b.T, y_kernel="rbf").fit(X, y)
+    with pytest.raises(ValueError, match=r"`kernel` must be .* \(an instance, not a class\)"):
+        KernelCCA(1, kernel=RBF).fit(X, y)
+    with pytest.raises(ValueError, match="kernel of X contains NaN"):
+        KernelCCA(1, kernel=lambda a, b: np.full((len(a), len(b)), np.nan)).fit(X, y)
+
+
+APPROXIMATIONS = [None, "nystroem", "rff"]
+
+
+@pytest.mark.parametrize("approximation", APPROXIMATIONS)
+@pytest.mark.parametrize("value", [0.0, 1.0, 7.3e5])
+def test_constant_view_is_refused(approximation, value):
+    X, y = narrow_views()
+    model = KernelCCA(1, approximation=approximation, random_state=0)
+    with pytest.raises(ValueError, match="all rows of X are the same"):
+        model.fit(np.full_like(X, value), y)
+    with pytest.raises(ValueError, match="all rows of y are the same"):
+        model.fit(X, np.full_like(y, value))
+
+
+@pytest.mark.parametrize("approximation", [None, "nystroem"])
+@pytest.mark.parametrize(
+    ("parameters", "scale"),
+    [
+        ({"kernel": "linear"}, 1e160),
+        ({"kernel": "poly"}, 1e160),
+        ({"kernel": "poly", "degree": 200, "gamma": 1.0, "y_kernel": "rbf"}, 1e3),
+        ({}, 1e160),
+        ({}, 1e-170),
+    ],
+)
+def test_a_kernel_that_overflows_is_refused(parameters, scale, approximation):
+    X, y = narrow_views()
+    with pytest.raises(ValueError, match="Scale the view"):
+        KernelCCA(2, approximation=approximation, **parameters).fit(X * scale, y)
+
+
+@pytest.mark.parametrize("scale", [1e78, 1e-100])
+def test_units_of_a_linear_kernel_do_not_matter(scale):
+    X, y = narrow_views()
+    expected = KernelCCA(2, kernel="linear").fit(X, y).transform(X)
+    ours = KernelCCA(2, kernel="linear").fit(X * scale, y).transform(X * scale)
+    np.testing.assert_allclose(abs(ours), abs(expected), rtol=1e-6)
+
+
+def test_units_of_a_cosine_do_not_matter():
+    X, y = narrow_views()
+    expected = KernelCCA(2, kernel="cosine").fit(X, y).canonical_correlations_
+    ours = KernelCCA(2, kernel="cosine").fit(X * 1e-20, y).canonical_correlations_
+    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("approximation", [None, "nystroem"])
+@pytest.mark.parametrize(
+    ("kernel", "function"),
+    [
+        ("linear", linear_kernel),
+        ("cosine", cosine_similarity),
+        ("rbf", lambda a, b: rbf_kernel(a, b, gamma=0.1)),
+        ("poly", lambda a, b: polynomial_kernel(a, b, degree=2, gamma=0.1, coef0=1)),
+    ],
+)
+def test_the_public_attributes_make_the_variates(kernel, function, approximation):
+    X, y = narrow_views()
+    X, y = X + 5, y - 3
+    model = KernelCCA(
+        2, kernel=kernel, gamma=0.1, degree=2, approximation=approximation, n_landmarks=40
+    )
+    model.set_params(random_state=0).fit(X[:100], y[:100])
+    zx, zy = model.transform(X, y)
+    ours = function(X, model.x_rows_) @ model.x_coefs_ + model.x_intercept_
+    np.testing.assert_allclose(ours, zx, atol=1e-8)
+    ours = function(y, model.y_rows_) @ model.y_coefs_ + model.y_intercept_
+    np.testing.assert_allclose(ours, zy, atol=1e-8)

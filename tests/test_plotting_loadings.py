@@ -1,0 +1,120 @@
+"""LoadingsDisplay against the correlations of NumPy, and the names of columns."""
+
+import numpy as np
+import pytest
+from _displays import (
+    RNG,
+    X_TRAIN,
+    Y_TRAIN,
+    X,
+    Y,
+    fitted_linear,
+    fitted_search,
+    new_axes,
+    small_deep,
+)
+from matplotlib.figure import Figure
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skdcca import KernelCCA, LinearCCA
+from skdcca.metrics import embed
+from skdcca.plotting import LoadingsDisplay
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return fitted_linear()
+
+
+@pytest.fixture(scope="module")
+def wrapped():
+    return fitted_search()
+
+
+@pytest.mark.parametrize("view", ["x", "y"])
+def test_loadings_are_correlations_of_columns_with_variates_strongest_first(wrapped, view):
+    display = LoadingsDisplay.from_estimator(
+        wrapped, view=view, n_features=3, n_components=2, ax=new_axes()
+    )
+    columns = (X_TRAIN if view == "x" else Y_TRAIN).T
+    variates = embed(wrapped, X_TRAIN, Y_TRAIN)["xy".index(view)]
+    expected = np.corrcoef(columns, variates.T)[: len(columns), len(columns) :][:, :2]
+    strongest = np.argsort(-np.abs(expected).max(axis=1))[:3]
+    np.testing.assert_array_equal(display.strongest_, strongest)
+    np.testing.assert_allclose(display.image_.get_array(), expected[strongest], atol=1e-10)
+    ticks = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert ticks == [f"{view}{i}" for i in strongest]
+    written = [float(text.get_text().replace("−", "-")) for text in display.ax_.texts]
+    np.testing.assert_allclose(written, expected[strongest].ravel(), atol=0.00501)
+
+
+def test_signs_are_written_and_colors_are_symmetric():
+    display = LoadingsDisplay(loadings=np.array([[-0.25], [0.5], [-0.125]])).plot(new_axes())
+    assert [text.get_text() for text in display.ax_.texts] == ["+0.50", "−0.25", "−0.12"]
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["x1", "x0", "x2"]
+    assert display.image_.get_clim() == (-0.5, 0.5)
+
+
+def test_numbers_fit_into_small_cells():
+    loadings = RNG.uniform(-1, 1, size=(20, 8))
+    ax = Figure(figsize=(5, 4), layout="constrained").subplots()
+    LoadingsDisplay(loadings=loadings).plot(ax, n_features=20, n_components=8)
+    ax.figure.draw_without_rendering()
+    cell = ax.get_window_extent().size / (8, 20)
+    assert all((text.get_window_extent().size <= cell).all() for text in ax.texts)
+
+
+def test_loadings_that_are_all_zero_are_drawn():
+    display = LoadingsDisplay(loadings=np.zeros((3, 1))).plot(new_axes())
+    display.figure_.draw_without_rendering()
+    np.testing.assert_array_equal(display.strongest_, [0, 1, 2])
+
+
+def test_names_come_from_the_model_the_steps_or_the_transformer():
+    pandas = pytest.importorskip("pandas")
+    songs = ["sun sea sun", "sea sand", "sand sun", "sun", "sea sea sand sand", "sand"] * 20
+    dense = FunctionTransformer(lambda counts: counts.toarray(), feature_names_out="one-to-one")
+    frame = pandas.DataFrame(X[:120], columns=list("abcde"))
+
+    def names(model, view, **more):
+        display = LoadingsDisplay.from_estimator(model, view=view, ax=new_axes(), **more)
+        return list(display.feature_names)
+
+    of_text = LinearCCA(2, y_transformer=make_pipeline(CountVectorizer(), dense))
+    model = of_text.fit(frame, songs)
+    assert names(model, "x") == list("abcde")
+    assert names(model, "y") == ["sand", "sea", "sun"]
+    assert names(model, "y", feature_names=["1", "2", "3"]) == ["1", "2", "3"]
+    assert names(make_pipeline(StandardScaler(), of_text).fit(frame, songs), "x") == list("abcde")
+    assert names(LinearCCA(2).fit(X[:120], frame), "y") == list("abcde")
+
+
+def test_transformers_without_names_leave_the_columns_numbered():
+    silent = FunctionTransformer()  # has no get_feature_names_out
+    pipeline = make_pipeline(silent, LinearCCA(2, y_transformer=silent)).fit(X, Y)
+    for view, n in (("x", 5), ("y", 4)):
+        display = LoadingsDisplay.from_estimator(pipeline, view=view, ax=new_axes())
+        ticks = {text.get_text() for text in display.ax_.get_yticklabels()}
+        assert ticks == {f"{view}{i}" for i in range(n)}
+
+
+@pytest.mark.parametrize("model", [KernelCCA(2), small_deep()])
+def test_models_without_loadings_are_refused(model):
+    model = make_pipeline(StandardScaler(), model).fit(X_TRAIN, Y_TRAIN)
+    with pytest.raises(TypeError, match=r"(Kernel|Deep)CCA has no x_loadings_.*fitted LinearCCA"):
+        LoadingsDisplay.from_estimator(model)
+
+
+def test_parameters_of_loadings_are_checked(linear):
+    with pytest.raises(ValueError, match=r"`view` must be one of \['x', 'y'\], got 'audio'"):
+        LoadingsDisplay.from_estimator(linear, view="audio")
+    with pytest.raises(
+        ValueError,
+        match="`feature_names` must have one name for each of the 5 columns of the view 'x', got 1",
+    ):
+        LoadingsDisplay.from_estimator(linear, feature_names=["a"])
+    for name in ("n_features", "n_components"):
+        with pytest.raises(ValueError, match=f"`{name}` must be an integer >= 1, got 0"):
+            LoadingsDisplay.from_estimator(linear, **{name: 0})
