@@ -24,7 +24,7 @@ test: $(VENV)/test.done
 test-min: $(MIN)/test.done
 	OMP_NUM_THREADS=1 $(MIN)/bin/$(PYTEST) --override-ini filterwarnings=default $(ARGS) tests
 
-# TARGET=manifest, load or audio: what opens files of strangers, under mutated ones.
+# TARGET=manifest, load or audio: fuzz what opens untrusted files.
 TARGET ?= load
 RUNS ?= 20000
 fuzz: $(FUZZ)/fuzz.done

@@ -1,7 +1,7 @@
-"""Code written for cca-zoo with `skdcca.adapters.ViewsList`: its answers beside those of cca-zoo.
+"""Run code written for cca-zoo with `skdcca.adapters.ViewsList`, and compare its results.
 
-600 rows of 6 and 5 columns share three directions; half are for training and half for testing. It runs
-in the environment of ``make peers``, with skdcca on its path.
+The views have 600 rows, 6 and 5 columns, and three shared directions; half of the rows are for training
+and half for testing. The script runs in the environment of ``make peers``, with skdcca on its path.
 
     python benchmarks/adapter.py
 """
@@ -31,7 +31,7 @@ def main():
 
 
 def run_where_cca_zoo_is():
-    """Replace this process by one of the environment that has cca-zoo."""
+    """Replace this process with one in the environment of cca-zoo."""
     python = PYTHONS["cca-zoo"]
     if not python.exists():
         raise SystemExit("cca-zoo is not installed. `make peers` makes an environment with it.")
@@ -78,7 +78,7 @@ def jobs():
     shrinkages = np.array([0.1, 0.5, 0.9])
     regs = shrinkages / (1 - shrinkages)
     kernel = {"kernel": "rbf", "gamma": 0.1}
-    # The same ridge: cca-zoo adds it to the covariance, skdcca measures it in total variance.
+    # The same ridge: an absolute value in cca-zoo, relative to the total variance in skdcca.
     total = [np.trace(centered_kernel(view, 0.1)) / (n - 1) for view in train]
     reg = tuple(0.1 / 0.9 / value for value in total)
     their_cca, our_cca = CCA(3), ViewsList(LinearCCA(3))

@@ -1,9 +1,10 @@
-"""The cost of `DeepCCA.fit` over a bare torch loop with the same networks, loss, batches and threads.
+"""Measure the overhead of `DeepCCA.fit` over a bare torch loop.
 
-Two tasks: 10,000 pairs of vectors through towers of 392-1024-1024-50, and 500 spectrograms of 96
-bands and 323 frames through a `MelCNN`. Fits and loops alternate in one run, of one epoch and of
-several: the difference is the time of an epoch, and the rest comes before the first epoch and after
-the last (rows are checked and encoded, the linear model is fitted).
+The loop has the same networks, loss, batches and threads. There are two tasks: 10,000 pairs of vectors
+through networks of 392-1024-1024-50, and 500 spectrograms of 96 bands and 323 frames through a
+`MelCNN`. Fits and loops of one and of several epochs alternate in one run. Their difference gives the
+time per epoch; the remainder is spent before the first epoch and after the last (validating and
+encoding the rows, fitting the linear model).
 
     python benchmarks/deep_speed.py [--repeats 3] [--quick]
 """
@@ -51,7 +52,7 @@ def main():
 
 
 def tasks(quick):
-    """Yield the name, the views, the encoders, the batch size and the epochs of each task."""
+    """Yield the name, views, encoders, batch size and number of epochs of each task."""
     rng = np.random.default_rng(0)
     n = 4000 if quick else 10_000
     shared = rng.normal(size=(n, 60)).astype(np.float32)
@@ -71,7 +72,7 @@ def tasks(quick):
 def compare(views, encoders, batch_size, repeats, epochs):
     """Return the seconds of one epoch and of `epochs`, two arrays of shape (3, `repeats`).
 
-    The rows are the bare loop, a fit, and a fit with held-out rows.
+    The rows are the bare loop, `fit`, and `fit` with held-out rows.
     """
     runs = [
         partial(bare_loop, views, encoders, batch_size),
@@ -79,7 +80,7 @@ def compare(views, encoders, batch_size, repeats, epochs):
         partial(fit, views, encoders, batch_size, validation_fraction=0.1),
     ]
     for run in runs:
-        run(epochs=1)  # to warm up
+        run(epochs=1)  # warm up
     return [
         np.transpose([[timed(run, epochs=n).wall for run in runs] for _ in range(repeats)])
         for n in (1, epochs)
@@ -106,7 +107,7 @@ def n_outputs(views):
 
 
 def bare_loop(views, encoders, batch_size, *, epochs):
-    """Train as a loop written by hand does: tensors standardized once, shuffled and sliced."""
+    """Train with a plain loop over tensors that are standardized once, shuffled and sliced."""
     torch.manual_seed(0)
     views = [torch.from_numpy((view - view.mean()) / view.std()) for view in views]
     networks = [

@@ -1,8 +1,8 @@
-"""`DeepCCA` in two processes against one, and trained from memory-mapped views against arrays.
+"""Compare `DeepCCA` in two processes with one, and memory-mapped views with arrays.
 
-Three tables: the difference of the training losses for each loss, beside that of one process with one
-and with two threads; seconds an epoch; and seconds and memory for views in a file. Memory is that of
-the process itself (RssAnon): the system can take back pages of a file.
+There are three tables: the difference in training loss, next to that between one process with one and
+with two threads; seconds per epoch; and seconds and memory for views in a file. Memory is RssAnon of
+the process, which excludes file pages because the system can reclaim them.
 
     python benchmarks/distributed.py [--part losses speed files] [--gigabytes 4]
 """
@@ -41,7 +41,7 @@ def main():
 
 
 def losses(options):
-    """Print the greatest difference of ten epochs of a loss, with 30 and 70 % of the rows."""
+    """Print the largest difference over ten epochs of a loss, with 30% and 70% of the rows."""
     print_head("loss", "2 processes against 1", "relative", "2 threads against 1, relative")
     for loss in LOSSES:
         one, threads, several = (
@@ -60,7 +60,7 @@ def course(loss, n_processes, n_threads):
 
 
 def speed(options):
-    """Print the seconds of an epoch: the least after the first, as others may use the machine."""
+    """Print the seconds per epoch: the minimum after the first, because the machine may be shared."""
     print_head("processes", "threads each", "s an epoch")
     for n_processes, n_threads in ((1, 1), (1, 2), (2, 1)):
         params = {"loss": "cca", "n_components": 50, "max_epochs": 8, "batch_size": 1000}
@@ -101,7 +101,7 @@ def fit(number, n_processes, n_threads, folder, layers, params, queue):
         )
         split = 3000 if len(layers) == 1 else 5000
         X, y = (view[:split] if number == 0 else view[split:] for view in (X, y))
-    # Dropout would draw other numbers in each process.
+    # Dropout draws different numbers in each process.
     encoder = MLP(layers, activation="gelu", dropout=0)
     model = DeepCCA(
         **params, x_encoder=encoder, y_encoder=encoder, random_state=0, validation_fraction=0
@@ -114,7 +114,7 @@ def fit(number, n_processes, n_threads, folder, layers, params, queue):
 
 
 def files(options):
-    """Print the memory and time of views in arrays and in files."""
+    """Print the memory and time for views in arrays and in files."""
     print_head("views", "X", "limit of memory", "greatest RssAnon, GB", "s an epoch", "s in all")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         write(Path(folder), options.gigabytes)
@@ -127,7 +127,7 @@ def files(options):
 
 
 def write(folder, gigabytes):
-    """Write views that share 20 directions, a block at a time."""
+    """Write views that share 20 directions, block by block."""
     n = int(gigabytes * 1e9 / 4 / WIDTHS[0])
     views = [
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (n, width))
@@ -158,7 +158,7 @@ def fit_files(folder, mode):
 
 
 def limit():
-    """Return the limit of memory of the control group, or "none"."""
+    """Return the memory limit of the control group, or "none"."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, group = line.split(":", 2)
         file = Path(f"/sys/fs/cgroup/memory{group}/memory.limit_in_bytes")

@@ -1,7 +1,7 @@
-"""Doc2vec of lyrics, PV-DBOW against PV-DM: how well half of a text finds its other half.
+"""Compare PV-DBOW with PV-DM: how well the first half of a text retrieves the second.
 
-The model is trained on 60 % of 1,341 art songs in German, English and French and tested on the others,
-by the mean reciprocal rank of the second halves for the first.
+Doc2vec is trained on the lyrics of 60% of 1,341 art songs in German, English and French. On the
+others, the score is the mean reciprocal rank of the second half of a text for the first.
 
     python benchmarks/doc2vec.py --data DATA [--quick]
 """
@@ -22,7 +22,7 @@ def main():
     texts = [song["lyrics"] for song in read_lieder(data_folder(options.data))]
     texts = texts[:: 3 if options.quick else 1]
     n_train = round(0.6 * len(texts))
-    # The even songs, then the odd ones, as the file is in the order of composers.
+    # The even songs, then the odd ones, because the file is sorted by composer.
     texts = texts[::2] + texts[1::2]
     train, test = texts[:n_train], [text for text in texts[n_train:] if len(text.split()) >= 10]
     first, second = zip(*map(split, test), strict=True)

@@ -1,8 +1,8 @@
-"""The cost of long use: memory over 200 fits of each model, open files over 5,000 clips.
+"""Measure memory growth over 200 fits of each model and open files over 5,000 clips.
 
-Memory is the resident memory of the process (from /proc, so it runs on Linux) after garbage collection,
-and its peak. Clips are wav and flac files of 0.2 s in turn, read by `MelSpectrogram` in two threads, a
-thousand in each call.
+Memory is the resident memory of the process after garbage collection, and its peak, from /proc (Linux
+only). Clips are alternately WAV and FLAC files of 0.2 s, read by `MelSpectrogram` in two threads, 1,000
+per call.
 
     python benchmarks/endurance.py [--quick]
 """
@@ -48,7 +48,7 @@ def models():
 
 
 def fits(name, model, stops):
-    """Return the MB by which the process grows from the first stop to the last."""
+    """Return the growth of the process in MB from the first measurement to the last."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 40))
     y = X[:, :30] + rng.normal(size=(200, 30))
@@ -64,7 +64,7 @@ def fits(name, model, stops):
 
 
 def clips(n_clips, n_at_once):
-    """Return the number of files that are open after all clips and were not before."""
+    """Return the number of files left open after all clips."""
     rng = np.random.default_rng(0)
     transformer = MelSpectrogram(sample_rate=RATE, n_fft=512, duration=0.2, n_jobs=2)
     print()
@@ -87,7 +87,7 @@ def n_open():
 
 
 def resident():
-    """Return the resident memory of the process in MB, without garbage."""
+    """Return the resident memory of the process in MB after garbage collection."""
     gc.collect()
     return status("VmRSS") / 2**20
 

@@ -1,16 +1,16 @@
-"""The numerical error of canonical correlations of difficult data.
+"""Measure the numerical error of canonical correlations on ill-conditioned data.
 
-The table has the largest absolute error over the components, against a rank-revealing singular value
-decomposition of both centered, standardized views in float64. For float32 views the oracle gets the
-rounded numbers. Where its own rounding would show, it gets other columns of the same span: without
-a known shift, without duplicates, and for two columns that are nearly the same, one of them and the
-difference, which floating point gives exactly.
+The table shows the largest absolute error over the components. The reference is a rank-revealing
+singular value decomposition of the centered and standardized views in float64. For float32 views, it
+receives the rounded values. Where its own rounding would matter, it receives other columns with the
+same span: without a known shift, without duplicates, and for two nearly identical columns, one of them
+and their difference, which is exact in floating point.
 
 scikit-learn (with its defaults; it converts float32 to float64 and has no ridge), cca-zoo and mvlearn
-give no correlations, so those of their transformed training rows are taken. For a ridge, cca-zoo gets
-standardized columns, and its objective is scaled to ours; the ridge of mvlearn is defined differently.
-The target of `LinearCCA` is 1e-10 in float64 and 1e-5 in float32; the last line is its largest error
-over that target.
+do not return correlations, so those of their transformed training rows are used. With a ridge, cca-zoo
+receives standardized columns, and its objective is scaled to ours; mvlearn defines its ridge
+differently. The target of `LinearCCA` is 1e-10 in float64 and 1e-5 in float32; the last line is its
+largest error divided by that target.
 
     python benchmarks/exactness.py
 """
@@ -37,7 +37,7 @@ TARGETS = {"float64": 1e-10, "float32": 1e-5}
 
 @dataclass
 class Case:
-    """Two views made from plain ones, and the parameters of the fit."""
+    """Two views derived from well-conditioned ones, and the parameters of the fit."""
 
     name: str
     make: Callable = lambda X, y: (X, y)
@@ -49,7 +49,7 @@ class Case:
 
 
 def near(gap):
-    """Add a column that is nearly the same as another, and give columns of the same span."""
+    """Append a nearly identical column, and return other columns with the same span."""
     noise = np.random.default_rng(1).normal(size=400)
     return {
         "make": lambda X, y: (np.column_stack([X, X[:, 0] + gap * noise]), y),
@@ -175,7 +175,7 @@ def standardize(view):
 
 
 def answers(correlations, views):
-    """Return the correlations of each case, its error as text, or None if it does not apply."""
+    """Return the correlations of each case, an error message, or None if not applicable."""
     found = []
     for case, (X, y) in zip(CASES, views, strict=True):
         try:
@@ -195,12 +195,12 @@ def scikit_learn(case, X, y):
     zx, zy = CCA(case.k).fit(X, y).transform(X, y)
     zx, zy = zx - zx.mean(axis=0), zy - zy.mean(axis=0)
     norms = np.linalg.norm(zx, axis=0) * np.linalg.norm(zy, axis=0)
-    # Tied ones come in any order.
+    # Tied components have no defined order.
     return np.sort(np.sum(zx * zy, axis=0) / np.where(norms == 0, 1.0, norms))[::-1]
 
 
 def answers_of(name, views):
-    """Return the same of a peer, run in its environment."""
+    """Return the same for a peer, run in its environment."""
     arrays = {"cases": json.dumps([{"k": case.k, "reg": case.reg} for case in CASES])}
     for i, (case, pair) in enumerate(zip(CASES, views, strict=True)):
         for side, view in zip("xy", pair, strict=True):
@@ -213,7 +213,7 @@ def answers_of(name, views):
 
 
 def judge(case, answer, X, y, dtype):
-    """Return the largest error of an answer, and its cell."""
+    """Return the largest error of a result, and its table cell."""
     if answer is None or dtype not in case.dtypes:
         return 0.0, "–"
     if isinstance(answer, str):

@@ -1,9 +1,9 @@
-"""Songs a second: `MelSpectrogram` beside librosa called by hand, by format of the files.
+"""Compare the speed of `MelSpectrogram` with a loop over librosa, by file format.
 
-Synthetic songs of 30 s in stereo at 44.1 kHz are written as wav, flac, ogg and mp3. The reference is
-the plain loop: `librosa.load`, `librosa.feature.melspectrogram` and `librosa.power_to_db`, song by
-song. All alternate in one run, and the median of the ratios counts. CPU seconds are the cost on one
-core; wall seconds show what two jobs save. "Again" is a second pass through a cache by content.
+Synthetic stereo songs of 30 s at 44.1 kHz are written as WAV, FLAC, OGG and MP3. The reference is a
+plain loop over the songs: `librosa.load`, `librosa.feature.melspectrogram` and `librosa.power_to_db`.
+Both alternate in one run, and the median of the ratios is reported. CPU seconds are the cost on one
+core; wall seconds show the gain of two jobs. "Again" is a second pass, served by the cache.
 
     python benchmarks/features.py [--songs 40] [--repeats 3] [--quick]
 """
@@ -56,7 +56,7 @@ def main():
 
 
 def write_songs(folder, kind, n_songs):
-    """Write chords of random, changing pitch in noise and return the paths of the files."""
+    """Write songs of random chords in noise and return the paths of the files."""
     time_axis = np.arange(int(RATE * SECONDS)) / RATE
     paths = []
     for i in range(n_songs):
@@ -69,8 +69,8 @@ def write_songs(folder, kind, n_songs):
 
 
 def measure(songs, repeats, cache):
-    """Return the figures of a row: times, ratios and the largest difference."""
-    reference(songs[:2])  # to warm up
+    """Return the values of a row: times, ratios and the largest difference."""
+    reference(songs[:2])  # warm up
     one, two = MelSpectrogram(duration=SECONDS), MelSpectrogram(duration=SECONDS, n_jobs=2)
     found = []
     for _ in range(repeats):

@@ -1,11 +1,11 @@
-"""The gain of a GPU: spectrograms, embeddings, training and exact search, there and on the CPU.
+"""Measure the speedup of a GPU for spectrograms, embeddings, training and exact search.
 
-All is measured in one run on the same data: with `device="cuda"`, with `device="cpu"` and, where there
-is such an implementation, without torch (librosa, NumPy). Each is warmed up, and the least time of
-several rounds in turn counts. Songs are waveforms of 30 s at their final rate, so that nothing is read
-or resampled; the cost of files is in `benchmarks/features.py`. The difference is the largest between
-the results of the first column and of any other. Without a GPU, the script says so and measures the
-rest on a tenth of the data.
+Everything is measured in one run on the same data: with `device="cuda"`, with `device="cpu"` and, if
+available, without torch (librosa, NumPy). After a warm-up, the minimum time over several alternating
+rounds is reported. Songs are 30 s waveforms at their final sample rate, so that nothing is read or
+resampled; `benchmarks/features.py` measures the cost of files. The difference is the largest one
+between the results of the first column and of any other. Without a GPU, the script prints a note and
+measures the rest on a tenth of the data.
 
     python benchmarks/gpu.py [--jobs 4] [--quick]
 """
@@ -44,12 +44,12 @@ def main():
 
 
 def difference(results):
-    """Return the largest difference of any result to the first one."""
+    """Return the largest difference between the first result and any other."""
     return max(float(np.abs(result - results[0]).max()) for result in results)
 
 
 def songs(n, rate):
-    """Return waveforms of chords of random pitch in noise."""
+    """Return waveforms of random chords in noise."""
     axis = np.arange(int(SECONDS * rate)) / rate
     found = []
     for i in range(n):
@@ -60,7 +60,7 @@ def songs(n, rate):
 
 
 def spectrograms(devices, small, n_jobs):
-    """Return songs a second; the difference is in dB."""
+    """Return songs per second; the difference is in dB."""
     given = songs(20 if small else 200, 22050)
     mels = [MelSpectrogram(device=device, n_jobs=n_jobs).fit(given) for device in devices]
     calls = [lambda mel=mel: mel.transform(given) for mel in mels]
@@ -69,7 +69,7 @@ def spectrograms(devices, small, n_jobs):
 
 
 def embeddings(devices, small, n_jobs):
-    """Return songs a second; the difference is relative to the largest number."""
+    """Return songs per second; the difference is relative to the largest value."""
     given = songs(4 if small else 40, 16000)
     networks = [MelCNNAudio(device=device, n_jobs=n_jobs).fit(given) for device in devices]
     calls = [lambda network=network: network.transform(given) for network in networks]
@@ -78,7 +78,7 @@ def embeddings(devices, small, n_jobs):
 
 
 def vectors(devices, small, n_jobs):
-    """Return seconds an epoch of towers of 392-1024-1024-50; the mean correlation differs."""
+    """Return seconds per epoch for vectors; the difference is that of the mean correlation."""
     rng = np.random.default_rng(0)
     n = 2_000 if small else 20_000
     shared = rng.normal(size=(n, 50))
@@ -96,14 +96,14 @@ def convolutions(devices, small, n_jobs):
 
 
 def training(devices, X, y, encoder, n_epochs):
-    """Return seconds an epoch, by fits of one epoch and of more, and the difference of scores."""
+    """Return seconds per epoch, from fits of one and several epochs, and the score difference."""
     rates, scores = [], []
     for device in devices:
         if device is None:
             rates.append(None)
             continue
         seconds = []
-        for epochs in (1, 1, 1 + n_epochs):  # the first warms up
+        for epochs in (1, 1, 1 + n_epochs):  # the first round is a warm-up
             model = DeepCCA(10, x_encoder=encoder, max_epochs=epochs, device=device, random_state=0)
             seconds.append(timed(model.fit, X, y).wall)
         rates.append((seconds[2] - seconds[1]) / n_epochs)
@@ -112,7 +112,7 @@ def training(devices, X, y, encoder, n_epochs):
 
 
 def search(devices, small, n_jobs):
-    """Return queries a second for the best 10; the difference is that of their scores."""
+    """Return queries per second for the best 10; the difference is that of their scores."""
     n_items, n_train = 200_000 if small else 2_000_000, 20_000
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_items, N_COMPONENTS)).astype(np.float32)

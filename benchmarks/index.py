@@ -1,12 +1,12 @@
-"""Search in a gallery of 200,000 songs: exact, by faiss, and beside scikit-learn and a plain loop.
+"""Compare search in a gallery of 200,000 songs: exact, Faiss, scikit-learn and a plain loop.
 
-1,000 queries for the best 10 of 200,000 items of 64 components. The items are simulated pairs whose
-correlations fall from 0.95 to 0.05, in a `LinearCCA` trained on 20,000 of them. Variates are weighted by
-correlation ** 4, and not weighted: then they vary alike in all directions, the hardest case for any
-inverted file. The reference is a product of matrices in blocks and a partial sort
-(`numpy.argpartition`) in single precision. A query of an index embeds its 1,000 samples as well; the
-other rows begin with vectors. All of them are timed in turn for several rounds, and the least time
-counts.
+1,000 queries search for the best 10 of 200,000 items with 64 components. The items are simulated pairs
+with correlations from 0.95 down to 0.05; a `LinearCCA` is trained on 20,000 of them. Variates are
+either weighted by correlation ** 4 or unweighted. Unweighted, they have the same variance in all
+directions, which is the hardest case for an inverted file. The reference is a blockwise matrix product
+with a partial sort (`numpy.argpartition`) in single precision. Queries of an index also embed their
+1,000 samples; the other rows start from vectors. All are timed in alternating rounds, and the minimum
+time is reported.
 
     python benchmarks/index.py [--quick]
 """
@@ -54,7 +54,7 @@ def main():
 
 
 def measure(n_items, power, rounds):
-    """Return the least seconds, the recall and the seconds of making of each search."""
+    """Return the minimum seconds, the recall and the build seconds of each search."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_items, N_COMPONENTS))
     y = partners(X, rng.normal(size=X.shape))
@@ -66,7 +66,7 @@ def measure(n_items, power, rounds):
         name: timed(make) for name, make in searches_of(model, X, y[:N_QUERIES], rows).items()
     }
     searches = [one.result for one in making.values()]
-    # The threads of one search go on spinning for a while.
+    # The threads of the previous search keep spinning for a while.
     seconds, found = least_seconds(searches, rounds, pause=0.1)
     right = dict(zip(making, found, strict=True))["CrossModalIndex"]
     return {
@@ -76,7 +76,7 @@ def measure(n_items, power, rounds):
 
 
 def searches_of(model, X, y, rows):
-    """Return, by name, functions that make a search, a function that finds places in the gallery."""
+    """Return functions, by name, that build a search: a function from queries to gallery positions."""
     gallery, asked = rows
 
     def ours(neighbors=None):
@@ -102,7 +102,7 @@ def searches_of(model, X, y, rows):
 
 
 def reference(queries, rows):
-    """Multiply in blocks, partially sort each block, and take the best of the best."""
+    """Multiply in blocks, partially sort each block, and merge the best results."""
     products, places = [], []
     for start in range(0, len(rows), BLOCK):
         block = queries @ rows[start : start + BLOCK].T

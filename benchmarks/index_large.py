@@ -1,15 +1,16 @@
-"""Search in 10,000,000 vectors: the memory, the time to build, the recall and the queries a second.
+"""Measure search in 10,000,000 vectors: memory, build time, recall and queries per second.
 
-The vectors are those that an index of songs searches: variates of 64 components, whose canonical
-correlations fall from 0.95 to 0.05, weighted by correlation ** 2 and of length 1; 1,000 queries are
-those of their partners in the other view. They are in one file, in single precision. "Alike" are the
-same without weights: they vary alike in all directions, the hard case for any inverted file.
+The vectors are like those of an index of songs: variates of 64 components with canonical correlations
+from 0.95 down to 0.05, weighted by correlation ** 2 and normalized. The 1,000 queries are their
+partners in the other view. The vectors are stored in one file, in single precision. "Alike" are the
+same vectors without weights: they have the same variance in all directions, which is the hard case for
+an inverted file.
 
-Each row is a process of its own. Memory is resident memory that is not in files (RssAnon), after the
-build and at its peak, with Python and the libraries; the system can take back pages of the file. Cold
-are 200 queries after the system was asked to forget the file. The truth is `faiss.knn`, which compares
-all vectors, and is the first row. IVF-PQ is that of faiss, with 16 bytes a vector and residuals, without
-the vectors; its lists are trained on as many vectors as ours.
+Each row runs in a separate process. Memory is RssAnon, which includes Python and the libraries but
+excludes file pages because the system can reclaim them; it is measured after the build and at its peak.
+"Cold" are 200 queries after the system was asked to drop the cached file. The ground truth is the first
+row, `faiss.knn`, which compares all vectors. IVF-PQ is the index of Faiss with residuals and 16 bytes
+per vector, without the vectors themselves; its lists are trained on as many vectors as ours.
 
     python benchmarks/index_large.py [--items 10000000] [--folder /tmp] [--quick]
 """
@@ -74,7 +75,7 @@ def main():
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             write(Path(folder), n_items, POWERS[variates])
             for task in TASKS:
-                # The truth is always needed, and one search is enough for the hard case.
+                # The ground truth is always needed; for the hard case, one search is enough.
                 wanted = task in options.only and (variates == "weighted" or task == "file")
                 if task == "exact" or wanted:
                     rows = run_part(__file__, "--task", task, "--folder", folder)
@@ -93,7 +94,7 @@ def show(variates, task, rows):
 
 
 def write(folder, n_items, power):
-    """Write the vectors and queries as files, a block at a time."""
+    """Write the vectors and queries to files, block by block."""
     weights = (CORRELATIONS**power).astype(np.float32)
     vectors = np.lib.format.open_memmap(
         folder / "vectors.npy", "w+", np.float32, (n_items, N_COMPONENTS)
@@ -115,7 +116,7 @@ def of_length_1(rows):
 
 
 def run(task, folder):
-    """Return the rows of the table of a task, one for each number of probes."""
+    """Return the table rows of a task, one per number of probes."""
     path = folder / "vectors.npy"
     queries = np.load(folder / "queries.npy")
     peak = Peak(every=0.05)
@@ -133,7 +134,7 @@ def run(task, folder):
         if on_file and task != "exact":
             forget(path)
             cold = f"{rate(search, queries[:200], n_probe)[0]:.0f}"
-            search(queries, n_probe)  # read again what the queries need
+            search(queries, n_probe)  # cache the pages that the queries need
         speed, found = rate(search, queries, n_probe)
         if task == "exact":
             np.save(folder / "truth.npy", found)
@@ -147,7 +148,7 @@ def run(task, folder):
 
 
 def build(task, path):
-    """Return a search, a function of queries and the number of probes, and the numbers to try."""
+    """Return a search (a function of queries and the number of probes) and the numbers to try."""
     vectors = np.load(path, mmap_mode=None if task in ("memory", "ivfpq") else "r")
     if task == "exact":
         return lambda queries, _: exact(queries, vectors), ["all"]
@@ -176,7 +177,7 @@ def build(task, path):
 
 
 def exact(queries, vectors):
-    """Find the nearest of all vectors, block by block."""
+    """Find the nearest vectors exactly, block by block."""
     squares, places = [], []
     for start in range(0, len(vectors), BLOCK):
         block = np.ascontiguousarray(vectors[start : start + BLOCK])
@@ -188,20 +189,20 @@ def exact(queries, vectors):
 
 
 def rate(search, queries, n_probe):
-    """Return queries a second, asked all at once, and what was found."""
+    """Return queries per second for one call with all queries, and the results."""
     searching = timed(search, queries, n_probe)
     return len(queries) / searching.wall, searching.result
 
 
 def forget(path):
-    """Ask the system to drop the cached pages of a file, except those mapped now."""
+    """Ask the system to drop the cached pages of a file, except those currently mapped."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def save_and_load(neighbors, path):
-    """Return the seconds to load a search whose vectors stay in their file."""
+    """Return the seconds needed to load a search whose vectors stay in their file."""
     joblib.dump(neighbors, path)
     return timed(joblib.load, path, mmap_mode="r").wall
 

@@ -1,12 +1,12 @@
-"""The cost of `KernelCCA.fit` over the arithmetic written by hand, and what landmarks save.
+"""Measure the overhead of `KernelCCA.fit` over plain NumPy, and the savings of landmarks.
 
-The reference forms and centers both kernels, takes the eigenvectors of each and one singular value
-decomposition of the whitened cross product; it checks nothing and finds no rank. Both alternate in one
+The reference computes and centers both kernels, their eigenvectors, and one singular value
+decomposition of the whitened cross product, without validation or rank detection. Both alternate in one
 run and are measured in CPU seconds, which include all threads. Then 300 landmarks are compared with all
-rows of the largest size: time relative to the exact fit, and the difference in the first correlation of
-held-out rows. Before that, 300 landmarks of many rows are fitted in a process of its own, whose memory
-is the peak beside the views. KCCA of cca-zoo takes turns with both in a process of its own environment,
-if `make peers` made it; after a fit of more than a minute there is no other, and one of more than 10
+rows of the largest size: time relative to the exact fit, and difference in the first held-out
+correlation. Before that, a model with 300 landmarks is fitted to many rows in a separate process, to
+measure its peak memory without the views. KCCA of cca-zoo alternates with both in its own environment,
+if built with `make peers`; a fit of more than one minute is not repeated, and one of more than 10
 minutes is killed.
 
     python benchmarks/kernel.py [--sizes 1000 2000 5000] [--repeats 3] [--quick]
@@ -29,7 +29,7 @@ from _common.timing import timed
 
 REG, GAMMA, HELD_OUT = 0.01, 0.1, 1000
 LANDMARKS = {"approximation": "nystroem", "random_state": 0}
-LIMIT = 600  # seconds of a fit of cca-zoo
+LIMIT = 600  # seconds per fit of cca-zoo
 
 
 def main():
@@ -42,7 +42,7 @@ def main():
         many(options.many)
         return
     sizes, repeats = ([500, 1000], 1) if options.quick else (options.sizes, options.repeats)
-    # First, as a process begins with the peak of memory of its parent.
+    # Run first, because a process inherits the peak memory of its parent.
     rows = "20000" if options.quick else "100000"
     subprocess.run([sys.executable, __file__, "--many", rows], check=True)
     fit(*two_views(200))  # to warm up
@@ -69,7 +69,7 @@ def main():
 
 
 def compare(X, y, repeats):
-    """Return our time over that of the reference, our time, a model, and the cells of a row."""
+    """Return the ratio of our time to the reference, our time, a model, and the cells of a row."""
     peer, theirs = None, []
     if "cca-zoo" in INSTALLED:
         peer = Peer(INSTALLED["cca-zoo"], "kernel", GAMMA, REG, limit=LIMIT, x=X, y=y)
@@ -90,7 +90,7 @@ def compare(X, y, repeats):
 
 
 def cells_of_peer(theirs, ours):
-    """Return the time of the peer, and how many times longer it is than ours."""
+    """Return the time of the peer and its ratio to ours."""
     if not theirs:
         return ["", ""]
     seconds = np.median(theirs)
@@ -102,7 +102,7 @@ def cells_of_peer(theirs, ours):
 
 
 def landmarks(train, held_out, exact, model):
-    """Print the time and the held-out correlation of 300 landmarks beside an exact fit."""
+    """Print the time and held-out correlation of 300 landmarks next to an exact fit."""
     fitting = timed(fit, *train, **LANDMARKS)
     near, whole = (first_correlation(fitted, *held_out) for fitted in (fitting.result, model))
     print(
@@ -114,7 +114,7 @@ def landmarks(train, held_out, exact, model):
 
 
 def many(n):
-    """Print the time and memory of 300 landmarks of `n` rows."""
+    """Print the time and memory of a fit with 300 landmarks to `n` rows."""
     X, y = two_views(n)
     fit(X[:1000], y[:1000], **LANDMARKS)  # to warm up
     before = greatest_resident()
@@ -129,7 +129,7 @@ def many(n):
 
 
 def two_views(n):
-    """Return an angle as its cosine and sine, and as those of twice the angle, with noise."""
+    """Return noisy views: cosine and sine of an angle, and of twice the angle."""
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, n)
     views = []

@@ -1,7 +1,8 @@
-"""Retrieval on real songs: 1,341 whole art songs and 3,898 windows of 20 s, in five outer folds.
+"""Score retrieval on real songs: 1,341 art songs and 3,898 windows of 20 s.
 
-The pipeline is that of the demonstration, from audio files and raw lyrics. Hyper-parameters are chosen
-by three inner folds of each training part. Features and sounded scores are cached (see --cache).
+The pipeline is that of ``skdcca demo``, from audio files and raw lyrics. There are five outer folds;
+hyperparameters are tuned by three inner folds of each training set. Features and synthesized scores are
+cached (see --cache).
 
     python benchmarks/lieder.py --data DATA [--quick] [--n-jobs 2]
 """
@@ -67,14 +68,14 @@ def parse_arguments():
 
 
 def collections(data, cache, quick):
-    """Yield the name, the songs and the seconds of each collection."""
+    """Yield the name, songs and excerpt duration (seconds) of each collection."""
     yield "whole songs, first 30 s", load_lieder(data, cache, QUICK if quick else None), 30.0
     if not quick:
         yield "windows of 20 s", load_pairs(data, cache), 20.0
 
 
 def runs(quick):
-    """Yield the folds, the text, and whether the lyrics are permuted."""
+    """Yield the folds, the text features, and whether the lyrics are permuted."""
     texts = SHOWN[-1:] if quick else SHOWN
     for split in ["by composer"] if quick else ["by composer", "random"]:
         yield from ((split, text, False) for text in texts)
@@ -82,7 +83,7 @@ def runs(quick):
 
 
 def audio_view(paths, duration, cache, n_jobs):
-    """Return the statistics of each song; nothing is fitted in them, so all folds share them."""
+    """Return the statistics of each song; nothing is fitted, so all folds share them."""
     mel = MelSpectrogram(
         duration=duration, memory=str(cache / "features"), n_jobs=n_jobs, verbose=1
     )
@@ -92,7 +93,7 @@ def audio_view(paths, duration, cache, n_jobs):
 
 
 def measure(audio, lyrics, groups, split, text, grid, n_jobs):
-    """Return the mean metrics over the outer folds, and the size of their galleries."""
+    """Return the mean metrics over the outer folds and the gallery sizes."""
     by_group = split == "by composer"
     with tempfile.TemporaryDirectory() as scratch:
         y_side = Pipeline([("text", TEXTS[text]()), ("scale", StandardScaler())], memory=scratch)
@@ -105,12 +106,12 @@ def measure(audio, lyrics, groups, split, text, grid, n_jobs):
 
 
 def mrr(means):
-    """Return the mean reciprocal rank of both directions."""
+    """Return the mean reciprocal rank over both directions."""
     return (means["x_to_y"]["mrr"] + means["y_to_x"]["mrr"]) / 2
 
 
 def cells(name, split, text, means, sizes):
-    """Return the cells of a row: figures from audio to lyrics / from lyrics to audio."""
+    """Return the cells of a row: audio to lyrics / lyrics to audio."""
     figures = [
         both_ways([means[way][metric] for way in ("x_to_y", "y_to_x")], form)
         for metric, form in (("mrr", ".3f"), ("recall@10", ".3f"), ("median_rank", ".0f"))

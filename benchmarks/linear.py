@@ -1,13 +1,13 @@
-"""The cost of `LinearCCA.fit` over the arithmetic written by hand, and that of other packages.
+"""Measure the overhead of `LinearCCA.fit` over plain NumPy, next to other packages.
 
-The reference centers both views, forms three Gram matrices, takes two Cholesky factors and one singular
-value decomposition; it checks and scales nothing. All alternate in one run and are measured in CPU
-seconds, which include all threads. Memory is the peak of arrays beside the two views, in another fit.
-The CCA of scikit-learn is iterative; it computes 10 components of the smallest size only, as all would
-take hours. The CCA of cca-zoo and that of mvlearn take turns with the others, in processes of their own
-environments, if `make peers` made them.
+The reference centers both views and computes three Gram matrices, two Cholesky factors and one singular
+value decomposition, without validation or scaling. All alternate in one run and are measured in CPU
+seconds, which include all threads. Memory is the peak of arrays besides the two views, from a separate
+fit. The CCA of scikit-learn is iterative; it computes only 10 components of the smallest size, because
+all of them would take hours. The CCA of cca-zoo and of mvlearn alternate with the others in their own
+environments, if built with `make peers`.
 
-`--stream` passes 1,000,000 rows of 128 and 100 columns to `partial_fit` and compares with `fit`.
+`--stream` passes 1,000,000 rows of 128 and 100 columns to `partial_fit` and compares it with `fit`.
 
     python benchmarks/linear.py [--repeats 3] [--quick] [--stream]
 """
@@ -70,7 +70,7 @@ def measure(n, p, repeats, with_sklearn):
     fits = [partial(cpu_seconds, reference, X, y), partial(cpu_seconds, fit)]
     fits += [peer.ask for peer in peers]
     for one in fits:
-        one()  # to warm up
+        one()  # warm up
     found = np.array([[one() for one in fits] for _ in range(repeats)])
     plain, ours, *theirs = np.median(found, axis=0)
     ratio = np.median(found[:, 1] / found[:, 0])
@@ -120,7 +120,7 @@ def cpu_seconds(work, *arguments):
 
 
 def stream(n_batches=100, n_rows=10_000):
-    """Compare a stream of batches with one fit of all of them."""
+    """Compare a stream of batches with a single fit to all of them."""
     streaming = timed(partial_fits, n_batches, n_rows)
     streamed = streaming.result
     peak = greatest_resident() / 2**20

@@ -1,9 +1,9 @@
-"""`skdcca serve` under load: 50 clients at once, each sending its next request when the last one ends.
+"""Measure `skdcca serve` under load from 50 concurrent clients.
 
-An index of synthetic songs is saved and served by ``python -m skdcca serve`` in a process of its own.
-The clients run on the same machine. Every answer is checked: its status, the sound, and that the ten
-songs are those that the index finds without a server. Memory and open files of the server are read
-from /proc, so it runs on Linux.
+Each client sends its next request when the last one has been answered. An index of synthetic songs is
+saved and served by ``python -m skdcca serve`` in a separate process on the same machine. Every response
+is checked: its status, the audio, and that the ten songs match those that the index returns without a
+server. Memory and open files of the server are read from /proc (Linux only).
 
     python benchmarks/page_load.py [--clients 50] [--seconds 60] [--pause 0] [--quick]
 """
@@ -33,7 +33,7 @@ from _common.memory import status
 from _common.table import print_head, print_row
 
 RATE, SECONDS = 11025, 3.0
-# Requests of each kind in a hundred.
+# Number of requests of each kind per hundred.
 MIX = {
     "GET /": 10,
     "GET /api/about": 15,
@@ -68,7 +68,7 @@ def main():
 
 
 def saved_index(folder, n_songs):
-    """Return the path of an index, and its songs with their files and what each finds."""
+    """Return the path of an index, and its songs with their files and expected results."""
     songs = make_songs(n_songs, strength=1.0, duration=SECONDS, sample_rate=RATE, random_state=0)
     songs.files = [os.path.join(folder, f"{name}.wav") for name in songs.ids]
     for file, (waveform, rate) in zip(songs.files, songs.audio, strict=True):
@@ -91,16 +91,16 @@ def saved_index(folder, n_songs):
 
 
 class Load:
-    """Clients of one server, with their latencies and errors.
+    """Clients of a server, with their latencies and errors.
 
     Parameters
     ----------
     address : str
         Address of the server.
     process : int
-        Number of its process.
+        Process id of the server.
     songs : Bunch
-        The songs that it serves.
+        Songs that it serves.
     """
 
     def __init__(self, address, process, songs):
@@ -120,7 +120,7 @@ class Load:
         return status("VmRSS", self.process) / 2**20, n_files, threads
 
     async def run(self, n_clients, seconds, pause):
-        """Run the clients for that long and look at the server meanwhile."""
+        """Run the clients for some time while sampling the state of the server."""
         await self.one_of_each()
         self.states.append(("one request of each kind", *self.state()))
         end = time.monotonic() + seconds
@@ -133,14 +133,14 @@ class Load:
         self.states.append((f"{seconds:.0f} s, clients gone", *self.state()))
 
     async def one_of_each(self):
-        """Warm the server up with one request of each kind."""
+        """Warm up the server with one request of each kind."""
         async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
             for kind in MIX:
                 await self.ask(client, kind, 0)
         self.latencies.clear()
 
     async def client(self, seed, end, pause):
-        """Send requests until the end, one after the other."""
+        """Send one request after the other until the end."""
         rng = np.random.default_rng(seed)
         kinds, shares = list(MIX), np.array(list(MIX.values())) / 100
         async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
@@ -154,7 +154,7 @@ class Load:
                     await asyncio.sleep(rng.exponential(pause))
 
     async def ask(self, client, kind, at):
-        """Send one request about the song at a place and check the answer."""
+        """Send one request for the song at a position and check the response."""
         method, path = kind.partition(",")[0].replace("N", str(at)).split()
         content, options, status = self.contents[at], {}, 200
         if "lyrics" in kind:

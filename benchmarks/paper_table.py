@@ -1,22 +1,20 @@
-"""Every system side by side: audio branch, correlation model and text, on real songs.
+"""Compare all systems on real songs: audio branch, correlation model and text features.
 
-Audio: the statistics of a spectrogram over time, a pretrained network, the dynamics of the whole song
-band by band, its form in a few numbers, all of them, or convolutions trained end to end. Models: linear,
-kernel and deep canonical correlation analysis. "aligned" trains convolutions over the spectrogram and
-over the characters of the lyrics together and compares both step by step in time; "frozen" is the same
-with the random convolutions of the audio left untrained, and "shuffled" the same with the frames of
-every song in random order. "joint" has the lyrics by Doc2vec and fully connected layers, as in the
-paper.
+The audio branch is one of: statistics of a spectrogram over time, a pretrained network, the dynamics of
+each frequency band over the whole song, its form, all of them, or convolutions trained end to end. The
+models are linear, kernel and deep CCA. "aligned" trains convolutions over the spectrogram and over the
+characters of the lyrics jointly, and compares both step by step in time. "frozen" is the same with
+random, untrained audio convolutions, and "shuffled" the same with the frames of every song in random
+order. "joint" uses Doc2vec and fully connected layers for the lyrics, as in the paper.
 
-Each cell is five outer folds, random or by group (composer, tune), with hyper-parameters chosen by
-three inner folds of the training part; networks trained end to end have none to choose, as each fit
-takes minutes. Figures are means of both directions; the interval is a bootstrap of the groups over the
-reciprocal ranks of all folds. "Permuted" are linear models of randomly permuted lyrics. "chosen" is, in
-each outer fold, the cell with the best score in the inner folds (networks trained end to end are not
-candidates).
+Each cell is the result of five outer folds, random or by group (composer, tune), with hyperparameters
+tuned by three inner folds of the training set. Networks trained end to end are not tuned, because each
+fit takes minutes. Scores are means over both directions; the interval is a bootstrap over groups of the
+reciprocal ranks of all folds. "Permuted" are linear models with randomly permuted lyrics. "chosen" is
+the cell with the best inner score in each outer fold (networks trained end to end are not candidates).
 
-A finished cell is kept in the cache, so that an interrupted run continues. `--report` prints and draws
-the cells in the cache.
+Finished cells are cached, so that an interrupted run can be resumed. `--report` prints and draws the
+cached cells.
 
     python benchmarks/paper_table.py --data DATA [--collections chants ...] [--quick]
     python benchmarks/paper_table.py --data DATA --report [--figure FILE.png]
@@ -54,7 +52,7 @@ from _common.songs import COLLECTIONS, load_collection, seconds_of
 from _common.table import print_head, print_row
 from _common.texts import SENTENCES, TEXTS, sentence_rows, text_transformer
 
-# Raise it whenever the result of a cell changes, so that cached cells are measured again.
+# Increase it when the result of a cell changes, so that cached cells are measured again.
 VERSION = 2
 ALL = "summary + MTT_musicnn + dynamics"
 TWO = "summary + dynamics"
@@ -63,7 +61,7 @@ END_TO_END = ("aligned", "frozen", "shuffled", "joint")
 SPLITS = ["by group", "random"]
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
-# The labels of each song that are its categories.
+# Labels of each song that serve as categories.
 LABELS = {"lieder": ["lang", "group"], "windows": ["lang", "group"], "chants": ["category", "mode"]}
 LABELS["hymns"] = ["category"]
 SMALL_GALLERY = {"chants": 160}  # also measured in galleries of this size, drawn from each fold
@@ -113,9 +111,9 @@ JOINT = clone(ALIGNED).set_params(
 
 
 class Once(TransformerMixin, BaseEstimator):
-    """A transformer of texts that is fitted once on the same texts and transforms each text once.
+    """Caching wrapper of a text transformer: fits once per set of texts, transforms each text once.
 
-    The candidates of a search ask for the same again and again, and Doc2vec takes most of the time.
+    Candidates of a search request the same results repeatedly, and Doc2vec takes most of the time.
     """
 
     kept = {}  # of this process
@@ -124,7 +122,7 @@ class Once(TransformerMixin, BaseEstimator):
         self.transformer = transformer
 
     def fit(self, X, y=None):
-        """Fit, or find what was fitted before."""
+        """Fit, or reuse an earlier fit."""
         self.key_ = joblib.hash([repr(self.transformer), list(X)])
         if self.key_ not in self.kept:
             while len(self.kept) > 8:
@@ -133,7 +131,7 @@ class Once(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Transform the texts that were not transformed before."""
+        """Transform texts, reusing earlier results."""
         fitted, rows = self.kept[self.key_]
         new = [text for text in dict.fromkeys(X) if text not in rows]
         if new:
@@ -142,7 +140,7 @@ class Once(TransformerMixin, BaseEstimator):
 
 
 class FrozenSequence(SequenceEncoder):
-    """Random convolutions that are not trained; the map of each step to its outputs is."""
+    """Sequence encoder with random, untrained convolutions; only the output map is trained."""
 
     def build(self, shape, n_outputs):
         """Build the network for sequences of this shape."""
@@ -202,7 +200,7 @@ def parse_arguments():
 
 
 def cells(options):
-    """Yield the cells that are measured on every collection, the cheapest first."""
+    """Yield the cells measured on every collection, cheapest first."""
     for split in options.splits:
         for model in options.models:
             for audio, text in pairings(model, options):
@@ -216,7 +214,7 @@ def cells(options):
 
 
 def pairings(model, options):
-    """Return the pairs of audio and text that a model is measured on."""
+    """Return the pairs of audio and text features that a model is measured on."""
     if model == "joint":
         return [("end-to-end", "Doc2vec + form")]
     if model in END_TO_END:
@@ -225,7 +223,7 @@ def pairings(model, options):
 
 
 def cached(cell, name, songs, cache, options):
-    """Return the result of a cell, measured if it is not in the cache; None if only reporting."""
+    """Return the result of a cell, measured unless cached; with ``--report``, None if not cached."""
     ids = [song["id"] for song in songs]
     texts = [song["lyrics"] for song in songs]
     audio = repr(audio_transformers(cell["audio"], seconds_of(name)))
@@ -242,7 +240,7 @@ def cached(cell, name, songs, cache, options):
 
 
 def system(model, name):
-    """Return the correlation model and its grid, which is None for networks trained end to end."""
+    """Return the correlation model and its grid (None for networks trained end to end)."""
     if model in MODELS:
         cca, grid = MODELS[model]
         if "kernel" in model and name == "windows":  # too many rows for the exact one
@@ -273,7 +271,7 @@ def measure(cell, name, songs, cache, options):
 
 
 def searched_model(cell, name, n_songs, inner, n_jobs):
-    """Return the search over the grid of a cell, or a model that has nothing to choose."""
+    """Return the grid search of a cell, or the model itself if there is no grid."""
     cca, grid = system(cell["model"], name)
     y_side = text_transformer(cell["text"], name)
     if cell["text"] in TEXTS:
@@ -289,12 +287,12 @@ def searched_model(cell, name, n_songs, inner, n_jobs):
 
 
 def y_size(text):
-    """Return the least number of columns of a text."""
+    """Return the minimum number of columns of a text view."""
     return {"form": 21, "20 of tf-idf + form": 41}.get(text, 100)
 
 
 def searched(grid, n_columns, n_songs):
-    """Return the grid of the step, with components that the columns and the inner rows allow."""
+    """Return the grid of the step, with the components that columns and inner rows allow."""
     if "n_components" in grid:
         few = [k for k in grid["n_components"] if k <= n_columns and k < n_songs / 3]
         grid = grid | {"n_components": few}
@@ -308,7 +306,7 @@ def in_random_order(spectrograms):
 
 
 def summary(found, songs, clusters, labels, small):
-    """Return means over the folds, the interval, and the precision of categories beside chance."""
+    """Return fold means, the interval, and the precision of categories next to chance."""
     reciprocal = np.empty(len(songs))
     for fold in found:
         scores = fold["scores"]
@@ -338,7 +336,7 @@ def summary(found, songs, clusters, labels, small):
 
 
 def precision(fold, songs, label):
-    """Return the mean average precision of a category in a fold, and that of shuffled scores."""
+    """Return the mean average precision of a category in a fold, and of shuffled scores."""
     scores = fold["scores"]
     categories = [songs[i][label] for i in fold["test"]]
     same = np.equal.outer(categories, categories)
@@ -348,7 +346,7 @@ def precision(fold, songs, label):
 
 
 def in_smaller_gallery(scores, n, n_draws=100):
-    """Return the MRR of both directions among `n` of the songs, the mean of many draws."""
+    """Return the mean MRR of both directions over many random galleries of `n` songs."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(n_draws):
@@ -359,7 +357,7 @@ def in_smaller_gallery(scores, n, n_draws=100):
 
 
 def interval(values, clusters, n_resamples=2000):
-    """Return the 95 % interval of the mean, by resampling whole clusters."""
+    """Return the 95% bootstrap interval of the mean, resampling whole clusters."""
     _, cluster = np.unique(clusters, return_inverse=True)
     totals, sizes = np.bincount(cluster, values), np.bincount(cluster)
     drawn = np.random.default_rng(0).integers(len(sizes), size=(n_resamples, len(sizes)))
@@ -384,7 +382,7 @@ def row(name, cell, result):
 
 
 def print_chosen(name, split, groups, found):
-    """Print the score of choosing a cell in each outer fold by its inner folds alone."""
+    """Print the score of choosing a cell in each outer fold by its inner score alone."""
     candidates = {
         key: result
         for key, result in found.items()
@@ -405,7 +403,7 @@ def print_chosen(name, split, groups, found):
 
 
 def print_differences(found, name, groups):
-    """Print the differences of aligned to frozen and shuffled, with a bootstrap of the groups."""
+    """Print the differences of aligned to frozen and shuffled, with group bootstrap intervals."""
     for key, result in found.items():
         whole = found.get((*key[:3], "aligned", *key[4:]))
         if key[0] != name or key[3] not in ("frozen", "shuffled") or not whole:
@@ -420,7 +418,7 @@ def print_differences(found, name, groups):
 
 
 def print_unshared(found, name, songs, n_words=5):
-    """Print the scores of models of words on songs that share no run of words with another group."""
+    """Print the scores of text models on songs that share no run of words with another group."""
     runs = [runs_of_words(song["lyrics"], n_words) for song in songs]
     groups = {}
     for run, song in zip(runs, songs, strict=True):
@@ -435,13 +433,13 @@ def print_unshared(found, name, songs, n_words=5):
 
 
 def runs_of_words(text, n_words):
-    """Return all runs of `n_words` words in a row."""
+    """Return all runs of `n_words` consecutive words."""
     words = re.findall(r"[^\W\d_]+", text.casefold())
     return {tuple(words[i : i + n_words]) for i in range(len(words) - n_words + 1)}
 
 
 def draw(found, file):
-    """Draw the intervals of the folds by group, a panel for each collection."""
+    """Plot the intervals of the folds by group, one panel per collection."""
     from matplotlib.figure import Figure
 
     shown = [name for name in COLLECTIONS if any(key[:2] == (name, "by group") for key in found)]

@@ -1,10 +1,10 @@
-"""Tasks that skdcca and its peers can do, found by running them: one table, yes or no.
+"""Print a table of the tasks that skdcca and its peers support, determined by running them.
 
-Each row is a task, with the code that a user of each package would write for it; it passes if nothing
-is raised and its assertions hold. A dash means that the package has nothing for the task that we know
-of. The peers run in their own environments, which ``make peers`` makes.
+Each row is a task, with the code that a user of each package would write for it. It passes if nothing
+is raised and its assertions hold. A dash means that we know of no support in the package. The peers run
+in their own environments, built with ``make peers``.
 
-    python benchmarks/peers.py [--why]    # with the errors of failed tasks
+    python benchmarks/peers.py [--why]    # --why prints the errors of failed tasks
 """
 
 import os
@@ -52,7 +52,7 @@ IMPORTS = {
     "mvlearn": "from mvlearn.embed import CCA, KMCCA, MCCA",
 }
 
-# Columns and settings that several packages are given in a row
+# Columns and settings shared by several packages in a row
 WIDE = """
 signal = shared[:, None] + rng.normal(size=(400, 30))
 wide = np.hstack([signal, rng.normal(size=(400, 270))])
@@ -327,7 +327,7 @@ def cell(found):
 def run(package, code):
     """Run the code in the environment of the package.
 
-    Returns whether it passed, and its last line of output or of errors.
+    Return whether it passed, and its last line of output or errors.
     """
     done = subprocess.run(
         [PACKAGES[package], "-c", f"{BEFORE}\n{IMPORTS[package]}\n{code}"],

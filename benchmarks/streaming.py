@@ -1,18 +1,18 @@
-"""The cost of fitting more rows than memory holds, in seconds and in memory.
+"""Measure the time and memory of fitting more rows than fit in memory.
 
-Blocks of float32 rows of 128 and 100 columns are made from a seed, with 20 known canonical correlations
-behind a mixture of the columns, and are dropped after use. Each row of the table is a process of its
-own, whose peak is VmHWM: the peak of resident memory, with Python and the libraries, which are the first
-row alone. The second row is the loop that makes its blocks and drops them. The reference is the plain
-loop, `Z.T @ Z` in float64 of the same blocks, with Cholesky factors and a singular value decomposition
-at the end; it checks, shifts and scales nothing. The error is the largest difference to a known
-correlation: of the training rows, and for `KernelCCA`, whose ridge shrinks them, of 200,000 new rows.
-Its kernel is "rbf", with a gamma so small that the relations, which are linear, show.
+Blocks of float32 rows with 128 and 100 columns are generated from a seed, with 20 known canonical
+correlations hidden by a mixture of the columns, and dropped after use. Each row of the table runs in a
+separate process. Its peak is VmHWM, the peak resident memory including Python and the libraries, which
+the first row measures alone. The second row only generates and drops the blocks. The reference is a
+plain loop: `Z.T @ Z` in float64 over the same blocks, then Cholesky factors and a singular value
+decomposition, without validation, shift or scaling. The error is the largest difference from a known
+correlation: on the training rows or, for `KernelCCA`, whose ridge shrinks them, on 200,000 new rows. Its
+kernel is "rbf" with a small gamma, because the relations are linear.
 
     OMP_NUM_THREADS=1 python benchmarks/streaming.py [--rows 10000000] [--landmarks 200] [--folder /tmp]
 
-The file of the memory-mapped fit has 912 bytes a row and is deleted afterwards. Dask has a thread for
-each core.
+The file of the memory-mapped fit has 912 bytes per row and is deleted afterwards. Dask uses one thread
+per core.
 """
 
 import argparse
@@ -85,14 +85,14 @@ def label_of(name, options):
 
 
 def ask(name, options, folder):
-    """Run a task in a process of its own."""
+    """Run a task in a separate process."""
     arguments = ["--task", name, "--rows", options.rows, "--landmarks", options.landmarks]
     return run_part(__file__, *arguments, "--folder", folder)
 
 
 def run(name, options):
     """Return the seconds, the peak memory in MB and the error of a task in this process."""
-    # Imported before the clock starts: it takes memory, and is not part of the fit.
+    # Imported before timing starts, because imports are not part of the fit.
     from skdcca import KernelCCA, LinearCCA
 
     KernelCCA, LinearCCA  # noqa: B018
@@ -107,27 +107,27 @@ def run(name, options):
 
 
 def make_blocks(options):
-    """Make all blocks and drop them."""
+    """Generate all blocks and drop them."""
     for _ in blocks(options.rows):
         pass
 
 
 def fit_iterator(options):
-    """Return the correlations of a fit of a generator."""
+    """Return the correlations of a fit to a generator."""
     from skdcca import LinearCCA
 
     return LinearCCA(SHARED).fit_blocks(blocks(options.rows)).canonical_correlations_
 
 
 def fit_dask(options):
-    """Return the correlations of a fit of dask arrays."""
+    """Return the correlations of a fit to dask arrays."""
     from skdcca import LinearCCA
 
     return LinearCCA(SHARED).fit(*lazy(options.rows)).canonical_correlations_
 
 
 def fit_memmap(options):
-    """Return the correlations of a fit of memory-mapped files."""
+    """Return the correlations of a fit to memory-mapped files."""
     from skdcca import LinearCCA
 
     files = [np.load(Path(options.folder) / f"{view}.npy", mmap_mode="r") for view in "xy"]
@@ -150,7 +150,7 @@ def fit_kernel(options):
 
 
 def block(number, n_rows):
-    """Return rows of both views, the same for the same number."""
+    """Return the block with this number: rows of both views, reproducible."""
     mix_x, mix_y = mixtures()
     views = np.random.default_rng([1, number]).standard_normal((n_rows, P + Q), dtype=np.float32)
     X, y = views[:, :P], views[:, P:]
@@ -189,7 +189,7 @@ def lazy(n_rows):
 
 
 def write(folder, n_rows):
-    """Write the same rows to two files; this process holds a block at a time."""
+    """Write the same rows to two files, holding one block at a time."""
     from numpy.lib.format import write_array_header_1_0
 
     with open(folder / "x.npy", "wb") as x_file, open(folder / "y.npy", "wb") as y_file:
@@ -202,7 +202,7 @@ def write(folder, n_rows):
 
 
 def plain_loop(pairs):
-    """Return the canonical correlations by the textbook."""
+    """Return the canonical correlations by the textbook formula."""
     products, sums, n = 0.0, 0.0, 0
     for X, y in pairs:
         rows = np.concatenate([X, y], axis=1, dtype=np.float64)
@@ -216,7 +216,7 @@ def plain_loop(pairs):
 
 
 def held_out(model):
-    """Return the correlations of new rows."""
+    """Return the correlations on new rows."""
     from skdcca.metrics import variate_correlations
 
     return variate_correlations(*model.transform(*block(10**9, 200_000)))

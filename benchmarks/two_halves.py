@@ -1,15 +1,15 @@
-"""Halves of MNIST digits: how well the left half and the right half of a digit are correlated.
+"""Measure correlation and retrieval between the left and right halves of MNIST digits.
 
-The left 14 columns of each of 10,000 real digits are one view and the right 14 the other; 8,000 digits
-are for training and 2,000 for testing. The table has the sum of 50 held-out correlations and retrieval
+The left 14 columns of each of 10,000 real digits are one view, the right 14 the other; 8,000 digits are
+for training and 2,000 for testing. The table shows the sum of 50 held-out correlations, and retrieval
 among the 2,000 in both directions: for the linear model, for `DeepCCA` with its defaults and with each
 loss, and for the deep CCA of cca-zoo if `--peer` names the Python of an environment that has it.
 
     python benchmarks/two_halves.py --data DATA [--peer PYTHON] [--seeds 3] [--quick]
     python benchmarks/two_halves.py --data DATA --choose [--peer PYTHON]
 
-`--choose` compares the candidates of each row on a part of the 8,000: 6,400 for training and 1,600 for
-testing. Each row of the table is a process of its own, so that its peak memory is its own.
+`--choose` compares the candidates of each row on the training digits only: 6,400 for training and 1,600
+for testing. Each row of the table runs in a separate process, to measure its peak memory.
 """
 
 import argparse
@@ -38,7 +38,7 @@ DEEP = {
     "validation_fraction": 0,
 }
 WIDE = {**DEEP, "hidden_layer_sizes": (2048,)}
-# Candidates of each row; the first is the one that `--choose` found best.
+# Candidates of each row; the first is the best one according to `--choose`.
 ROWS = {
     "linear": [{"reg": 1e-2}, {"reg": 1e-3}, {"reg": 1e-1}],
     "default": [{}],
@@ -129,7 +129,7 @@ def wanted_rows(options, rows):
 
 
 def cells(row, mean, correlations):
-    """Return the cells of a row: means of the seeds, and the lowest and highest correlation."""
+    """Return the cells of a row: means over seeds, and the range of the correlation."""
     spread = ""
     if len(correlations) > 1:
         spread = f" ({min(correlations):.2f} to {max(correlations):.2f})"
@@ -155,7 +155,7 @@ def choose(options):
 
 
 def run(options, row, candidate, seed):
-    """Return the figures of one fit in a process of its own."""
+    """Return the scores of one fit in a separate process."""
     arguments = ["--row", row, "--candidate", candidate, "--seed", seed]
     arguments += ["--data", data_folder(options.data)]
     if options.quick:
@@ -168,7 +168,7 @@ def run(options, row, candidate, seed):
 
 
 def measure(options):
-    """Fit one row and measure it on the test rows."""
+    """Fit one row and score it on the test rows."""
     train, test = halves(data_folder(options.data), options.choose)
     parameters = dict(ROWS[options.row][options.candidate])
     if options.quick and options.row != "linear":
@@ -190,7 +190,7 @@ def measure(options):
 
 
 def linear(train, test, parameters, options):
-    """Return the sum of the first 50 correlations, and weighted variates, of a linear model."""
+    """Return the sum of the first 50 correlations and the weighted variates of a linear model."""
     from skdcca import LinearCCA
     from skdcca.metrics import variate_correlations
 
@@ -202,7 +202,7 @@ def linear(train, test, parameters, options):
 
 
 def deep(train, test, parameters, options):
-    """Return the sum of the correlations, and what `transform` gives, of a deep model."""
+    """Return the sum of the correlations and the variates of a deep model."""
     from skdcca import DeepCCA
     from skdcca.encoders import MLP
     from skdcca.losses import BarlowTwinsLoss, VICRegLoss
@@ -220,12 +220,12 @@ def deep(train, test, parameters, options):
 
 
 def take(parameters, *names):
-    """Remove these parameters, where they are given, and return them."""
+    """Remove these parameters, if given, and return them."""
     return {name: parameters.pop(name) for name in names if name in parameters}
 
 
 def peer(train, test, parameters, options):
-    """Return the same of cca-zoo, run in its environment."""
+    """Return the same for cca-zoo, run in its environment."""
     from skdcca.metrics import variate_correlations
 
     with tempfile.TemporaryDirectory() as scratch:

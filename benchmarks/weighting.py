@@ -1,11 +1,12 @@
-"""Weighting by correlation: how the scores of variates should be weighted, on images and on songs.
+"""Compare similarities: variates weighted by powers of their correlations, and likelihood.
 
-The cosine of unweighted variates (power 0) and of variates scaled by their correlations to the power 1,
-2 and 4 (Gong et al. 2014), and the log likelihood ratio of probabilistic CCA, for 10, 30 and 100
-components of a `LinearCCA` with a ridge. Halves of MNIST digits: 8,000 for training, a gallery of
-2,000, the ridge chosen on 1,600 of the 8,000. Songs: five outer folds, by group and at random, the
-ridge chosen for each row and column by three inner folds of the training part. Figures are mean
-reciprocal ranks, the mean of both directions and of the folds, with recall@1 in brackets.
+The similarities are the cosine of unweighted variates (power 0) and of variates scaled by their
+correlations to the power 1, 2 and 4 (Gong et al. 2014), and the log-likelihood ratio of probabilistic
+CCA, for 10, 30 and 100 components of a `LinearCCA` with a ridge. For halves of MNIST digits, 8,000 are
+for training, the gallery has 2,000, and the ridge is chosen on 1,600 of the 8,000. For songs, there are
+five outer folds, by group and at random, and the ridge is chosen for each row and column by three inner
+folds of the training set. Scores are mean reciprocal ranks, averaged over both directions and the folds,
+with recall@1 in parentheses.
 
     python benchmarks/weighting.py --data DATA [--collections halves lieder ...] [--quick]
 """
@@ -60,7 +61,7 @@ def parse_arguments():
 
 
 def songs_of(name, data, cache):
-    """Load a collection, or the chorales that come with the package music21."""
+    """Load a collection, or the chorales included in the package music21."""
     if name != "chorales":
         return load_collection(name, data, cache)
     chorales = load_chorales(cache=cache, n_jobs=2)
@@ -70,12 +71,12 @@ def songs_of(name, data, cache):
 
 
 def split_of_halves(data):
-    """Return the inner splits to choose the ridge by, and the outer split to report."""
+    """Return the inner splits that choose the ridge, and the outer split to report."""
     return [[halves(data, choosing=True)], halves(data, choosing=False)]
 
 
 def splits_of_songs(X, lyrics, groups, by_group):
-    """Yield the same of each outer fold: a split is (X, y) for training and (X, y) for testing."""
+    """Yield the same for each outer fold; a split is (X, y) for training and (X, y) for testing."""
     outer, inner = folds(5, by_group), folds(3, by_group)
     for train, test in outer.split(X, groups=groups if by_group else None):
         within = inner.split(train, groups=groups[train] if by_group else None)
@@ -84,7 +85,7 @@ def splits_of_songs(X, lyrics, groups, by_group):
 
 
 def numbers(X, lyrics, train, test):
-    """Return both views as numbers; Doc2vec is trained on the training rows only."""
+    """Return the features of both views; Doc2vec is trained on the training rows only."""
     x_side = StandardScaler().fit(X[train])
     y_side = make_pipeline(TEXTS["Doc2vec + form"](), StandardScaler())
     y_train = y_side.fit_transform([lyrics[i] for i in train])
@@ -98,7 +99,7 @@ def tabulate(title, splits):
         with threadpool_limits(1, user_api="blas"):
             inner = np.mean([[figures(*part, reg) for reg in REGS] for part in chosen_by], axis=0)
             outer = np.array([figures(*reported, reg) for reg in REGS])
-        best = inner[..., 0].argmax(axis=0)  # a ridge for each row and number of components
+        best = inner[..., 0].argmax(axis=0)  # a ridge per row and number of components
         found.append(np.take_along_axis(outer, best[None, ..., None], axis=0)[0])
         levels.append(chance(len(reported[1][0])))
     table = np.mean(found, axis=0)
@@ -112,7 +113,7 @@ def tabulate(title, splits):
 def figures(train, test, reg):
     """Return MRR and recall@1 by row and number of components.
 
-    Fewer components are the first ones of more.
+    Smaller numbers of components use the first ones of the largest model.
     """
     most = min(N_COMPONENTS[-1], train[0].shape[1], train[1].shape[1])
     model = LinearCCA(most, reg=reg).fit(*train)
@@ -125,7 +126,7 @@ def figures(train, test, reg):
 
 
 def retrieval(zx, zy, correlations, power):
-    """Return MRR and recall@1, means of both directions."""
+    """Return MRR and recall@1, averaged over both directions."""
     found = both_directions(similarity(zx, zy, correlations, power), k=(1,)).values()
     return [np.mean([way[key] for way in found]) for key in ("mrr", "recall@1")]
 

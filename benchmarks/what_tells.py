@@ -1,10 +1,11 @@
-"""Which facts of a song predict its lyrics: length, sung notes, density, register, tempo, mode.
+"""Measure how well properties of a song predict its lyrics, such as length, tempo and mode.
 
-They are read from the scores of 1,341 art songs, as if a perfect transcription were available. Each is
-correlated with the number of syllables of the lyrics (Spearman), and retrieves them alone and in sets,
-by a `LinearCCA` with `LyricsForm` (ridge 0.01, likelihood, five folds by composer; no parameter is
-chosen, so the scores are not optimistic). For the audio features, the table has the variance of the
-number of sung notes that a ridge regression explains, for composers that are not in its training part.
+The properties (length, sung notes, density, register, tempo, mode) are read from the scores of 1,341 art
+songs, as if a perfect transcription were available. The first table shows the Spearman correlation of
+each with the number of syllables of the lyrics, and retrieval by each one and by sets of them, with
+`LinearCCA` and `LyricsForm` (ridge 0.01, likelihood, five folds by composer; nothing is tuned, so the
+scores are not optimistic). The second table shows the variance of the number of sung notes that a ridge
+regression explains from audio features, for composers outside its training set.
 
     python benchmarks/what_tells.py --data DATA [--quick]     # needs mido, in the extra "bench"
 """
@@ -69,7 +70,7 @@ def main():
 
 
 def tabulate_scores(scores, texts, groups):
-    """Print the table of the facts of a score, alone and in sets."""
+    """Print the table of the properties of a score, alone and in sets."""
     form = LyricsForm().fit(texts)
     lyrics = form.transform(texts)
     syllables = lyrics[:, list(form.get_feature_names_out()).index("log_syllables")]
@@ -85,7 +86,7 @@ def tabulate_scores(scores, texts, groups):
 
 
 def read_scores(archive, songs, n_jobs):
-    """Return the facts of all scores, a column each."""
+    """Return the properties of all scores, one per column."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
@@ -95,7 +96,7 @@ def read_scores(archive, songs, n_jobs):
 
 
 def read_score(path):
-    """Return the facts of a score; the piano has MIDI program 0, the sung part any other."""
+    """Return the properties of a score; the piano has MIDI program 0, the sung part any other."""
     midi = mido.MidiFile(path)
     program, sung, pitches, pitch_classes, beats = {}, [], [], np.zeros(12), []
     seconds, n_piano = 0.0, 0
@@ -128,7 +129,7 @@ def read_score(path):
 def major(pitch_classes):
     """Return the log ratio of major over minor thirds above the likeliest tonic.
 
-    That is the one whose fifth and own pitch are most frequent.
+    The likeliest tonic is the pitch class with the most notes on itself and its fifth.
     """
     rolled = [np.roll(pitch_classes, -tonic) for tonic in range(12)]
     best = max(rolled, key=lambda classes: 2 * classes[0] + classes[7] + classes[5])
@@ -136,7 +137,7 @@ def major(pitch_classes):
 
 
 def retrieval(X, lyrics, groups):
-    """Return the MRR of both directions, the mean of five folds by group."""
+    """Return the mean MRR over both directions and five folds by group."""
     found = []
     for train, test in GroupKFold(5).split(X, groups=groups):
         cca = LinearCCA(min(X.shape[1], 5), reg=0.01, similarity="likelihood")
@@ -146,7 +147,7 @@ def retrieval(X, lyrics, groups):
 
 
 def variance_explained(X, target, groups):
-    """Return the share of the variance of held-out groups that a ridge regression explains."""
+    """Return the fraction of variance that a ridge regression explains in held-out groups."""
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 12)))
     predicted = cross_val_predict(ridge, X, target, cv=GroupKFold(5), groups=groups)
     return 1 - np.mean((predicted - target) ** 2) / target.var()

@@ -1,19 +1,19 @@
 """
-Early stopping: when to end a training
-======================================
+Early stopping: when to end training
+====================================
 
-A network learns its training rows by heart if it is given the time. ``DeepCCA`` therefore holds a
-tenth of the rows out, keeps the weights of the epoch that was best on those, and stops when
-nothing has improved for some epochs. This example shows what that is worth.
+Given enough epochs, a network memorizes its training rows. ``DeepCCA`` therefore holds out a tenth
+of the rows, keeps the weights of the epoch with the best held-out correlation, and stops when that
+has not improved for several epochs. This example shows how much early stopping gains.
 """
 
 # %%
 # Two noisy views
 # ---------------
 #
-# Four hidden numbers are spread over 40 columns of each view, under noise of more than twice their
-# variance. 400 rows are to learn from, 2,000 others to measure: enough that the measure itself
-# hardly varies.
+# Four latent variables are spread over the 40 columns of each view, with noise of more than twice
+# their variance. The models are trained on 400 rows and tested on 2,000 others, enough for a precise
+# score.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,13 +28,13 @@ def make_views(seed):
 X, y = make_views(0)
 
 # %%
-# Too long a training
-# -------------------
+# Training for too long
+# ---------------------
 #
-# ``patience=None`` lets the training go on to its last epoch, so that the whole course can be
-# seen. A quarter of the rows is held out. The correlations of training rows go on rising to the
-# largest there can be; those of the held-out rows rise for some ten epochs, and then slowly fall.
-# ``history_`` has the numbers of every epoch.
+# With ``patience=None``, training continues to the last epoch, so that the whole curve is visible.
+# A quarter of the rows is held out. The correlations on training rows rise toward their maximum;
+# those on held-out rows rise for about ten epochs and then slowly fall. ``history_`` contains the
+# values of every epoch.
 
 from skdcca import DeepCCA
 from skdcca.encoders import MLP
@@ -57,13 +57,13 @@ HistoryDisplay.from_estimator(whole)
 plt.show()
 
 # %%
-# What holds for new rows
-# -----------------------
+# Scores on new rows
+# ------------------
 #
-# The sum of four correlations on the 2,000 rows that nothing was chosen by, for five data sets of
-# this kind. Early stopping needs rows that are not trained on, here the tenth that is the
-# default, and is worth them. The relation is linear, so that a linear model with a ridge is the
-# best of all: always measure one beside.
+# The next cell computes the sum of the four correlations on the 2,000 test rows, for five such data
+# sets. Early stopping gives up some training rows, here the default tenth, and gains more than it
+# loses. The relation is linear, so a linear model with a ridge is the best of all: always include
+# one as a baseline.
 
 from skdcca import LinearCCA
 
@@ -84,15 +84,15 @@ figure, points = plt.subplots(figsize=(7, 4), layout="constrained")
 for shift, (data, marker) in enumerate(
     zip(zip(*scores.values(), strict=True), "osD^v", strict=True)
 ):
-    label = f"data {shift + 1}"
+    label = f"data set {shift + 1}"
     points.plot(
         list(scores), data, marker + "-", color="0.6", markerfacecolor="#0072B2", label=label
     )
 points.margins(x=0.15)
-points.set(ylabel="sum of 4 correlations, 2,000 new rows")
+points.set(ylabel="sum of 4 correlations, 2,000 test rows")
 points.legend(fontsize=9)
 plt.show()
 
 # %%
-# Rows are held out at random. Where several rows belong together, as the songs of an artist do,
-# only a split by group, outside of the model, tells what holds for other artists.
+# The rows are held out at random. If rows belong together, such as the songs of an artist, only a
+# split by group outside the model shows how well it generalizes to other artists.

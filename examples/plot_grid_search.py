@@ -2,18 +2,18 @@
 One grid over linear, kernel and deep models
 ============================================
 
-The three models are interchangeable steps: a grid search swaps one for another, each with
-hyper-parameters of its own, like any estimator of scikit-learn. This example searches raw songs,
-from waveforms and words, and then looks at songs that had no part in it.
+The three models are interchangeable steps of a pipeline. Like any scikit-learn estimators, they can
+be candidates of one grid search, each with its own hyperparameters. This example runs such a search
+on waveforms and lyrics, and then scores the best model on held-out songs.
 """
 
 # %%
-# A Pipeline for the sound, a transformer for the words
-# -----------------------------------------------------
+# A pipeline for the audio, a transformer for the lyrics
+# ------------------------------------------------------
 #
-# 240 planted songs to search on, 120 others for the end. What turns sound into numbers are steps
-# before the CCA; what turns words into numbers is its parameter ``y_transformer``. With
-# ``memory`` both are computed once and not for every candidate.
+# The search uses 240 synthetic songs; 120 others are held out for the final score. Audio features
+# are pipeline steps before the CCA, and lyrics features are its parameter ``y_transformer``. With
+# ``memory``, both are computed once instead of for every candidate.
 
 import tempfile
 
@@ -48,9 +48,9 @@ model = Pipeline(
 # The grid
 # --------
 #
-# A list of grids, one for each kind of model: the step ``cca`` itself is a key, and so are its
-# parameters. Four folds by artist, so that none is on both sides of a split, with galleries of 60
-# songs. (The artists of planted songs have no style of their own; those of real songs do.)
+# The search takes a list of grids, one for each kind of model. The step ``cca`` itself is a key, and
+# so are its parameters. The four folds are grouped by artist, so that no artist is on both sides of
+# a split; the galleries have 60 songs. (Artists of synthetic songs have no style; real ones do.)
 
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
@@ -73,9 +73,9 @@ print("best:", type(search.best_params_["cca"]).__name__, f"MRR {search.best_sco
 print(f"chance {chance(60)['mrr']:.3f}, gallery 60")
 
 # %%
-# Every candidate with its four folds. The kernel is as good as the linear model and no better: the
-# differences are smaller than those between folds, and then the simpler is the one to take. Networks are
-# above chance and behind, as 162 songs to train on are few for them.
+# The plot shows every candidate with its four folds. The kernel model is as good as the linear one but
+# not better: the differences are smaller than those between folds, so prefer the simpler model. The
+# networks are above chance but behind, because 162 training songs are few for them.
 
 results = search.cv_results_
 folds = np.array([results[f"split{k}_test_score"] for k in range(4)]).T
@@ -86,9 +86,9 @@ for place, candidate in enumerate(order):
     params = dict(results["params"][candidate])
     kind = type(params.pop("cca")).__name__
     settings = ", ".join(f"{k.removeprefix('cca__')}={v}" for k, v in params.items())
-    colour, marker = styles[kind]
-    ax.plot(folds[candidate], [place] * 4, marker, color=colour, markerfacecolor="white", alpha=0.8)
-    ax.plot(folds[candidate].mean(), place, marker, color=colour, markersize=10)
+    color, marker = styles[kind]
+    ax.plot(folds[candidate], [place] * 4, marker, color=color, markerfacecolor="white", alpha=0.8)
+    ax.plot(folds[candidate].mean(), place, marker, color=color, markersize=10)
     ax.text(-0.01, place, f"{kind}, {settings}", ha="right", va="center", fontsize=9)
 ax.axvline(chance(60)["mrr"], color="0.25", linestyle="--", label="chance")
 ax.set(xlabel="mean reciprocal rank, gallery 60", yticks=[], xlim=(0, None))
@@ -97,9 +97,9 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# The score of the best candidate is the best of eleven, and flattering. What holds is told by
-# songs that had no part in the search, asked once. ``search`` is the whole way from waveforms and
-# words. (Songs of real artists should be parted by artist here as well.)
+# The score of the best candidate is optimistic, because it is the best of eleven. Score it once on
+# songs that took no part in the search. ``search`` contains every step from waveforms and lyrics.
+# (With real songs, split by artist here as well.)
 
 found = mrr_scorer(search, songs.audio[240:], songs.lyrics[240:])
-print(f"120 other songs: MRR {found:.3f}, chance {chance(120)['mrr']:.3f}")
+print(f"120 held-out songs: MRR {found:.3f}, chance {chance(120)['mrr']:.3f}")

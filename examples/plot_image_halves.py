@@ -2,17 +2,17 @@
 Image halves: linear, kernel and deep
 =====================================
 
-The left half of a digit and its right half are two views of one thing, and the classical test of
-deep CCA. This example lets left halves search for their right halves by three models that share
-one interface, and shows what they find.
+The left and the right half of a digit are two views of the same image, and a classical benchmark
+of deep CCA. In this example, left halves search for their right halves with three models that share
+one interface.
 """
 
 # %%
 # Two views of 1,797 digits
 # -------------------------
 #
-# The digits that come with scikit-learn have 8 by 8 pixels. 1,497 are learned from, chosen at
-# random; the other 300 are queries and gallery, so that chance has an MRR of 0.021.
+# The digits of scikit-learn have 8 by 8 pixels. The models are trained on 1,497 of them, chosen at
+# random. The other 300 serve as queries and gallery; the chance level of the MRR is 0.021.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,15 +24,15 @@ from skdcca.metrics import chance
 images = load_digits().images / 16
 left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
 X_train, X, y_train, y = train_test_split(left, right, test_size=300, random_state=0)
-print(f"gallery {len(X)}, chance of the MRR {chance(len(X))['mrr']:.3f}")
+print(f"gallery {len(X)}, chance level of the MRR {chance(len(X))['mrr']:.3f}")
 
 # %%
 # Three models
 # ------------
 #
-# ``LinearCCA`` is exact and takes milliseconds: the one to beat. ``KernelCCA`` finds relations that
-# are not linear. ``DeepCCA`` trains two networks; with the loss "infonce" it aims at retrieval
-# itself.
+# ``LinearCCA`` is exact and takes milliseconds: the baseline. ``KernelCCA`` finds nonlinear
+# relations. ``DeepCCA`` trains two networks; with the loss "infonce", it optimizes retrieval
+# directly.
 
 from skdcca import DeepCCA, KernelCCA, LinearCCA
 from skdcca.encoders import MLP
@@ -52,15 +52,15 @@ for name, model in models.items():
     print(f"{name:18} {model.score(X, y):8.1f} of 20 {mrr:.3f} {recall:.3f}")
 
 # %%
-# Correlation and retrieval are different aims: the kernel correlates most, the network with InfoNCE
-# finds most. The linear model, which is done in a moment, has the right half among its first ten in
-# 57 of 100 cases, InfoNCE in 75, chance in 3.
+# Correlation and retrieval are different goals: the kernel model has the highest correlations, the
+# InfoNCE network the best retrieval. The linear model, which is fitted almost instantly, ranks the
+# correct half among the first ten in 57% of the cases, InfoNCE in 75%, and a random order in 3%.
 #
-# What is found
-# -------------
+# Retrieved halves
+# ----------------
 #
-# Left halves that ask, each with the three right halves that score highest, joined to it; a frame
-# marks the one that belongs to it.
+# Each query is shown with the three right halves that score highest, joined to it. A frame marks the
+# correct one.
 
 from skdcca.metrics import pair_scores
 
@@ -85,5 +85,5 @@ for block, (name, model) in enumerate(shown.items()):
                 ax.spines[:].set(color="#D55E00", linewidth=3)
     for place in range(3):
         axes[3 * block + place, 0].set_ylabel(f"{name}\n{place + 1}.", fontsize=9)
-figure.suptitle("left halves, and the right halves they find; framed: their own")
+figure.suptitle("left halves with the right halves they retrieve (framed: correct)")
 plt.show()

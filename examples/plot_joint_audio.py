@@ -2,18 +2,18 @@
 Convolutions trained by correlation
 ===================================
 
-Statistics of a spectrogram are a choice that somebody made. Here the audio branch stops at the
-spectrogram, and convolutions over it are trained together with the network of the lyrics, by the
-correlation of the two: end to end, as in the paper that this package follows. Beside it stand the
-statistics and a linear model.
+Summary statistics of a spectrogram are features chosen by hand. In this example, the audio features
+are the spectrogram itself, and convolutions over it are trained jointly with the lyrics network by
+correlation: end to end, as in the paper that this package follows. The baseline is a linear model
+on summary statistics.
 """
 
 # %%
-# Songs, their sound as spectrograms, their words as vectors
-# ----------------------------------------------------------
+# Spectrograms and lyrics vectors
+# -------------------------------
 #
-# 900 planted songs to learn from, 100 others to measure. The spectrograms have 32 bands and 65
-# frames.
+# The models are trained on 900 synthetic songs and tested on 100 others. The spectrograms have 32
+# bands and 65 frames.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,8 +43,8 @@ def make_words():
 # Two pipelines
 # -------------
 #
-# In the second there is no step between spectrogram and ``DeepCCA``: its ``x_encoder`` reads the
-# bands and frames. ``DeepCCA`` holds a tenth of the songs out and keeps the best epoch.
+# In the second pipeline, nothing stands between spectrogram and ``DeepCCA``: its ``x_encoder`` reads
+# bands and frames. ``DeepCCA`` holds out a tenth of the songs and keeps the best epoch.
 
 bag = make_pipeline(
     make_mel(), TemporalSummary(), LinearCCA(4, reg=0.1, y_transformer=make_words())
@@ -62,19 +62,20 @@ joint = make_pipeline(
         random_state=0,
     ),
 )
-print(f"gallery 100, chance of the MRR {chance(100)['mrr']:.3f}")
+print(f"gallery 100, chance level of the MRR {chance(100)['mrr']:.3f}")
 for name, model in {"statistics, linear": bag, "convolutions, trained": joint}.items():
     model.fit(audio, lyrics)
     print(f"{name:22} MRR {mrr_scorer(model, *others):.3f}")
 
 # %%
-# What the convolutions hear
-# --------------------------
+# What the convolutions learn
+# ---------------------------
 #
-# The filters begin at random and end as what correlates with words. Of planted songs the moods are
-# known, though not to the model: the first component is brightness, which sets the timbre, the
-# second smoothness, which sets the length of the notes. To see where the first is heard, take the
-# two songs at its ends, and ask how much it changes when a little of the spectrogram is covered.
+# The filters start at random and are trained to correlate with lyrics. The moods of synthetic songs
+# are known, though not to the model: the first component is brightness, which sets the timbre, and
+# the second is smoothness, which sets the length of the notes. To locate the first component in the
+# spectrogram, take the songs with its lowest and highest values, and measure how much it changes when
+# a small window is masked.
 
 from skdcca.plotting import HistoryDisplay
 
@@ -89,7 +90,7 @@ ends = {"lowest": variate.argmin(), "highest": variate.argmax()}
 
 
 def covered(spectrogram, n_bands=4, n_frames=5):
-    """Change of the first variate where a window of the spectrogram is made silent."""
+    """Return the change of the first variate when each window of the spectrogram is silenced."""
     windows = []
     for band in range(0, spectrogram.shape[0], n_bands):
         for frame in range(0, spectrogram.shape[1], n_frames):
@@ -109,14 +110,14 @@ for row, (name, song) in enumerate(ends.items()):
     seen.imshow(spectrograms[song], origin="lower", aspect="auto", cmap="gray")
     seen.set(title=f"{name} first variate ({variate[song]:.1f}): spectrogram", ylabel="mel band")
     heard.imshow(covered(spectrograms[song]), origin="lower", aspect="auto", cmap="viridis")
-    heard.set(title="how much covering it changes", xticks=[], yticks=[])
+    heard.set(title="change when masked", xticks=[], yticks=[])
 plt.show()
 
 for name, song in ends.items():
     print(f"{name}: {others[1][song].splitlines()[0]}")
 
 # %%
-# Here the statistics, which suit what the songs were made of, are better still. Convolutions are
-# worth their time where nobody knows what to measure, and where there are songs enough: the
-# benchmarks show a case in which they hear words and statistics do not, and one in which they do
-# not pay.
+# On these songs, summary statistics score better, because they measure exactly what the synthesizer
+# varies. Convolutions pay off when the relevant features are unknown and there are enough songs. The
+# benchmarks show one data set on which they recognize words and statistics do not, and one on which
+# they gain nothing.

@@ -2,20 +2,19 @@
 Linear CCA explained
 ====================
 
-Two views of the same things may share something that no column of either shows by itself.
-Canonical correlation analysis (CCA) finds it: a weighted sum of the columns of one view and a
-weighted sum of those of the other, which are as correlated as can be; then a second pair,
-uncorrelated with the first, and so on. This example plants two such things, finds them again, and
-shows the mistake that CCA invites: to believe the correlations of the rows that it was fitted to.
+Two views of the same samples may share a signal that no single column shows. Canonical correlation
+analysis (CCA) finds it: a weighted sum of the columns of one view and a weighted sum of the columns
+of the other, with maximal correlation; then a second pair, uncorrelated with the first, and so on.
+This example generates views with two shared signals, recovers them, and shows the most common
+mistake with CCA: trusting the correlations of the training rows.
 """
 
 # %%
-# Two views that share two things
-# -------------------------------
+# Two views that share two signals
+# --------------------------------
 #
-# Each view has six columns. Two hidden numbers of every row, a strong and a weaker one, are
-# spread over all of them; the rest is noise that the views do not share, and it is the larger
-# part.
+# Each view has six columns. Two latent variables, a strong and a weaker one, are spread over all
+# columns. The rest, which is the larger part, is noise that the views do not share.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,20 +31,20 @@ def make_view():
 X, y = make_view(), make_view()
 
 # %%
-# Half of the rows are to learn from, the others are to measure. ``score`` is the sum of the
-# canonical correlations on the rows that it is given.
+# Half of the rows are training rows, the other half is held out. ``score`` returns the sum of the
+# canonical correlations on the given rows.
 
 from skdcca import LinearCCA
 
 X_train, X_test, y_train, y_test = X[:500], X[500:], y[:500], y[500:]
 cca = LinearCCA(n_components=3).fit(X_train, y_train)
 print("training rows:", cca.canonical_correlations_.round(2))
-print("sum on new rows:", round(cca.score(X_test, y_test), 2))
+print("sum on held-out rows:", round(cca.score(X_test, y_test), 2))
 
 # %%
-# On the left, the most correlated of all 36 pairs of columns. Beside it the three pairs of
-# variates, all on rows that were not learned from. What the columns hide the first two pairs
-# show; the third is noise.
+# The first panel shows the most correlated of all 36 pairs of columns, the others show the three
+# pairs of variates, all on held-out rows. The first two pairs reveal what the columns hide; the third
+# is noise.
 
 from skdcca.metrics import variate_correlations
 
@@ -64,11 +63,11 @@ axes[0].set_ylabel("from y")
 plt.show()
 
 # %%
-# What the variates are made of
-# -----------------------------
+# Interpret the variates
+# ----------------------
 #
-# A loading is the correlation of a column with a variate. Weights tell how to compute a variate,
-# loadings what it is.
+# A loading is the correlation of a column with a variate. Weights define how a variate is computed;
+# loadings show what it means.
 
 from skdcca.plotting import LoadingsDisplay
 
@@ -76,16 +75,16 @@ display = LoadingsDisplay.from_estimator(cca, n_features=6)
 plt.show()
 
 # %%
-# The correlations that CCA makes up
-# ----------------------------------
+# Spurious correlations
+# ---------------------
 #
-# Now 60 columns of pure noise are added to either view, and only 150 rows are learned from. CCA
-# finds sums of columns that agree nearly perfectly on those rows, in every component. On new rows
-# next to nothing is left, not even of what is there to be found.
+# Add 60 columns of pure noise to each view, and train on only 150 rows. CCA finds sums of columns
+# that correlate almost perfectly on those rows, in every component. On held-out rows, hardly
+# anything remains, not even the true signals.
 #
-# A ridge (``reg``) keeps the weights small. It means the same for any number of rows and any units:
-# 1 adds the mean variance of a standardised column to each of them. The correlations of the
-# training rows are lower then, and those that count are higher.
+# A ridge (``reg``) keeps the weights small. It does not depend on the number of rows or on units: 1
+# adds the mean variance of a standardized column to each column. With it, the correlations of the
+# training rows are lower, and those of the held-out rows are higher.
 
 from skdcca.plotting import CorrelationDisplay
 
@@ -97,12 +96,12 @@ for ax, reg in zip(axes, [0.0, 3.0], strict=True):
     CorrelationDisplay.from_estimator(
         model, X_wide[500:], y_wide[500:], X_train=X_wide[:150], y_train=y_wide[:150], ax=ax
     )
-    ax.set_title(f"66 columns a view, 150 rows, reg={reg:g}")
+    ax.set_title(f"66 columns per view, 150 rows, reg={reg:g}")
     ax.label_outer()
 plt.show()
 
 # %%
-# What to take along: read the correlations of rows that were not learned from, and choose ``reg``
-# and ``n_components`` by :class:`~sklearn.model_selection.GridSearchCV`. Whether a correlation is
-# more than chance, :func:`skdcca.canonical_correlation_test` tells: see
+# In summary, report the correlations of held-out rows, and choose ``reg`` and ``n_components`` with
+# :class:`~sklearn.model_selection.GridSearchCV`. To test whether a correlation is significant, use
+# :func:`skdcca.canonical_correlation_test`: see
 # :ref:`sphx_glr_gallery_plot_permutation_test.py`.

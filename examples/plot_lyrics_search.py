@@ -1,19 +1,19 @@
 """
-Lyrics search: a line finds its sound
-=====================================
+Search songs by their lyrics
+============================
 
-A fitted model becomes a search by putting songs into an index. Lyrics then find sounds, sounds
-find lyrics, and the index tells what a score is worth. The songs of the gallery are none that the
-model has learned from.
+A fitted model and a gallery of songs make a search index: lyrics find audio, audio finds lyrics, and
+the index provides the chance level of the scores. No song of the gallery is a training song of the
+model.
 """
 
 # %%
-# A model of 300 songs
-# --------------------
+# Train a model on 300 songs
+# --------------------------
 #
-# Planted songs share a mood between sound and words: bright or dark, calm or wild. The model has to
-# discover that; it is told nothing but pairs. Songs are made independently, so that a split in
-# order will do.
+# The audio and the lyrics of a synthetic song share a mood: bright or dark, calm or wild. The model
+# must discover that from pairs alone. The songs are independent, so they need not be shuffled before
+# the split.
 
 import matplotlib.pyplot as plt
 from sklearn.pipeline import make_pipeline
@@ -33,10 +33,11 @@ model = make_pipeline(
 model = model.fit(songs.audio[:300], songs.lyrics[:300])
 
 # %%
-# The index
-# ---------
+# Build an index
+# --------------
 #
-# 100 other songs. Their lyrics are asked for one by one: how far up in the list is the song itself?
+# The index contains 100 other songs. The MRR measures how high each song ranks when its own lyrics are
+# the query, and how high the lyrics rank for their audio.
 
 from skdcca.metrics import chance, mrr_scorer
 from skdcca.plotting import RecallDisplay, SpaceDisplay
@@ -46,21 +47,21 @@ found = mrr_scorer(model, audio, lyrics)
 print(f"MRR {found:.2f}, chance {chance(100)['mrr']:.2f}, gallery 100")
 
 # %%
-# A line of one's own finds sounds. What a score is worth, ``chance_score`` tells: 19 of 20 lyrics
-# find no song that is not theirs with a score above it. The best hit of this line is below: storm and
-# glass were found, and still with four components many songs point the same way. Such a list
-# is worth a look, and no proof.
+# Any line of text can be a query. ``chance_score`` puts the scores into perspective: 95% of lyrics
+# score lower with all songs but their own. The best result of this line is below that level. The first
+# results do have a similar mood (storm, glass), but with only four components many songs have similar
+# directions, so such a list is a suggestion, not evidence.
 
 line = "thunder and a broken drum, the knife of the wild storm"
 scores, best = index.query(y=[line], n_neighbors=3)
 print(f'"{line}"')
-print(f"a score below {index.chance_score('y'):.2f} says little")
+print(f"chance level of the score: {index.chance_score('y'):.2f}")
 for score, song in zip(scores[0], best[0], strict=True):
     text = index.metadata_[song]["text"].replace("\n", " / ")
     print(f"{score:6.2f}  {song}: {text[:70]}...")
 
 # %%
-# The other way round: a sound finds words.
+# In the other direction, audio finds lyrics.
 
 scores, best = index.query(X=[audio[0]], n_neighbors=3)
 for score, song in zip(scores[0], best[0], strict=True):
@@ -68,11 +69,11 @@ for score, song in zip(scores[0], best[0], strict=True):
     print(f"{score:6.2f}  {song}{' (its own)' if song == ids[0] else ''}: {text[:60]}...")
 
 # %%
-# Where the songs lie
-# -------------------
+# Plot recall and the shared space
+# --------------------------------
 #
-# On the left the share of songs that are found among the first k. On the right the shared space:
-# a sound and its words are joined by a line; the shorter the lines, the better the search.
+# The left panel shows the fraction of queries whose song is among the first k results. In the right
+# panel, a line joins the audio and the lyrics of each song; shorter lines mean better retrieval.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
 RecallDisplay.from_estimator(model, audio, lyrics, names=("sound", "lyrics"), ax=axes[0])
@@ -82,5 +83,5 @@ axes[1].set_title("40 of the 100 songs, in the first two components")
 plt.show()
 
 # %%
-# ``skdcca.save(index, "songs.index")`` writes the index to a file, and ``skdcca serve
-# songs.index`` shows it in the browser.
+# ``skdcca.save(index, "songs.index")`` saves the index to a file, and ``skdcca serve songs.index``
+# serves it in the browser.

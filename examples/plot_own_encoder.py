@@ -2,23 +2,23 @@
 An encoder of your own
 ======================
 
-The networks of a :class:`~skdcca.DeepCCA` are parameter objects: descriptions without weights,
-that are built when the shapes are known. To bring any ``torch.nn.Module``, write a class with a
-``build``. This example brings convolutions that see images as images, which the default network
-does not: it reads 32 pixels in a row.
+The encoders of :class:`~skdcca.DeepCCA` are parameter objects: descriptions of networks without
+weights, which are built in ``fit`` when the shapes are known. To write your own, define a class with
+a ``build`` method that returns a ``torch.nn.Module``. The encoder of this example convolves over
+images, whereas the default network reads 32 pixels in a row.
 """
 
 # %%
 # The class
 # ---------
 #
-# ``__init__`` only stores its parameters, so that ``clone`` and a grid search know them.
-# ``build`` is given the shape of one sample, here 8 rows of 4 pixels, and the number of outputs.
-# The network gets the view centred and scaled.
+# ``__init__`` only stores its parameters, as ``clone`` and grid searches require. ``build`` receives
+# the shape of one sample, here 8 rows of 4 pixels, and the number of outputs. The network receives
+# the view centered and scaled.
 #
-# In a program of your own keep the class in a module that can be imported: a pickle of a fitted
-# model names it, and so do the workers of a search with ``n_jobs=2``. (Here there is one process,
-# and nothing is pickled.)
+# In your own code, define the class in an importable module: pickles of a fitted model refer to it,
+# and so do the workers of a search with ``n_jobs=2``. (This example runs in a single process and
+# pickles nothing.)
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,9 +55,9 @@ class ImageCNN(Encoder):
 # In a grid
 # ---------
 #
-# Left and right halves of scikit-learn's digits, as images of shape (8, 4): 1,497 to learn from,
-# 300 as queries and gallery, chosen at random. The encoders are values of the grid, and their
-# parameters would be keys of it, ``x_encoder__n_filters`` say.
+# The views are the left and right halves of scikit-learn's digits, as images of shape (8, 4). 1,497
+# digits are training rows; the other 300, chosen at random, are queries and gallery. The encoders
+# are values of the grid; their parameters can be keys, such as ``x_encoder__n_filters``.
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -75,12 +75,12 @@ encoders = {"MLP((256,))": MLP((256,)), "ImageCNN(8)": ImageCNN(8), "ImageCNN(16
 grid = [{"x_encoder": [encoder], "y_encoder": [encoder]} for encoder in encoders.values()]
 search = GridSearchCV(deep, grid, scoring=mrr_scorer, cv=3).fit(X_train, y_train)
 print("best:", search.best_params_["x_encoder"])
-print(f"MRR of the 300 {mrr_scorer(search, X, y):.3f}, chance {chance(300)['mrr']:.3f}")
+print(f"held-out MRR {mrr_scorer(search, X, y):.3f}, chance {chance(300)['mrr']:.3f}")
 
 # %%
-# The three folds of each encoder. The larger convolutions are level with the default network, whose
-# folds differ by more than the two do; with half of the epochs they were behind. What an
-# architecture is worth, folds have to tell.
+# The plot shows the three folds of each encoder. The larger convolutional network is on a par with
+# the default one: the difference is smaller than that between folds. With half as many epochs, it was
+# behind. Compare architectures by cross-validation.
 
 folds = np.array([search.cv_results_[f"split{k}_test_score"] for k in range(3)]).T
 figure, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
@@ -89,6 +89,6 @@ for place, values in enumerate(folds):
     ax.plot(values.mean(), place, "o", color="#0072B2", markersize=10)
 ax.axvline(chance(499)["mrr"], color="0.25", linestyle="--", label="chance")
 ax.set(xlabel="mean reciprocal rank, gallery 499", yticks=range(3), yticklabels=list(encoders))
-ax.set(ylim=(-0.6, 2.6), xlim=(0, None), title="three folds; filled: their mean")
+ax.set(ylim=(-0.6, 2.6), xlim=(0, None), title="three folds (filled: their mean)")
 ax.legend(loc="center right")
 plt.show()

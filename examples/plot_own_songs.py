@@ -1,20 +1,20 @@
 """
-Your own songs, from a manifest
-===============================
+Load your own songs from a manifest
+===================================
 
-A table with a line for each song is all that is needed: a column ``audio`` with the paths of
-sound files, a column ``lyrics`` (or ``lyrics_path``), and, if there are versions or artists, a
-column ``group``. This example writes such a folder, with two broken files in it, and goes from
-there to a measured model. It also shows why the column ``group`` matters more than the model.
+A manifest is a table with one row per song: a column ``audio`` with the paths of the audio files, a
+column ``lyrics`` (or ``lyrics_path``) and, if several songs share an artist or a work, a column
+``group``. This example writes a folder of songs with two bad files, loads it, and cross-validates a
+model. It also shows why the column ``group`` matters more than the choice of model.
 """
 
 # %%
-# A folder of songs
-# -----------------
+# Write a folder of songs
+# -----------------------
 #
-# 120 planted songs, in two versions each: as they are, and quieter, with some noise, without
-# their first two lines. Both versions belong to one group. A folder of real songs is never quite
-# in order, so one file here is cut off and one is missing.
+# The folder contains 120 synthetic songs in two versions each: the original, and a quieter, noisier
+# one without the first two lines. Both versions belong to the same group. Real folders often contain
+# bad files, so one file here is truncated and one is missing.
 
 import csv
 import tempfile
@@ -27,10 +27,12 @@ import soundfile
 from skdcca.datasets import make_songs
 
 folder = Path(tempfile.mkdtemp())
-planted = make_songs(120, duration=4.0, sample_rate=11025, random_state=0)
+synthetic = make_songs(120, duration=4.0, sample_rate=11025, random_state=0)
 rng = np.random.default_rng(0)
 rows = []
-for (waveform, rate), lyrics, name in zip(planted.audio, planted.lyrics, planted.ids, strict=True):
+for (waveform, rate), lyrics, name in zip(
+    synthetic.audio, synthetic.lyrics, synthetic.ids, strict=True
+):
     other = 0.5 * waveform + 0.01 * rng.normal(size=len(waveform))
     for version, sound, text in [
         ("studio", waveform, lyrics),
@@ -50,11 +52,11 @@ with open(folder / "songs.csv", "w", newline="", encoding="utf-8") as file:
     table.writerows(rows)
 
 # %%
-# Reading it
-# ----------
+# Load the manifest
+# -----------------
 #
-# All that is wrong is told at once, and before any work begins. With ``on_error="skip"`` the rest
-# is loaded, and what was left out is named.
+# All faults are reported at once, before any work begins. With ``on_error="skip"``, the other songs
+# are loaded, and a warning names the skipped ones.
 
 import warnings
 
@@ -66,18 +68,18 @@ except ValueError as error:
     print(str(error).replace(str(folder), "..."))
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it warns of what it leaves out
+    warnings.simplefilter("ignore")  # a warning names the skipped songs
     songs = load_songs(folder / "songs.csv", on_error="skip")
 print(f"\n{len(songs.audio)} songs in {len(set(songs.groups))} groups")
 
 # %%
-# Measuring, by group and not
-# ---------------------------
+# Cross-validate with and without groups
+# --------------------------------------
 #
-# The same model twice: once with folds drawn at random, so that the other version of a song is
-# often among those learned from; once with folds by group. What is measured on random folds is in
-# part the recognition of songs that were seen before. Galleries have about 60 songs, and chance
-# is the line; 20 components and little ridge make the difference plain.
+# The same models are scored with random folds, in which the other version of a song is often a
+# training song, and with folds by group. Random folds partly measure how well a model recognizes
+# training songs. The galleries have about 60 songs, and the line marks the chance level. With 20
+# components and a small ridge, the difference is large.
 
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -89,7 +91,7 @@ from skdcca.metrics import chance, mrr_scorer
 
 text = make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(40, random_state=0))
 sound = make_pipeline(MelSpectrogram(sample_rate=11025, n_mels=40, duration=4.0), TemporalSummary())
-X = sound.fit_transform(songs.audio)  # nothing is learned from other songs here
+X = sound.fit_transform(songs.audio)  # features of one song do not depend on the others
 scores = {}
 for name, folds in [
     ("random", KFold(4, shuffle=True, random_state=0)),
@@ -115,14 +117,15 @@ for (name, n_components), found in scores.items():
     )
 ax.axhline(chance(60)["mrr"], color="0.4", linestyle="--", label="chance, gallery 60")
 ax.margins(x=0.15)
-ax.set(ylabel="mean reciprocal rank", ylim=0, title="The same songs and models, other folds")
+ax.set(
+    ylabel="mean reciprocal rank", ylim=0, title="The same songs and models with different folds"
+)
 ax.legend()
 plt.show()
 
 # %%
-# Random folds do not only promise too much: they would choose the wrong model, the one that is best
-# at recognising songs. By group the smaller one is better.
+# Random folds are not only optimistic: they also select the wrong model, the one that is best at
+# recognizing training songs. By group, the smaller model scores higher.
 #
-# On the command line the column ``group`` does the same: ``skdcca fit songs.csv -o model.skdcca
-# --search --hold-out 0.2`` keeps whole groups from the model, and ``skdcca evaluate`` measures
-# those.
+# On the command line, the column ``group`` has the same effect: ``skdcca fit songs.csv -o
+# model.skdcca --search --hold-out 0.2`` holds out whole groups, and ``skdcca evaluate`` scores those.

@@ -1,18 +1,18 @@
 """
-Is it more than chance? A permutation test
+Test canonical correlations by permutation
 ==========================================
 
-Canonical correlations of the rows that a model has learned from are never 0, and with few rows
-they are large for any data. This example measures songs whose sound and words share a mood, and
-songs whose words were dealt out at random, and lets shuffled pairs tell which is which.
+Canonical correlations of training rows are never 0, and with few rows they are large for any data.
+This example compares songs whose audio and lyrics share a mood with the same songs after their
+lyrics were shuffled. A permutation test tells the two apart.
 """
 
 # %%
-# Songs, and the same songs with wrong words
-# ------------------------------------------
+# Songs with their own and with shuffled lyrics
+# ---------------------------------------------
 #
-# 150 planted songs as numbers: statistics of the sound and weights of the words, each brought down
-# to five dimensions. In the second data set the words are dealt out to other songs.
+# The 150 synthetic songs are described by summary statistics of the audio and tf-idf weights of the
+# lyrics, each reduced to five dimensions. In the second data set, the lyrics are shuffled.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,17 +34,17 @@ sound = make_pipeline(
 text = make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(5, random_state=0))
 X, y = sound.fit_transform(songs.audio), text.fit_transform(songs.lyrics)
 rng = np.random.default_rng(0)
-data = {"own words": y, "words of another song": y[rng.permutation(len(y))]}
+data = {"own lyrics": y, "shuffled lyrics": y[rng.permutation(len(y))]}
 
 # %%
 # The test
 # --------
 #
-# The songs were made one by one, so that under the hypothesis of chance any song may have any
-# words: pairs can be exchanged. (Songs of a few artists, or frames of one song, could not be.) A
-# component counts as found if hardly any shuffle reaches its correlation, *after* the components
-# before it are taken out: that is what ``p_values`` tell, component by component. Four moods were
-# planted; with five numbers a song and 150 songs, two of them can be told from chance.
+# The songs are independent, so under the null hypothesis their lyrics are exchangeable. (The songs of a
+# few artists, or the frames of one song, are not.) A component is significant if few permutations
+# reach its correlation *after* the components before it are removed. ``p_values`` contains one
+# p-value per component. The songs share four moods; with 150 songs and five dimensions per view, two
+# components are significant.
 
 from skdcca import LinearCCA, canonical_correlation_test
 
@@ -55,42 +55,45 @@ tests = {
 for name, test in tests.items():
     print(name)
     print("  correlations", test.correlations.round(2))
-    print("  p values    ", test.p_values.round(3))
+    print("  p-values    ", test.p_values.round(3))
 
 # %%
-# The first correlation of the wrong words is not near 0 either. To see what it has to be compared
-# with, shuffle the words and fit again, many times, and keep the greatest correlation of each
-# time: the grey heap. The one of the right words stands far outside, the other in the middle of
-# it.
+# The first correlation with shuffled lyrics is not near 0 either. To see its distribution under the
+# null hypothesis, shuffle the lyrics and refit many times, and keep the largest correlation of each
+# fit. In the gray histogram, the correlation of the original songs lies far outside, and that of the
+# shuffled songs in the middle.
 
 shuffled = np.array(
     [LinearCCA(1).fit(X, y[rng.permutation(len(y))]).canonical_correlations_[0] for _ in range(999)]
 )
 figure, (heap, bars) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-heap.hist(shuffled, bins=30, color="0.75", label="999 shuffles")
-styles = {"own words": ("#0072B2", "-"), "words of another song": ("#D55E00", "--")}
+heap.hist(shuffled, bins=30, color="0.75", label="999 permutations")
+styles = {"own lyrics": ("#0072B2", "-"), "shuffled lyrics": ("#D55E00", "--")}
 for name, test in tests.items():
-    colour, line = styles[name]
+    color, line = styles[name]
     first = test.correlations[0]
-    heap.axvline(first, ymax=0.65, color=colour, linestyle=line, linewidth=2, label=name)
+    heap.axvline(first, ymax=0.65, color=color, linestyle=line, linewidth=2, label=name)
 heap.set(
-    xlabel="first canonical correlation", ylabel="number of shuffles", xlim=(0, 1), ylim=(0, 150)
+    xlabel="first canonical correlation",
+    ylabel="number of permutations",
+    xlim=(0, 1),
+    ylim=(0, 150),
 )
-heap.set_title("what chance finds in 150 songs")
+heap.set_title("null distribution, 150 songs")
 heap.legend()
 
 component = np.arange(1, 6)
 for name, test in tests.items():
-    colour, line = styles[name]
-    bars.plot(component, test.p_values, "o", linestyle=line, color=colour, label=name)
+    color, line = styles[name]
+    bars.plot(component, test.p_values, "o", linestyle=line, color=color, label=name)
 bars.axhline(0.05, color="0.25", linewidth=1)
 bars.text(5.1, 0.06, "0.05", va="bottom", ha="right")
-bars.set(xlabel="component", ylabel="p value", ylim=(0, 1.05), xticks=component)
-bars.set_title("how many components are real")
+bars.set(xlabel="component", ylabel="p-value", ylim=(0, 1.05), xticks=component)
+bars.set_title("significance of each component")
 bars.legend(loc="center right")
 plt.show()
 
 # %%
-# For a pipeline from raw songs give the whole pipeline as the estimator; it is fitted again for
-# every shuffle then. :func:`sklearn.model_selection.permutation_test_score` works too, and asks
-# another question: whether *held-out* songs are found better than by chance.
+# For raw songs, pass a whole pipeline as the estimator; it is refitted for every permutation.
+# :func:`sklearn.model_selection.permutation_test_score` works as well, and answers a different
+# question: whether *held-out* songs are retrieved better than by chance.

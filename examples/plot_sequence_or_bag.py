@@ -1,19 +1,19 @@
 """
-Sequence or bag: when order counts
-==================================
+Sequence or bag: when order matters
+===================================
 
-A mean over time makes a bag of a song: what comes first and what comes last is lost. Often that
-is no loss. This example has songs for which it is one: each is joined of two parts with different
-moods, and has a twin with the same two parts in the other order. A bag cannot tell twins apart; a
-model that keeps the order can.
+A mean over time turns a song into a bag: the order of its parts is lost. Often the order is not
+needed. In this example it is: each song consists of two parts with different moods, and has a twin
+with the same two parts in reverse order. A bag cannot distinguish twins; a model that keeps the
+order can.
 """
 
 # %%
 # Songs of two parts, and their twins
 # -----------------------------------
 #
-# 800 songs are learned from. Of 50 others both orders are in the gallery: 100 songs, of which
-# every one has a twin with the same sounds and the same words.
+# The models are trained on 800 songs. The gallery contains 50 others in both orders: 100 songs, each
+# with a twin that has the same sounds and the same words.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,13 +41,13 @@ mel = MelSpectrogram(sample_rate=11025, n_fft=1024, hop_length=1024, n_mels=32, 
 X, X_twins = mel.fit_transform(list(audio)), mel.transform(twin_audio)
 
 # %%
-# A bag, and a sequence
-# ---------------------
+# Compare bags with a sequence
+# ----------------------------
 #
-# The bag: statistics of the spectrogram over time, words of the whole text. The sequence:
-# ``SequenceEncoder`` with the head "steps" keeps two steps of the sound, ``LyricsSequence`` cuts
-# the text into two parts, and they are compared part by part. The third is the same network with
-# a mean over time at its end, and so a bag again.
+# The first model is a bag: summary statistics of the spectrogram over time, and the words of the whole
+# text. The sequence model compares audio and lyrics part by part: ``SequenceEncoder`` with the head
+# "steps" keeps two steps of the audio, and ``LyricsSequence`` splits the text into two parts. The
+# third model is the same network with a mean over time at its end, which makes it a bag again.
 
 
 def make_words():
@@ -75,8 +75,8 @@ models = {
 }
 
 # %%
-# Beside the rank among all 100 songs stands the question that is about order alone: does a song
-# score higher with its own words than with those of its twin? By chance in half of the cases.
+# Besides the rank among all 100 songs, a second score depends on order alone: how often a song scores
+# higher with its own lyrics than with those of its twin. Its chance level is one half.
 
 own, twin = np.arange(100), np.arange(100) ^ 1
 
@@ -92,10 +92,10 @@ for name, model in models.items():
     scores = matrices[name] = pair_scores(model, X_twins, twin_lyrics)
     right = np.mean([prefers_own(scores), prefers_own(scores.T)])
     found[name] = mrr_scorer(model, X_twins, twin_lyrics), right
-    print(f"{name:30} MRR {found[name][0]:.3f}, rather its own than its twin's: {right:.0%}")
+    print(f"{name:30} MRR {found[name][0]:.3f}, prefers its own lyrics: {right:.0%}")
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 3.4), sharey=True, layout="constrained")
-panels = ("mean reciprocal rank, gallery 100", "rather its own words than its twin's")
+panels = ("mean reciprocal rank, gallery 100", "prefers its own lyrics to its twin's")
 levels = chance(100)["mrr"], 0.5
 for ax, label, level, values in zip(
     axes, panels, levels, zip(*found.values(), strict=True), strict=True
@@ -109,9 +109,9 @@ axes[1].set_xlim(0, 1)
 plt.show()
 
 # %%
-# The scores of the first eight pairs of twins, side by side as they are in the gallery: every square
-# of four is a pair. To a bag the four are one; the sequence has the right answers, outlined, above
-# the crossed ones.
+# The plot shows the scores of the first eight pairs of twins, which are adjacent in the gallery: each
+# two-by-two block is a pair. A bag scores all four cells of a block alike; the sequence model scores
+# the correct cells, outlined, higher than the others.
 
 from skdcca.plotting import SimilarityDisplay
 
@@ -125,6 +125,5 @@ for ax, name in zip(axes, shown, strict=True):
 plt.show()
 
 # %%
-# The network of steps has two vectors for each song where the others have one, and that only pays
-# where sound and words run side by side. Where a text belongs to a song as a whole, keep the bag:
-# it needs fewer songs.
+# The sequence model has two vectors per song instead of one, which pays off only if audio and lyrics
+# run in parallel. If the lyrics belong to the song as a whole, use a bag: it needs fewer songs.

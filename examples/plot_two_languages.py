@@ -2,22 +2,21 @@
 Two languages of the same song
 ==============================
 
-Neither view has to be sound. Here both are texts: songs in English, and the same songs in German.
-From nothing but such pairs CCA learns a space in which a song finds its translation, and, as a
+Views need not be audio. Here both are texts: songs in English, and the same songs in German. From
+such pairs alone, CCA learns a space in which a song retrieves its translation, and, as a
 by-product, a dictionary.
 
-The songs are made up, and so is their translation: see below. They show how it is done and what
-is learned, not how well it would go with poetry.
+The songs and their translations are synthetic (see below). They show the method and what it learns,
+not how well it works on poetry.
 """
 
 # %%
-# Planted translations
-# --------------------
+# Synthetic translations
+# ----------------------
 #
-# :func:`~skdcca.datasets.make_songs` writes English lines. We keep the words that stand in the
-# little dictionary below, drop three of ten (no translation is complete), put the others into
-# another order, and write German for them, with small words of its own. The model never sees the
-# dictionary.
+# :func:`~skdcca.datasets.make_songs` generates English lines. Their translations keep the words of the
+# small dictionary below, drop 30% of them at random, shuffle the rest, and insert German function
+# words. The model never sees the dictionary.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,13 +46,13 @@ print(english[0][:120], "...\n")
 print(german[0][:120], "...")
 
 # %%
-# One Pipeline a language
-# -----------------------
+# One pipeline per language
+# -------------------------
 #
-# Texts of both sides become tf-idf and then, as the second view must be dense, 40 directions of
-# it. The German side is the parameter ``y_transformer`` of the CCA. 400 songs are learned from;
-# among the other 200 each song looks for its translation. A song has no versions here, so that a
-# random split will do.
+# Each text becomes a tf-idf vector, reduced to 40 dimensions because the second view must be dense.
+# The German pipeline is the parameter ``y_transformer`` of the CCA. The model is trained on 400
+# songs; each of the other 200 searches for its translation. The songs are independent, so they need
+# not be shuffled before the split.
 
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -77,34 +76,32 @@ print(
 print(
     f"German to English: MRR {found['mrr_y_to_x']:.2f}, recall@1 {found['recall_at_1_y_to_x']:.2f}"
 )
-print(f"gallery 200, chance: MRR {level['mrr']:.3f}, recall@1 {level['recall@1']:.3f}")
+print(f"gallery 200, chance level: MRR {level['mrr']:.3f}, recall@1 {level['recall@1']:.3f}")
 
 # %%
-# A dictionary that nobody wrote
-# ------------------------------
+# Recover the dictionary
+# ----------------------
 #
-# A single word is a very short song. Words are projected like songs, and each English word looks
-# for its German one among the 40: by chance one of 40 is right.
+# A single word is a very short song, so words can be projected like songs. Each English word searches
+# for its translation among the 40 German words; by chance, one of 40 is correct.
 
 from skdcca.metrics import pair_scores
 
 english_words, german_words = list(dictionary), list(dictionary.values())
 scores = pair_scores(model, english_words, german_words)
 right = scores.argmax(axis=1) == np.arange(len(scores))
-print(f"right: {right.mean():.0%} of {len(right)} words, chance {1 / len(right):.1%}")
+print(f"correct: {right.mean():.0%} of {len(right)} words, chance {1 / len(right):.1%}")
 
 figure, ax = plt.subplots(figsize=(9, 8.4), layout="constrained")
 image = ax.imshow(scores, cmap="gray_r")
 ax.plot(scores.argmax(axis=1), np.arange(len(scores)), "o", color="#D55E00", markersize=4)
 ax.set_xticks(range(len(german_words)), german_words, rotation=90, fontsize=8)
 ax.set_yticks(range(len(english_words)), english_words, fontsize=8)
-ax.set(
-    xlabel="German", ylabel="English", title="scores of words; dots: the best German word of each"
-)
+ax.set(xlabel="German", ylabel="English", title="scores of words (dots: best German word of each)")
 figure.colorbar(image, ax=ax, label="score", shrink=0.6)
 plt.show()
 
 # %%
-# All are right, from 400 songs and no word of help; the grey beside the diagonal is mostly noise. A
-# dictionary of real songs would be dimmer: their translations are free, and their words many. What
-# changes with them is the text that goes in; the pipeline stays as it is.
+# All words are translated correctly, from 400 songs and without any dictionary; the gray off the
+# diagonal is mostly noise. Real songs would give less clear results, because their translations are
+# free and their vocabulary is large. The pipeline stays the same; only the texts change.

@@ -2,13 +2,13 @@
 DeepCCA in several processes
 ============================
 
-Each process has rows of its own, and together they train the model of one process with all rows. This
-script is not run when the site is made, but by ::
+Several processes, each with local rows, train the same model as a single process on all rows. This
+script is not run when the site is built. Run it with ::
 
     torchrun --nproc_per_node=2 examples/torchrun_deepcca.py
 
-On a machine with GPUs each process takes one; elsewhere they share the cores. The first process then
-trains by itself on all rows, and prints by how much the two courses of training differ.
+On a machine with GPUs, each process uses one; otherwise, the processes share the cores. The first
+process then trains alone on all rows, and prints the difference between the two training curves.
 """
 
 import os
@@ -23,14 +23,14 @@ from skdcca.encoders import MLP
 
 
 def main():
-    """Train in all processes, then in the first one alone."""
+    """Train in all processes, then in the first process alone."""
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if gpu else "gloo")
     X, y = views()
     rows = own_rows(len(X))
-    # Dropout would draw other numbers in each process, and no two courses would be the same.
+    # Dropout draws different numbers in each process, so the training curves would differ.
     encoder = MLP((256,), activation="gelu", dropout=0)
     model = DeepCCA(
         5,
@@ -42,7 +42,7 @@ def main():
     )
     model.fit(X[rows], y[rows])
     print(
-        f"process {dist.get_rank()}: {len(X[rows])} rows, {model.history_[-1]['dur']:.2f} s an epoch"
+        f"process {dist.get_rank()}: {len(X[rows])} rows, {model.history_[-1]['dur']:.2f} s per epoch"
     )
     if dist.get_rank() == 0:
         alone = clone(model).set_params(distributed=False).fit(X, y)
@@ -52,7 +52,7 @@ def main():
 
 
 def views(n=6000):
-    """Two views that share five factors, one of them by their squares."""
+    """Return two views of five shared factors; the second contains their squares."""
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(n, 5))
     X = shared @ rng.normal(size=(5, 60)) + rng.normal(size=(n, 60))
@@ -61,22 +61,22 @@ def views(n=6000):
 
 
 def own_rows(n):
-    """Rows of this process: shares of 1, 2, 3, ... parts, so that none is like another."""
+    """Return the local rows; process i has i + 1 parts of them, so that all sizes differ."""
     ends = np.cumsum([0, *range(1, dist.get_world_size() + 1)])
     start, stop = (n * ends[dist.get_rank() + i] // ends[-1] for i in (0, 1))
     return slice(start, stop)
 
 
 def compare(model, alone):
-    """Print the course of both trainings."""
-    print("epoch  loss of all  loss of one  difference")
+    """Print the loss of both models in every epoch."""
+    print("epoch        group       single  difference")
     courses = [[row["train_loss"] for row in fitted.history_] for fitted in (model, alone)]
     for epoch, (ours, theirs) in enumerate(zip(*courses, strict=True), 1):
         print(f"{epoch:5}  {ours:11.6f}  {theirs:11.6f}  {abs(ours - theirs):.1e}")
     difference = np.abs(np.subtract(*courses)).max()
-    print(f"greatest difference: {difference:.1e}")
+    print(f"largest difference: {difference:.1e}")
     if difference > 1e-6:
-        raise SystemExit("that is more than rounding")
+        raise SystemExit("The difference is larger than rounding errors.")
 
 
 if __name__ == "__main__":

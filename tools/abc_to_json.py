@@ -1,9 +1,9 @@
-"""Turn a file of ABC tunes with words into the JSON of `skdcca.datasets.load_tiny_songs`.
+"""Convert a file of ABC tunes with lyrics to the JSON of `skdcca.datasets.load_tiny_songs`.
 
     python tools/abc_to_json.py songs.abc skdcca/datasets/data/tiny_songs.json
 
-It reads the part of ABC that one sung line needs: the fields X T M L Q K w and ``%%tags``; notes
-with accidentals, octave marks, lengths and ties; rests and bar lines. Anything else is an error,
+It supports the subset of ABC that a single sung line needs: the fields X T M L Q K w and ``%%tags``;
+notes with accidentals, octave marks, lengths and ties; rests and bar lines. Anything else is an error,
 and so are bars that do not fill their meter and lines with more syllables than notes.
 """
 
@@ -15,8 +15,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-# The source lacks some accents and hyphens (a hyphen of the word itself is \\- in ABC), and it
-# does not name the languages.
+# The source lacks some accents, hyphens (a hyphen within a word is \\- in ABC) and the languages.
 SPELLING = {
     "Frere": "Frère",
     "Fre-re": "Frè-re",
@@ -30,7 +29,7 @@ LANGUAGES |= {"Freude schöner Götterfunken": "de", "Alle meine Entchen": "de"}
 
 NATURAL = {"C": 60, "D": 62, "E": 64, "F": 65, "G": 67, "A": 69, "B": 71}
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-FIFTHS = "FCGDAEB"  # sharps come in this order, flats in the reverse one
+FIFTHS = "FCGDAEB"  # order of sharps; flats have the reverse order
 TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<bar>\|\]|\|\||\|)"
     r"|(?P<accidental>\^\^|\^|__|_|=)?(?P<letter>[A-Ga-gz])(?P<octave>[,']*)"
@@ -50,13 +49,13 @@ def main():
 
 
 def read_abc(text):
-    """Read all tunes of an ABC file, each as a dict ready for JSON."""
+    """Read all tunes of an ABC file, each as a dict for JSON."""
     blocks = re.split(r"\n\s*\n", text.replace("\r\n", "\n"))
     return [read_tune(block.splitlines()) for block in blocks if re.search(r"^X:", block, re.M)]
 
 
 def read_tune(lines):
-    """Read one tune: its fields, its notes in seconds, its words in lines."""
+    """Read one tune: fields, notes in seconds, and lines of lyrics."""
     fields, music, words = {"tags": ""}, [], []
     for line in lines:
         if line.startswith("%%tags"):
@@ -91,7 +90,7 @@ def respell(text):
 
 
 def identifier(title):
-    """Return the lower-case ASCII words of a title, joined by hyphens."""
+    """Return the lowercase ASCII words of a title, joined by hyphens."""
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z]+", ascii_title.lower()))
 
@@ -104,14 +103,14 @@ def quarters_per_minute(field, unit):
 
 
 def plain_text(words):
-    """Return the text of a w: line, with syllables joined and without holds (_) and skips (*)."""
+    """Return the text of a w: line with joined syllables, without holds (_) and skips (*)."""
     words = re.sub(r"[_*]", "", words)
     words = re.sub(r"(?<!\\)-\s*", "", words).replace(r"\-", "-")
     return " ".join(words.replace("~", " ").split())
 
 
 def check_syllables(words, music, title):
-    """Raise if a line of words has more syllables than its line of music has notes."""
+    """Raise if a line of lyrics has more syllables than its line of music has notes."""
     syllables = len(re.findall(r"[_*]|(?:\\-|[^\s_*-])+", words))
     notes = sum(token["letter"] not in (None, "z") for token in tokens(music))
     if syllables > notes:
@@ -136,7 +135,7 @@ def read_music(music, fields, seconds_per_quarter):
     for token in tokens(music):
         if token["bar"]:
             bars.append(clock)
-            altered = {}  # an accidental lasts for the rest of its bar
+            altered = {}  # an accidental holds until the end of its bar
         if not token["letter"]:
             continue
         length = unit * note_length(token)
@@ -156,13 +155,13 @@ def read_music(music, fields, seconds_per_quarter):
 
 
 def note_length(token):
-    """Return the length in units: ``3/`` is 3/2, ``/`` 1/2, ``//`` 1/4, ``3/4`` itself."""
+    """Return the length in units: ``3/`` is 3/2, ``/`` is 1/2, ``//`` is 1/4, ``3/4`` is 3/4."""
     over = int(token["over"]) if token["over"] else 2 ** len(token["slashes"])
     return Fraction(int(token["times"] or 1), over)
 
 
 def key_signature(field):
-    """Return the semitones by which a key alters letters: {"F": 1} for G, {"B": -1} for Dm."""
+    """Return the alterations of a key in semitones: {"F": 1} for G, {"B": -1} for Dm."""
     tonic, sign, mode = re.fullmatch(r"([A-G])([#b]?)\s*(m|min|maj|)", field).groups()
     sharps = FIFTHS.index(tonic) - 1 + 7 * {"#": 1, "b": -1, "": 0}[sign]
     sharps -= 3 if mode in ("m", "min") else 0
@@ -171,19 +170,19 @@ def key_signature(field):
 
 
 def midi_pitch(token, key, altered, tied):
-    """Return the MIDI pitch of a note; `altered` keeps the accidentals of the bar."""
+    """Return the MIDI pitch of a note; `altered` stores the accidentals of the bar."""
     letter = token["letter"].upper()
     octave = token["letter"].islower() + token["octave"].count("'") - token["octave"].count(",")
     natural = NATURAL[letter] + 12 * octave
     if token["accidental"]:
         altered[natural] = ACCIDENTALS[token["accidental"]]
     elif tied is not None and abs(tied - natural) <= 1 and natural not in altered:
-        return tied  # a tie carries its accidental over the bar
+        return tied  # a tie carries its accidental across the bar line
     return natural + altered.get(natural, key.get(letter, 0))
 
 
 def check_bars(bars, meter, title):
-    """Raise unless all bars fill the meter; the first and the last may be shorter."""
+    """Raise unless all bars fill the meter, except the first and the last, which may be shorter."""
     lengths = [end - start for start, end in pairwise(bars)]
     wrong = [
         f"bar {i} has {float(n)} quarters" for i, n in enumerate(lengths[1:-1], 2) if n != meter

@@ -1,4 +1,4 @@
-"""Turn the checkpoints of the package musicnn into the safetensors that `MelCNNAudio` loads.
+"""Convert the checkpoints of the package musicnn to the safetensors that `MelCNNAudio` loads.
 
     pip download --no-deps musicnn==0.1.0
     python -m venv tf
@@ -7,12 +7,12 @@
     tf/bin/python tools/convert_musicnn.py musicnn-0.1.0-py3-none-any.whl skdcca/weights \\
         --golden tests/data/musicnn_golden.npz
 
-It runs in an environment of its own, as only the checkpoints need TensorFlow; musicnn itself, which
-requires package versions of 2019, is unpacked and not installed. The tests run in the environment of
-skdcca and compare its networks with the golden outputs, which are those of the original graphs.
+Run it in a separate environment, because only the checkpoints need TensorFlow; musicnn itself, which
+requires package versions of 2019, is unpacked but not installed. The tests run in the environment of
+skdcca and compare its networks with the golden outputs, which come from the original graphs.
 
-Kernels are kept as 16-bit integers with a scale for each output, which is several times more accurate
-than half precision at the same size; everything else is in single precision.
+Kernels are stored as 16-bit integers with a scale per output, which is several times more accurate than
+half precision at the same size; everything else is in single precision.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def main():
 
 
 def read_tags(source):
-    """Read the tags of both data sets from the assignments of musicnn/configuration.py."""
+    """Read the tags of both data sets from musicnn/configuration.py."""
     lists = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and node.targets[0].id.endswith("_LABELS"):
@@ -86,14 +86,14 @@ def read_tags(source):
 
 
 def unpack(wheel, name, folder):
-    """Unpack a checkpoint under a prefix; in the wheel it has none, which TensorFlow cannot read."""
+    """Unpack a checkpoint with a prefix, which is missing in the wheel but required by TensorFlow."""
     for suffix in ("index", "meta", "data-00000-of-00001"):
         Path(folder, f"{name}.{suffix}").write_bytes(wheel.read(f"musicnn/{name}/.{suffix}"))
     return f"{folder}/{name}"
 
 
 def convert(prefix, name, tags, target):
-    """Write the weights of one model in the layout and with the names of our network."""
+    """Write the weights of one model with the layout and the names of our network."""
     architecture = name.split("_")[1]
     read = tf.train.load_checkpoint(prefix).get_tensor
     tensors = {}
@@ -114,7 +114,7 @@ def convert(prefix, name, tags, target):
     }
     path = target / f"{name}.safetensors"
     save_file(tensors, path, metadata)
-    path.chmod(0o644)  # save_file lets only the owner read it
+    path.chmod(0o644)  # save_file makes it readable by the owner only
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
@@ -127,7 +127,7 @@ def as_integers(kernel):
 
 
 def read_pools(prefix):
-    """Return size and stride (frames, bands) of each pooling of the graph, which data sets differ in."""
+    """Return size and stride (frames, bands) of each pooling layer; they differ by data set."""
     pools = []
     for node in read_graph(prefix).node:
         if node.op == "MaxPool":
@@ -163,13 +163,13 @@ def run_original(prefix, name):
 
 
 def read_graph(prefix):
-    """Return the graph of a checkpoint without its training half, which is no longer importable."""
+    """Return the inference graph of a checkpoint; its training graph is no longer importable."""
     meta = tf.compat.v1.MetaGraphDef.FromString(Path(prefix + ".meta").read_bytes())
     return tf.compat.v1.graph_util.extract_sub_graph(meta.graph_def, ["model/Sigmoid"])
 
 
 def restore(session, graph, read):
-    """Set the variables of an imported graph, which has lost its initializers."""
+    """Set the variables of an imported graph, which has no initializers."""
     for node in graph.node:
         if node.op == "VariableV2":
             variable = session.graph.get_tensor_by_name(f"{node.name}:0")
@@ -179,14 +179,14 @@ def restore(session, graph, read):
 def segments_of(clip):
     """Return all whole segments of 187 frames, shape (n_segments, 187, 96)."""
     power = librosa.feature.melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=256, n_mels=96)
-    # Half precision as in musicnn, except in the logarithm, where the factor 10000 overflows it.
+    # Half precision as in musicnn, except for the logarithm, where the factor 10000 would overflow.
     log_mel = np.log10(10000 * power.T.astype(np.float16).astype(np.float32) + 1)
     n_segments = len(log_mel) // 187
     return log_mel[: n_segments * 187].reshape(n_segments, 187, 96)
 
 
 def make_clips():
-    """Make a chirp, a chord of decaying partials and noise bursts: 3, 4.5 and 7 s at 16000 Hz."""
+    """Return a chirp, a chord of decaying partials and noise bursts: 3, 4.5 and 7 s at 16 kHz."""
     time = np.arange(7 * 16000) / 16000
     chirp = 0.5 * np.sin(2 * np.pi * (200 + 400 * time[: 3 * 16000]) * time[: 3 * 16000])
     chord = np.zeros(72000)

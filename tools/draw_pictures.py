@@ -1,9 +1,9 @@
-"""Draw the pictures of the guide, one for each display of `skdcca.plotting`.
+"""Draw the plots of the user guide, one for each display of `skdcca.plotting`.
 
     .venv/bin/python tools/draw_pictures.py docs/pictures
 
 The data are synthetic songs, whose audio and lyrics share a mood, and the left and right halves of
-scikit-learn's digits. All pictures show held-out rows.
+scikit-learn's digits. All plots show held-out rows.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from skdcca.plotting import (
 
 
 def main():
-    """Draw all pictures."""
+    """Draw all plots."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=Path, help="folder for the pictures")
+    parser.add_argument("output", type=Path, help="folder for the plots")
     output = parser.parse_args().output
     output.mkdir(parents=True, exist_ok=True)
     for name, display in {**digits(), **songs()}.items():
@@ -40,12 +40,12 @@ def main():
 
 
 def axes():
-    """Return the axes of a new picture."""
+    """Return the axes of a new figure."""
     return Figure(figsize=(6, 4), layout="constrained").subplots()
 
 
 def digits():
-    """Draw the halves of digits, by a linear and a deep model."""
+    """Draw halves of digits with a linear and a deep model."""
     data = load_digits()
     left = data.images[:, :, :4].reshape(-1, 32)
     right = data.images[:, :, 4:].reshape(-1, 32)
@@ -77,7 +77,7 @@ def digits():
 
 
 def songs():
-    """Draw the retrieval of songs by audio and lyrics, and the words with the largest loadings."""
+    """Draw retrieval between audio and lyrics, and the words with the largest loadings."""
     songs = make_songs(300, duration=4.0, random_state=0)
     mel = MelSpectrogram(n_mels=40, duration=4.0)
     X = TemporalSummary().fit_transform(mel.fit_transform(songs.audio))

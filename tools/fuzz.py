@@ -1,17 +1,17 @@
-"""Fuzz what opens untrusted files, guided by coverage (atheris).
+"""Fuzz the code that opens untrusted files, guided by coverage (atheris).
 
     make fuzz TARGET=load RUNS=30000
 
 or ``python tools/fuzz.py TARGET [FOLDER] [-runs=N] [-max_total_time=SECONDS] ...``, where TARGET is
 
-- ``manifest``: `skdcca.datasets.load_songs`, of tables and of folders;
+- ``manifest``: `skdcca.datasets.load_songs`, on tables and folders;
 - ``load``: `skdcca.persistence.load` and `read_header`;
-- ``audio``: `skdcca.MelSpectrogram` of one file. libsndfile is not instrumented, so only the coverage of
-  Python code guides this one.
+- ``audio``: `skdcca.MelSpectrogram`, on one file. Only the coverage of Python code guides this target,
+  because libsndfile is not instrumented.
 
-Inputs that reach new code are kept in FOLDER; the other options are libFuzzer's. An execution must end
-as it is documented. Anything else ends the run and leaves its input in a file: another exception or
-warning, a crash, more than ten seconds or 300 MB. Make such a file small and add it to
+Inputs that reach new code are kept in FOLDER; other options are passed to libFuzzer. An execution may
+end only as documented. Any other exception or warning, a crash, more than ten seconds or more than
+300 MB stops the run and saves its input to a file. Reduce such a file and add it to
 ``tests/data/fuzz/TARGET``, which the tests replay.
 """
 
@@ -32,21 +32,21 @@ from pathlib import Path
 DATA = Path(__file__).parents[1] / "tests" / "data"
 SECONDS, MEGABYTES = 10, 300  # of one execution
 LONGEST = {"manifest": 4096, "load": 65536, "audio": 16384}  # bytes
-# In memory where there is such a folder.
+# In shared memory, if available.
 SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FOLDER = Path(tempfile.mkdtemp(prefix="skdcca-fuzz-", dir=SHM))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 class Finding(AssertionError):
-    """An ending that is not documented."""
+    """An undocumented outcome of an execution."""
 
 
-# The targets: each takes bytes and returns the ending
+# Targets: functions of bytes that return the outcome
 
 
 def manifest(data):
-    """Load a table or folder of songs; the first byte chooses which, and `on_error`."""
+    """Load a table or a folder of songs; the first byte selects the kind and `on_error`."""
     from skdcca.datasets import load_songs
     from skdcca.exceptions import SkippedSongsWarning
 
@@ -62,7 +62,7 @@ def manifest(data):
 
 
 def load(data):
-    """Load a file of a model, and its header."""
+    """Load a model file and its header."""
     from skdcca import persistence
     from skdcca.exceptions import VersionWarning
 
@@ -76,7 +76,7 @@ def load(data):
 
 
 def audio(data):
-    """Read a song; the first byte chooses the ending of its name and the excerpt."""
+    """Read a song; the first byte selects the file name suffix and the excerpt."""
     from skdcca import MelSpectrogram
 
     choice, content = (data[0], data[1:]) if data else (0, b"")
@@ -95,7 +95,7 @@ TARGETS = {"manifest": manifest, "load": load, "audio": audio}
 def _ending(call, *documented):
     """Call a function and return "well", "warned" or "refused".
 
-    Raise whatever is not documented: another error, or a warning of another class than the given ones.
+    Raise `Finding` for a warning of an undocumented class; undocumented errors propagate.
     """
     before = _peak()
     with warnings.catch_warnings(record=True) as caught:
@@ -119,7 +119,7 @@ def _peak():
 
 
 def _folder(content):
-    """Make a folder with files of the names that the content lists, half of them audio."""
+    """Create a folder of files with the names in `content`, half of them audio."""
     folder = FOLDER / "songs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -132,7 +132,7 @@ def _folder(content):
 
 
 def _beside(folder):
-    """Write the files that a table may name."""
+    """Write the files that a table may refer to."""
     if not (folder / "a.wav").exists():
         (folder / "a.wav").write_bytes(_wave())
         (folder / "a.txt").write_text("la la la", encoding="utf-8")
@@ -153,12 +153,12 @@ def _wave(kind="WAV", subtype=None, rate=8000, n_channels=1, seconds=0.1):
 
 
 def seeds(target):
-    """Return the inputs that fuzzing starts from, with the files that were found before."""
+    """Return the initial inputs, including earlier findings."""
     return [*_SEEDS[target](), *(path.read_bytes() for path in found(target))]
 
 
 def found(target):
-    """Return the files that once had an ending that is not documented."""
+    """Return the files of earlier findings."""
     return sorted((DATA / "fuzz" / target).glob("*"))
 
 
@@ -212,11 +212,11 @@ def _audio_seeds():
 _SEEDS = {"manifest": _manifest_seeds, "load": _load_seeds, "audio": _audio_seeds}
 
 
-# Mutations of files of models, which reach what lies behind checksums and syntax
+# Mutations of model files that reach code behind checksums and syntax checks
 
 
 def mutated(data, rng):
-    """Return the file with a change inside, most of the time with correct checksums."""
+    """Return a mutated file, usually with valid checksums."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [[info.filename, archive.read(info)] for info in archive.infolist()]
@@ -297,7 +297,7 @@ def _schema(members, rng):
 
 
 def _names(members, rng):
-    """Change a class, kind of node or number of an object in the schema."""
+    """Change the class, kind or id of an object in the schema."""
     for one in members:
         if one[0] == "schema.json":
             one[1] = _changed_json(
@@ -318,7 +318,7 @@ _ODD += ["", "a", "1", "../a", "\ud800", "\0", [], {}, [1], {"a": 1}]
 
 
 def _changed_json(content, rng, keys=None):
-    """Return JSON with one place changed, under one of those keys."""
+    """Return JSON with one change, under one of the given keys."""
     try:
         whole = json.loads(content)
     except (ValueError, RecursionError):
@@ -348,12 +348,12 @@ def _changed_json(content, rng, keys=None):
         holder.insert(key, value)
     try:
         return json.dumps(whole).encode()
-    except (ValueError, RecursionError):  # it holds itself
+    except (ValueError, RecursionError):  # it contains itself
         return content
 
 
 def _places(value, keys):
-    """Yield the places that can be changed: pairs of a dict or list and a key of it."""
+    """Yield what can be changed: pairs of a dict or list and one of its keys."""
     ahead = [value]
     while ahead:
         holder = ahead.pop()
@@ -369,9 +369,9 @@ def _places(value, keys):
 
 
 def main(arguments):
-    """Fuzz one target as libFuzzer's options say, and print the number of each ending."""
+    """Fuzz one target with libFuzzer options, and print the count of each outcome."""
     counts = memoryview(mmap.mmap(-1, 8 * len(_ENDINGS))).cast("Q")
-    child = os.fork()  # libFuzzer ends the process that it runs in
+    child = os.fork()  # libFuzzer exits its own process
     if child == 0:
         _fuzz(arguments, counts)
         os._exit(0)
@@ -394,7 +394,7 @@ def _fuzz(arguments, counts):
             getattr(skdcca, name)
     corpus = FOLDER / "corpus"
     corpus.mkdir()
-    for i, data in enumerate(seeds(target)):  # run once, for imports on use
+    for i, data in enumerate(seeds(target)):  # run once, to trigger lazy imports
         TARGETS[target](data)
         (corpus / f"seed-{i}").write_bytes(data)
     _limit_memory(2)
@@ -421,7 +421,7 @@ def _fuzz(arguments, counts):
 
 
 def _limit_memory(gigabytes):
-    """Allow so much more memory than is in use; more raises MemoryError."""
+    """Limit additional memory; beyond it, allocations raise MemoryError."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + gigabytes * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -1,10 +1,10 @@
-"""Make the files that every later version must load: models and their answers.
+"""Generate the files that every later version must load: models and their outputs.
 
     python tools/make_fixtures.py
 
-They go to ``tests/data/format-N``, where N is the format that this version writes. Files of a released
-format are never made again, as they test that old files load forever; the script refuses to write to a
-folder that exists.
+They are written to ``tests/data/format-N``, where N is the format of this version. Files of a released
+format are never regenerated, because they test that old files still load; the script does not write to
+an existing folder.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ N_TRAIN = 60
 
 
 def models(X, y, lyrics):
-    """Return fitted models by the name of their file."""
+    """Return fitted models by file name."""
     words = FeatureUnion(
         [("words", Doc2VecLyrics(6, epochs=10, random_state=0)), ("form", LyricsForm())]
     )

@@ -1,7 +1,7 @@
-"""Take the pictures of the page for the documentation, with a headless Chromium.
+"""Take the screenshots of the web page for the documentation, with headless Chromium.
 
-Run ``python tools/screenshots.py`` where chromium, chromedriver and selenium are installed. The songs
-are synthetic: their sound and lyrics share a mood. The model was trained on the songs that it shows.
+Run ``python tools/screenshots.py``; it requires chromium, chromedriver and selenium. The audio and the
+lyrics of the synthetic songs share a mood. The model was trained on the songs that the page shows.
 """
 
 import argparse
@@ -31,14 +31,14 @@ KEPT = [
     "page",
     "page-sound",
     "page-phone",
-]  # those of the documentation; "all" takes the others too
-# Queries without a result above chance, and without a known word.
+]  # used in the documentation; "all" selects the others too
+# Queries without a result above chance, and without known words.
 NOTHING = "the quiet meadow sleeps beneath a gentle moon"
 UNKNOWN = "invoice number seven, payable within thirty days"
 
 
 def synthetic_index(folder):
-    """Return an index of the songs that its model was trained on, their sounds in a folder."""
+    """Return an index of the training songs of its model, with their audio in a folder."""
     songs = make_songs(
         48, strength=1.0, duration=4.0, sample_rate=11025, n_groups=12, random_state=0
     )
@@ -85,7 +85,7 @@ def browser():
 
 
 def show(driver, address, width=1200, height=900, dark=False):
-    """Open the page in a window of an inner size."""
+    """Open the page in a window with the given inner size."""
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -100,7 +100,7 @@ def show(driver, address, width=1200, height=900, dark=False):
 
 
 def search(driver, text=None, file=None):
-    """Search for a text or a sound file, and wait for the results; without either, do nothing."""
+    """Search by text or audio file, if given, and wait for the results."""
     if text is not None:
         field = driver.find_element(By.ID, "text")
         field.send_keys(text.replace("\n", Keys.SHIFT + "\n" + Keys.NULL))
@@ -112,7 +112,7 @@ def search(driver, text=None, file=None):
 
 
 def take(driver, path):
-    """Save a picture with 256 colors, so that it is small; the octree keeps rare colors too."""
+    """Save a small screenshot with 256 colors; the octree preserves rare colors."""
     picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     reduced = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     reduced.save(path, optimize=True)
@@ -120,7 +120,7 @@ def take(driver, path):
 
 
 def shots(index, song=3):
-    """Return the query and the window of each picture, by its name."""
+    """Return the query and the window of each screenshot, by name."""
     lyrics = index.metadata_[index.ids_[song].item()]["lyrics"]
     lines = {"text": "\n".join(lyrics.split("\n")[9:11])}
     sound = {"file": index.metadata_[index.ids_[song].item()]["audio"]}
@@ -137,7 +137,7 @@ def shots(index, song=3):
 
 
 def main(output, names):
-    """Take the pictures with these names."""
+    """Take the screenshots with the given names."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         index = synthetic_index(folder)

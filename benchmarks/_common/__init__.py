@@ -1,1 +1,1 @@
-"""Code that several benchmarks share; a script imports from here and from skdcca only."""
+"""Code shared by the benchmarks; scripts import only from here and from skdcca."""

@@ -1,4 +1,4 @@
-"""Command-line options that several benchmarks have, and the folder of the data."""
+"""Command-line options shared by the benchmarks, and the data folder."""
 
 import argparse
 import os
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def make_parser(docstring, quick=None):
-    """Return a parser described by the first line of `docstring`.
+    """Return a parser whose description is the first line of `docstring`.
 
-    `quick` is the help text of the option ``--quick``, which is added if it is given.
+    `quick` is the help text of the option ``--quick``, which is added only if it is given.
     """
     parser = argparse.ArgumentParser(description=docstring.splitlines()[0])
     if quick is not None:
@@ -29,7 +29,7 @@ def add_song_options(parser):
 
 
 def data_folder(argument=None):
-    """Return the folder of the benchmark data: `argument`, else the variable SKDCCA_DATA."""
+    """Return the folder of the benchmark data: `argument`, else that of SKDCCA_DATA."""
     folder = argument or os.environ.get("SKDCCA_DATA")
     if not folder or not Path(folder).is_dir():
         raise SystemExit(

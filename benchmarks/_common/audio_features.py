@@ -1,4 +1,4 @@
-"""Songs as numbers: the transformers of audio files that the tables compare, and their cache."""
+"""Audio features compared in the tables, and their cache."""
 
 import json
 
@@ -12,11 +12,11 @@ from _common.cache import keyed_file
 from _common.internals import atomic_write
 
 PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
-N_SONGS = 200  # transformed at a time
+N_SONGS = 200  # songs transformed at a time
 
 
 def features(audio, songs, seconds, cache, n_jobs):
-    """Return the features of the songs; nothing is fitted in them, so all folds share them.
+    """Return the features of the songs; nothing is fitted, so all folds share them.
 
     `audio` names one kind of features, or several joined by " + ". Each kind is cached.
     """
@@ -31,7 +31,7 @@ def features(audio, songs, seconds, cache, n_jobs):
 
 
 def cached_features(name, transformer, paths, cache, n_jobs):
-    """Return what a transformer makes of the files, from the cache if it is there."""
+    """Return the output of a transformer for the files, from the cache if available."""
     key = json.dumps([[repr(step) for _, step in transformer.steps], paths])
     file = keyed_file(cache / "features", key)
     if not file.exists():
@@ -45,12 +45,12 @@ def cached_features(name, transformer, paths, cache, n_jobs):
 
 
 def audio_transformers(audio, seconds):
-    """Return a transformer of files for each part of `audio`."""
+    """Return a transformer of audio files for each part of `audio`."""
     return [part_transformer(part, seconds) for part in audio.split(" + ")]
 
 
 def part_transformer(audio, seconds):
-    """Return the transformer of one kind; any other name gives spectrograms to train on."""
+    """Return the transformer of one kind; other names give spectrograms for end-to-end training."""
     if audio in PRETRAINED:
         return make_pipeline(MelCNNAudio(audio, pooling="mean_std", n_segments=5))
     if audio == "form":

@@ -1,15 +1,15 @@
-"""Halves of real digits: `mnist10k.npz` of the benchmark data."""
+"""Halves of MNIST digits, from `mnist10k.npz` in the benchmark data."""
 
 import numpy as np
 
 N_TRAIN = 8000
-N_CHOOSE = 6400  # of the training rows, where hyper-parameters are chosen by the others
+N_CHOOSE = 6400  # training rows to fit on when hyperparameters are chosen on the others
 
 
 def halves(data, choosing):
-    """Return the left and right halves of the training digits, and those of the test digits.
+    """Return the left and right halves of the training digits and of the test digits.
 
-    With `choosing` both are parts of the training digits.
+    With `choosing`, both are subsets of the training digits.
     """
     with np.load(data / "mnist10k.npz") as archive:
         pixels = archive["X"].reshape(-1, 28, 28).astype(np.float32) / 255

@@ -1,4 +1,4 @@
-"""The private parts of skdcca that the benchmarks need, imported here and nowhere else."""
+"""Private names of skdcca that the benchmarks need, imported only here."""
 
 from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds
 from skdcca._utils.files import atomic_write, cache_folder

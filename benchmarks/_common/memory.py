@@ -1,4 +1,4 @@
-"""Memory of a process, in bytes. All but the peak of arrays is read from Linux."""
+"""Memory of a process, in bytes, read from Linux except for the peak of arrays."""
 
 import resource
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 def status(key, process="self"):
     """Read an entry of /proc/PROCESS/status.
 
-    VmRSS is resident, VmHWM the peak of it, and RssAnon the part of it that is not in files.
+    VmRSS is the resident memory, VmHWM its peak, and RssAnon its part outside files.
     """
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     value = next(line for line in lines if line.startswith(f"{key}:"))
@@ -17,12 +17,12 @@ def status(key, process="self"):
 
 
 def greatest_resident(who=resource.RUSAGE_SELF):
-    """Return the peak of resident memory of this process, or of its children that ended."""
+    """Return the peak resident memory of this process, or of its finished children."""
     return resource.getrusage(who).ru_maxrss * 1024
 
 
 def peak_of_arrays(work):
-    """Return the peak of what Python and NumPy allocate while `work` runs."""
+    """Return the peak allocation of Python and NumPy while `work` runs."""
     tracemalloc.start()
     work()
     peak = tracemalloc.get_traced_memory()[1]
@@ -31,12 +31,12 @@ def peak_of_arrays(work):
 
 
 class Peak:
-    """The peak of RssAnon of this process, watched by a thread until `stop`.
+    """Peak RssAnon of this process, sampled by a thread until `stop`.
 
     Parameters
     ----------
     every : float
-        Seconds between two looks.
+        Seconds between two samples.
     """
 
     def __init__(self, every):
@@ -51,7 +51,7 @@ class Peak:
             self.greatest = max(self.greatest, status("RssAnon"))
 
     def stop(self):
-        """Stop watching and return the peak."""
+        """Stop sampling and return the peak."""
         self._stopped.set()
         self._thread.join()
         return self.greatest

@@ -1,4 +1,4 @@
-"""Other packages, run in the environments that `make peers` and `make sentences` make for them."""
+"""Run other packages in the environments of `make peers` and `make sentences`."""
 
 import subprocess
 import tempfile
@@ -19,18 +19,18 @@ NO_PEERS = "without cca-zoo and mvlearn: `make peers` makes the environments tha
 
 
 def command_of(python, script, *arguments):
-    """Return the command that runs one of the peer scripts."""
+    """Return the command that runs a peer script."""
     return [str(part) for part in (python, SCRIPTS / f"{script}.py", *arguments)]
 
 
 def run_script(python, script, *arguments, **options):
-    """Run a peer script to its end; `options` are those of `subprocess.run`."""
+    """Run a peer script to completion; `options` are passed to `subprocess.run`."""
     command = command_of(python, script, *arguments)
     return subprocess.run(command, text=True, check=True, **options)
 
 
 class Peer:
-    """A running peer script, which answers each line with a number.
+    """Running peer script that answers each line with a number.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class Peer:
     script : str
         Name of the script in `peer_scripts`.
     *arguments : str
-        Its arguments; the path of the arrays is added as the last one.
+        Arguments of the script; the path of the arrays is appended.
     limit : float
-        Seconds after which an answer is no longer waited for.
+        Timeout of an answer, in seconds.
     **arrays : ndarray
-        The arrays that it works on.
+        Arrays that the script works on.
     """
 
     def __init__(self, python, script, *arguments, limit=600, **arrays):
@@ -59,9 +59,9 @@ class Peer:
         )
 
     def ask(self, line="fit"):
-        """Return the answer to `line`: NaN if the script fails, infinity past the limit.
+        """Return the answer to `line`: NaN if the script fails, infinity after the timeout.
 
-        The process is killed at the limit.
+        The process is killed at the timeout.
         """
         began = time.perf_counter()
         timer = threading.Timer(self.limit, self.process.kill)

@@ -1,4 +1,4 @@
-"""Parts of a benchmark that run in a process of their own, so that their peak memory is their own."""
+"""Run parts of a benchmark in separate processes, to measure their peak memory."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Collections of real songs: MIDI scores of `SKDCCA_DATA`, sounded once into the cache."""
+"""Collections of real songs: MIDI scores of `SKDCCA_DATA`, synthesized once into the cache."""
 
 import json
 import lzma
@@ -8,21 +8,21 @@ from pathlib import Path
 from _common.sounds import add_sounds, add_voice
 
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
-# The names that the data has for collections, where they differ.
+# Names of the collections in the data, if they differ.
 SOURCES = {"windows": "lwin", "chants": "chant", "hymns": "openhymnal"}
 SECONDS = {"lieder": 60.0, "windows": 20.0, "voice": 20.0, "voice-25": 20.0}
 
 
 def seconds_of(name):
-    """Return the seconds of each song of a collection that statistics and convolutions hear."""
+    """Return the excerpt durations (seconds) of a collection for statistics and convolutions."""
     return SECONDS.get(name, 30.0)
 
 
 def load_collection(name, data, cache, most=None):
-    """Load a collection by its name.
+    """Load a collection by name.
 
-    Returns one dict a song, with ``audio``, ``lyrics``, ``group`` and others. `most` takes that many
-    of them, evenly spaced.
+    Return one dict per song, with ``audio``, ``lyrics``, ``group`` and other keys. `most` limits the
+    number of songs, which are then evenly spaced.
     """
     if name == "lieder":
         return load_lieder(data, cache, most)
@@ -34,7 +34,7 @@ def load_collection(name, data, cache, most=None):
 
 
 def read_lieder(data):
-    """Read what is known of the 1,341 art songs: a dict a song, in the order of composers."""
+    """Read the metadata of the 1,341 art songs: a dict per song, sorted by composer."""
     with lzma.open(data / "lieder.jsonl.xz", "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
@@ -46,7 +46,7 @@ def load_lieder(data, cache, most=None):
 
 
 def load_pairs(data, cache, source="lwin", most=None):
-    """Load the pairs of a source; those of ``"lwin"`` are 3,898 windows of 20 s with their words."""
+    """Load the pairs of a source; ``"lwin"`` has 3,898 windows of 20 s with their lyrics."""
     with tarfile.open(data / "pairs.tar.xz") as archive:
         lines = archive.extractfile("dev/pairs.jsonl").read().decode("utf-8").splitlines()
     songs = [song for song in map(json.loads, lines) if song["source"] == source]
@@ -55,7 +55,7 @@ def load_pairs(data, cache, source="lwin", most=None):
 
 
 def evenly_spaced(songs, most=None):
-    """Return `most` of the songs, evenly spaced, or all of them."""
+    """Return at most `most` songs, evenly spaced."""
     if most is None:
         return songs
     step = max(1, len(songs) // most)
@@ -63,9 +63,9 @@ def evenly_spaced(songs, most=None):
 
 
 def with_voice(songs, cache, gain=0.7, n_words=22, only=None):
-    """Return the English songs of at least `n_words` words, spoken over the music at a fixed rate.
+    """Return English songs of at least `n_words` words, spoken over the music at a fixed rate.
 
-    `only` keeps that many of the words, as lyrics and as voice.
+    `only` limits the number of words, in the lyrics and the voice.
     """
     songs = [song for song in songs if song["lang"] == "en"]
     songs = [dict(song) for song in songs if len(song["lyrics"].split()) >= n_words]

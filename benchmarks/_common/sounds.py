@@ -1,6 +1,6 @@
-"""Scores made audible.
+"""Synthesize scores to audio.
 
-Needs the program ``fluidsynth`` and the sound font ``TimGM6mb.sf2``, and for voices ``espeak-ng`` (on
+Requires the program ``fluidsynth`` and the sound font ``TimGM6mb.sf2``, and for voices ``espeak-ng`` (on
 Debian and Ubuntu: ``apt-get install fluidsynth timgm6mb-soundfont espeak-ng``).
 """
 
@@ -22,7 +22,7 @@ SOUND_FONTS = ("/usr/share/sounds/sf2/TimGM6mb.sf2", "/usr/share/soundfonts/TimG
 
 
 def add_sounds(songs, archive, root, folder):
-    """Set ``audio`` of each song to a FLAC file of `folder`, made from its score if it is missing."""
+    """Set ``audio`` of each song to a FLAC file in `folder`, synthesized if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     for song in songs:
         song["audio"] = str(folder / (Path(song["midi"]).stem + ".flac"))
@@ -43,7 +43,7 @@ def add_sounds(songs, archive, root, folder):
 
 
 def sound(font, midi, flac):
-    """Turn a score into a FLAC file of one channel."""
+    """Synthesize a score to a mono FLAC file."""
     wav = midi.with_suffix(".wav")
     command = ["fluidsynth", "-ni", "-q", "-R", "0", "-C", "0", "-g", "0.8", "-r", str(SAMPLE_RATE)]
     command += ["-F", str(wav), "-T", "wav", font, str(midi)]
@@ -54,7 +54,7 @@ def sound(font, midi, flac):
 
 
 def add_voice(words, music, flac, gain):
-    """Write the music to a FLAC file with the words spoken over it."""
+    """Write a FLAC file of the music with the words spoken over it."""
     if shutil.which("espeak-ng") is None:
         raise SystemExit("voices need espeak-ng. On Debian or Ubuntu: apt-get install espeak-ng")
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
@@ -70,13 +70,13 @@ def add_voice(words, music, flac, gain):
 
 
 def write_flac(file, waveform, rate):
-    """Write a FLAC file completely or not at all."""
+    """Write a FLAC file atomically."""
     with atomic_write(file) as unfinished:
         soundfile.write(unfinished, waveform, rate, subtype="PCM_16", format="FLAC")
 
 
 def find_sound_font():
-    """Return the path of the sound font, or end the program if it or fluidsynth is missing."""
+    """Return the path of the sound font; exit if it or fluidsynth is missing."""
     font = next((font for font in SOUND_FONTS if Path(font).exists()), None)
     if font is None or shutil.which("fluidsynth") is None:
         raise SystemExit(

@@ -1,17 +1,17 @@
-"""Markdown tables, printed row by row."""
+"""Print Markdown tables row by row."""
 
 
 def print_head(*columns):
-    """Print the names of the columns and the line below them."""
+    """Print the header of a table."""
     print_row(*columns)
     print("|---" * len(columns) + "|", flush=True)
 
 
 def print_row(*cells):
-    """Print one row at once, so that a long run shows its progress."""
+    """Print one row immediately, so that a long run shows its progress."""
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 def both_ways(values, form=".3f"):
-    """Format the figures of both directions: there / back."""
+    """Format the values of both directions: X to y / y to X."""
     return " / ".join(f"{value:{form}}" for value in values)

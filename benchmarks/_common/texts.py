@@ -1,4 +1,4 @@
-"""Lyrics as numbers: the transformers that the tables compare."""
+"""Text features compared in the tables."""
 
 import json
 
@@ -27,7 +27,7 @@ def tf_idf(n_components=100, **parameters):
 
 
 def with_form(transformer):
-    """Return the transformer with `LyricsForm` beside it."""
+    """Return the union of a transformer and `LyricsForm`."""
     return FeatureUnion([("words", transformer), ("form", LyricsForm())])
 
 
@@ -43,9 +43,9 @@ SENTENCES = ("sentences", "sentences + form")
 
 
 def text_transformer(text, collection):
-    """Return the transformer of a text; rows of the sentence encoder are numbers already."""
+    """Return the transformer of a text; rows of the sentence encoder are already numeric."""
     if text == "characters":
-        # Speech has its own rate; sung words are spread over the excerpt.
+        # Speech has its own rate, whereas sung words are spread over the excerpt.
         return LyricsCharacters(320, stretch=not collection.startswith("voice"))
     if text in SENTENCES:
         return StandardScaler()
@@ -53,15 +53,15 @@ def text_transformer(text, collection):
 
 
 def sentence_rows(text, lyrics, cache, python):
-    """Return the rows of the sentence encoder, with those of `LyricsForm` if `text` says so."""
+    """Return the rows of the sentence encoder, with those of `LyricsForm` if requested by `text`."""
     rows = sentence_embeddings(lyrics, cache, python)
     if text == "sentences + form":
-        rows = np.hstack([rows, LyricsForm().fit_transform(lyrics)])  # fitting learns nothing
+        rows = np.hstack([rows, LyricsForm().fit_transform(lyrics)])  # nothing is fitted
     return list(rows)
 
 
 def sentence_embeddings(lyrics, cache, python):
-    """Return embeddings by the sentence encoder, which runs with `python`; they are cached."""
+    """Return cached embeddings of the sentence encoder, which runs with `python`."""
     key = json.dumps(lyrics)
     file = keyed_file(cache / "features", key, prefix="sentences-")
     if not file.exists():

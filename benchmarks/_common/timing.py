@@ -1,4 +1,4 @@
-"""Time that a call takes."""
+"""Time function calls."""
 
 import time
 from typing import Any, NamedTuple
@@ -24,9 +24,8 @@ def timed(work, *arguments, **parameters):
 def least_seconds(calls, rounds, pause=0.0):
     """Time the calls in turn, `rounds` times.
 
-    Returns the least wall seconds of each call and the results of a first round, which warms up and
-    is not timed. `pause` are the seconds to wait before each call, in which threads of the one before
-    stop spinning.
+    Return the minimum wall seconds of each call, and the results of an untimed warm-up round. `pause`
+    is the number of seconds to wait before each call, until the threads of the previous one are idle.
     """
     results = [call() for call in calls]
     seconds = [np.inf] * len(calls)

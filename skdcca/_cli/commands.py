@@ -1,4 +1,4 @@
-"""The work of the commands of ``skdcca``, each a function of the parsed options."""
+"""Functions that run the commands of ``skdcca``; each takes the parsed options."""
 
 import json
 from pathlib import Path
@@ -39,12 +39,12 @@ from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask
 
 
 def fit(options):
-    """Fit a model to the songs of a manifest, and save it."""
+    """Fit a model to the songs of a manifest and save it."""
     check_output(options.output, options.manifest)
     songs, n_held_out = hold_out(load_manifest(options), options)
     n_songs, n_groups = len(songs.audio), len(set(songs.groups))
     check_enough(n_songs, n_groups, options)
-    print(f"Training songs: {n_songs}, groups: {n_groups}; held-out songs: {n_held_out}")
+    print(f"Training songs: {n_songs} in {n_groups} groups; held-out songs: {n_held_out}")
     verbose = 0 if options.quiet else 1
     model = song_model(
         options.model,
@@ -68,7 +68,7 @@ def fit(options):
 
 
 def evaluate(options):
-    """Measure retrieval in both directions among the songs of a manifest."""
+    """Score retrieval in both directions on the songs of a manifest."""
     model, header = load_model(options.model_file)
     songs, kind, n_training = songs_to_evaluate(load_manifest(options), header, options)
     show_progress(model, options.quiet)
@@ -84,23 +84,23 @@ def evaluate(options):
     print(f"{len(scores)} songs, {kind}{known}\n")
     rows = [("this model", {**found, "chance": level}), ("chance", {"chance": level})]
     print("\n".join(table(rows, len(scores))))
-    print(f"\nSum of the correlations of {zx.shape[1]} components: {total:.2f}")
+    print(f"\nSum of the canonical correlations ({zx.shape[1]} components): {total:.2f}")
     if kind != HELD_OUT:
         include = "may include" if kind == UNKNOWN else "include"
         print(
-            f"These scores are optimistic: they {include} training songs. Hold some out (skdcca fit "
-            "--hold-out 0.2), or give a manifest of other songs."
+            f"These scores are optimistic: they {include} training songs. Fit the model with "
+            "--hold-out 0.2, or evaluate it on other songs."
         )
 
 
 def index(options):
-    """Make the songs of a manifest searchable."""
+    """Index the songs of a manifest."""
     check_output(options.output, options.manifest, options.model_file)
     model, _ = load_model(options.model_file)
     songs = load_manifest(options)
     show_progress(model, options.quiet)
     made = song_index(model, songs, FaissNeighbors() if options.faiss else None)
-    show_progress(model, quiet=True)  # no progress bar for queries
+    show_progress(model, quiet=True)  # queries need no progress bar
     save(made, options.output, notes={"manifest": Path(options.manifest).name})
     print(f"{len(songs.ids)} songs. Saved {describe_file(options.output)}. Next:")
     print_command("search", options.output, "a line of lyrics")
@@ -109,18 +109,18 @@ def index(options):
 
 
 def search(options):
-    """Find songs for a line of lyrics, or lyrics for a sound."""
+    """Find songs by a line of lyrics, or lyrics by an audio file."""
     found, _ = load_index(options.index_file)
     if options.audio is not None:
         view, query, searched = "x", options.audio, found.zy_
-        missing = "lyrics that a sound could find"
+        missing = "lyrics"
     else:
         view, query, searched = "y", options.lyrics, found.zx_
-        missing = "sounds that lyrics could find"
+        missing = "audio"
         if not query.strip():
-            raise ValueError("The line of lyrics is empty; type some words.")
+            raise ValueError("The line of lyrics is empty. Give at least one word.")
     if searched is None:
-        raise ValueError(f"{options.index_file} has no {missing}. Index both views.")
+        raise ValueError(f"{options.index_file} contains no {missing} to search. Index both views.")
     answer = ask(found, view, query, options.number)
     if options.json:
         print(json.dumps(answer_as_json(found, answer), indent=2, ensure_ascii=False))
@@ -129,7 +129,7 @@ def search(options):
 
 
 def inspect(options):
-    """Print what a file holds."""
+    """Describe a model or index file."""
     header = read_header(options.file)
     print(f"{describe_file(options.file)}, {header['class']}, written by skdcca {header['skdcca']}")
     for key, value in header["notes"].items():
@@ -139,8 +139,8 @@ def inspect(options):
     found = load(options.file)
     if isinstance(found, CrossModalIndex):
         views = {"audio": found.zx_, "lyrics": found.zy_}
-        given = " and ".join(name for name, z in views.items() if z is not None)
-        print(f"index of the {given} of {len(found.ids_)} items")
+        given = ", ".join(name for name, z in views.items() if z is not None)
+        print(f"index of {len(found.ids_)} items ({given})")
         found = found.estimator
     if is_model(found):
         print(describe_steps(found))
@@ -149,6 +149,6 @@ def inspect(options):
 
 
 def serve(options):
-    """Show the page of an index in the browser."""
+    """Serve the web page of an index."""
     found, _ = load_index(options.index_file)
     web.serve(found, host=options.host, port=options.port)

@@ -1,4 +1,4 @@
-"""The work of ``skdcca demo``: from songs to retrieval in both directions, end to end."""
+"""Run ``skdcca demo``: tune, cross-validate and save a model, end to end."""
 
 import sys
 import tempfile
@@ -27,22 +27,24 @@ N_SYNTHETIC = 200
 STRENGTH = 0.9
 LEAST_SONGS = 30
 LEAST_GROUPS = 5
-LARGEST_SHARE = 0.4  # of the songs that may be in one group
+LARGEST_SHARE = 0.4  # of the songs allowed in one group
 N_COMPONENTS = 5
 GRID = {"cca__reg": [0.1, 1.0, 10.0]}
 
 
 def run(options):
-    """Run the demonstration on the songs of the options, or else on synthetic songs and chorales.
+    """Run the demo on the songs of the options, or on synthetic songs and chorales.
 
-    It writes a picture, a model and an index to the folder `options.output`.
+    Write a plot, a model and an index to the folder `options.output`.
     """
     start = time.perf_counter()
     output = Path(options.output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FileExistsError(f"--output must name a folder, but {output} is a file.") from None
+        raise FileExistsError(
+            f"--output must name a folder, but {output} is a file. Give another name."
+        ) from None
     if options.songs is not None:
         results = [_examine("Your songs", _load_own(options.songs))]
     else:
@@ -58,11 +60,11 @@ def _title(text):
 
 def _synthetic_songs():
     _title(
-        f"{N_SYNTHETIC} synthetic songs: melodies and lines of text that share a mood, correlation "
-        f"{STRENGTH}. The truth is known, so a model must find it."
+        f"{N_SYNTHETIC} synthetic songs: the moods of melody and lyrics correlate at {STRENGTH}. The "
+        "ground truth is known, so the model must find it."
     )
     songs = make_songs(N_SYNTHETIC, strength=STRENGTH, random_state=0)
-    folder = cache_folder() / f"planted-{N_SYNTHETIC}-{STRENGTH}-{__version__}"
+    folder = cache_folder() / f"synthetic-{N_SYNTHETIC}-{STRENGTH}-{__version__}"
     songs.audio = _write(songs, folder)
     result = _examine("Synthetic songs", songs)
     _show_moods(songs, result)
@@ -70,7 +72,7 @@ def _synthetic_songs():
 
 
 def _write(songs, folder):
-    """Write the waveforms to files, as users have them, and return their paths; keep existing ones."""
+    """Write the waveforms to files, unless they exist, and return their paths."""
     with needed_by("skdcca demo"):
         import soundfile
 
@@ -85,15 +87,15 @@ def _write(songs, folder):
 
 def _chorales():
     if find_spec("music21") is None:
-        print('\nBach\'s chorales are left out: they need `pip install "skdcca[songs]"`.')
+        print('\nSkipping Bach\'s chorales, which need music21: pip install "skdcca[songs]"')
         return []
     songs = load_chorales(n_jobs=-1, verbose=1)
     _title(
-        f"{len(songs.audio)} chorales of J. S. Bach with their words: real music, synthesized from the "
-        "notes, so the words cannot be heard."
+        f"{len(songs.audio)} chorales by J. S. Bach with their lyrics: real music, synthesized from the "
+        "notes, so the words are not audible."
     )
     n_texts = len(set(songs.lyrics))
-    print(f"{n_texts} different texts (equal ones tie), {len(set(songs.groups))} hymn tunes.")
+    print(f"{n_texts} distinct texts (identical ones tie), {len(set(songs.groups))} hymn tunes.")
     return [_examine("Bach's chorales", songs)]
 
 
@@ -104,16 +106,16 @@ def _load_own(path):
     n_songs, n_groups = len(songs.audio), len(sizes)
     if n_songs < LEAST_SONGS or n_groups < LEAST_GROUPS or size > LARGEST_SHARE * n_songs:
         raise ValueError(
-            f"{path}: the demonstration needs at least {LEAST_SONGS} songs in at least {LEAST_GROUPS} "
-            f"groups, none with more than {LARGEST_SHARE:.0%} of them, got {n_songs} songs in "
-            f"{n_groups} groups, {size} of them in the group {largest}."
+            f"{path}: the demo needs at least {LEAST_SONGS} songs in at least {LEAST_GROUPS} groups, "
+            f"none with more than {LARGEST_SHARE:.0%} of the songs, got {n_songs} songs in {n_groups} "
+            f"groups; the largest, {largest}, has {size}. Add songs or correct the column group."
         )
-    _title(f"{n_songs} songs of {path}")
+    _title(f"{n_songs} songs from {path}")
     return songs
 
 
 def _examine(name, songs):
-    """Tune, cross-validate and print one collection; return what the picture and the files need."""
+    """Tune, cross-validate and report one collection; return its results for the plot and files."""
     model = song_model("linear", len(songs.audio), memory=str(cache_folder() / "features"))
     read_songs(model.set_params(cca__n_components=N_COMPONENTS), songs, verbose=1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -131,9 +133,9 @@ def _examine(name, songs):
     ]
     print("\n" + "\n".join(table(rows, gallery_sizes(grouped))))
     print(
-        "Mean of 5 folds, hyper-parameters chosen inside the training part. By group: no artist or "
-        "tune is\non both sides; trust these scores. Permuted pairs: the same with lyrics shuffled "
-        "among the songs."
+        "Means over 5 folds; hyperparameters are tuned within each training set. By group: no artist or "
+        "tune is\nin both the training and the test set; trust these scores. Permuted pairs: by group, "
+        "with the lyrics\nshuffled among the songs."
     )
     _show_queries(songs, grouped[0])
     return {"name": name, "folds": grouped, "model": fitted.best_estimator_, "songs": songs}
@@ -162,17 +164,17 @@ def _cross_validate(search, songs):
 
 
 def _show_queries(songs, fold):
-    """Print a few queries, chosen by their position in the fold and not by their success."""
+    """Print a few queries, chosen by position in the fold, not by success."""
     scores = fold["scores"].T
     found = ranks(scores)
-    print(f"\nLyrics search for audio among {len(scores)} held-out songs:")
+    print(f"\nLyrics search for their audio among {len(scores)} held-out songs:")
     for query in np.linspace(0, len(scores) - 1, 3).astype(int):
         line = songs.lyrics[fold["test"][query]].splitlines()[0]
         print(f'  "{line[:70]}"')
         for place, item in enumerate(np.argsort(-scores[query])[:3], start=1):
-            mark = "   <- the right one" if item == query else ""
+            mark = "   <- correct" if item == query else ""
             print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
-        print(f"    the right one is at {found[query]:g} of {len(scores)}")
+        print(f"    correct song at rank {found[query]:g} of {len(scores)}")
 
 
 def _show_moods(songs, result):
@@ -195,21 +197,21 @@ def _multiple_correlation(z, mood):
 
 
 def _save(result, output):
-    """Save a model and an index of all songs, and print what to type next."""
+    """Save a model and an index of all songs, and suggest the next commands."""
     model, index = output / "model.skdcca", output / "songs.index"
     songs = result["songs"]
     notes = {"songs": result["name"]}
     save(result["model"], model, notes={**notes, **training_notes(songs)})
     save(song_index(result["model"], songs), index, notes=notes)
     program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
-    print(f"\nModel: {model}, index of its {len(songs.audio)} songs: {index}. Next, type")
+    print(f"\nModel: {model}. Index of its {len(songs.audio)} songs: {index}. Next:")
     print_command("search", index, songs.lyrics[0].splitlines()[0], program=program)
     print_command("serve", index, program=program)
 
 
 def _draw(results, path):
     if find_spec("matplotlib") is None:
-        print('\nNo picture: it needs `pip install "skdcca[plot]"`.')
+        print('\nSkipping the plot, which needs matplotlib: pip install "skdcca[plot]"')
         return
     from matplotlib.figure import Figure
 
@@ -220,4 +222,4 @@ def _draw(results, path):
         display = RecallDisplay.from_predictions(scores, names=("audio", "lyrics"), ax=ax)
         display.ax_.set(title=result["name"], ylabel="recall@k, folds by group")
     figure.savefig(path, dpi=130)
-    print(f"\nPicture: {path}")
+    print(f"\nPlot: {path}")

@@ -1,4 +1,4 @@
-"""Nested cross-validation of retrieval, and its table."""
+"""Nested cross-validation of retrieval, and the table of its scores."""
 
 import numpy as np
 from sklearn.base import clone
@@ -10,12 +10,12 @@ COLUMNS = ("mrr", "recall@1", "recall@10", "median_rank")
 
 
 def evaluate(search, X, y, cv, groups=None, progress=None):
-    """Fit the search to each training part and measure retrieval on the held-out part.
+    """Fit a search to each training set and score retrieval on the held-out rows.
 
     Parameters
     ----------
     search : estimator
-        A model, or a search over a pipeline; its own folds are made from the training part alone.
+        A model, or a search over a pipeline, which cross-validates within the training set.
     X, y : sequence
         Songs and lyrics.
     cv : splitter
@@ -46,7 +46,7 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
 
 
 def _measure(fitted, X, y, test):
-    """Return the figures of one fold."""
+    """Return the scores of one fold."""
     zx, zy = embed(fitted, safe_indexing(X, test), safe_indexing(y, test))
     scores = compare(fitted, zx, zy)
     return {
@@ -62,7 +62,7 @@ def _measure(fitted, X, y, test):
 
 
 def mean_over_folds(folds):
-    """Return the mean of each metric, by direction, and of the level of chance."""
+    """Return the mean of each metric for both directions and for the chance level."""
     return {
         part: {name: float(np.mean([fold[part][name] for fold in folds])) for name in COLUMNS}
         for part in ("x_to_y", "y_to_x", "chance")
@@ -70,7 +70,7 @@ def mean_over_folds(folds):
 
 
 def gallery_sizes(folds):
-    """Return the size of the galleries as text: one number, or the smallest and the largest."""
+    """Return the gallery size as text, or its range if the folds differ."""
     sizes = [fold["n_gallery"] for fold in folds]
     if min(sizes) == max(sizes):
         return str(sizes[0])
@@ -78,7 +78,7 @@ def gallery_sizes(folds):
 
 
 def table(rows, n_gallery):
-    """Return the lines of a table of (name, means), with both directions side by side."""
+    """Return the lines of a table with a row per (name, means) and both directions side by side."""
     head = f"{'':24}{'audio -> lyrics':^33}   {'lyrics -> audio':^33}"
     columns = f"{'MRR':>7}{'R@1':>8}{'R@10':>8}{'MedR':>9} "
     lines = [head, f"{f'gallery {n_gallery}':24}{columns}   {columns}"]

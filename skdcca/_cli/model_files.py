@@ -1,4 +1,4 @@
-"""Files of models and indexes: loading the right kind, and checks before one is written."""
+"""Load model and index files, and check that an output file can be written."""
 
 import tempfile
 from pathlib import Path
@@ -8,27 +8,27 @@ from skdcca.persistence import load, read_header
 
 
 def load_model(path):
-    """Load a fitted model, and its header; refuse an index."""
+    """Load a fitted model and its header; reject an index."""
     header = read_header(path)
     if _holds_index(header):
-        raise ValueError(f"{path} holds an index. Give the model that it was made from.")
+        raise ValueError(f"{path} holds an index. Give the model that it was built with.")
     model = load(path)
     _check_model(model, path, header)
     return model, header
 
 
 def load_index(path):
-    """Load an index, and its header; refuse a model."""
+    """Load an index and its header; reject a model."""
     header = read_header(path)
     if not _holds_index(header):
-        raise ValueError(f"{path} holds a model. Make an index of it first, by skdcca index.")
+        raise ValueError(f"{path} holds a model. Make an index first, with skdcca index.")
     index = load(path)
     _check_model(index.estimator, path, header)
     return index, header
 
 
 def is_model(estimator):
-    """Return True if there is a fitted canonical correlation model inside."""
+    """Return True if the estimator contains a fitted canonical correlation model."""
     try:
         return hasattr(inside(estimator)[1], "canonical_correlations_")
     except TypeError:
@@ -36,7 +36,7 @@ def is_model(estimator):
 
 
 def check_output(path, *inputs):
-    """Raise, before hours of work, if the result cannot be written or would destroy another file."""
+    """Raise early if the output cannot be written or would overwrite another file."""
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"-o {path} is a folder; give the name of a file.")
@@ -59,7 +59,7 @@ def _check_replaceable(path, inputs):
         read_header(path)
     except ValueError as error:
         raise ValueError(
-            f"-o {path} exists and was not written by skdcca; give another name, or remove it."
+            f"-o {path} exists and was not written by skdcca; give another name, or delete the file."
         ) from error
 
 
@@ -70,5 +70,6 @@ def _holds_index(header):
 def _check_model(estimator, path, header):
     if not is_model(estimator):
         raise ValueError(
-            f"{path} holds {header['class']}, which is not a fitted model of two views."
+            f"{path} holds {header['class']}, which is not a fitted model of two views. Give a file "
+            "written by skdcca fit."
         )

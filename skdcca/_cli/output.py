@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""Format and print what the commands report."""
 
 import shlex
 from pathlib import Path
@@ -8,12 +8,12 @@ from skdcca.retrieval import metadata_text
 
 
 def print_command(*arguments, program="skdcca"):
-    """Print a command to type next, quoted for a shell."""
+    """Print a suggested next command, quoted for a shell."""
     print(f"  {shlex.join([program, *map(str, arguments)])}")
 
 
 def print_safely(line):
-    """Print text from an untrusted file without the characters that control a terminal."""
+    """Print text from an untrusted file without terminal control characters."""
     print(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
     )
@@ -26,7 +26,7 @@ def describe_file(path):
 
 
 def describe_steps(model):
-    """Return the steps of the audio and those of the lyrics, by name, in two lines."""
+    """Return the names of the audio steps and of the lyrics steps, in two lines."""
     before, cca = inside(model)
     steps = [step for part in before for step in part.named_steps.values()]
     audio = " -> ".join(type(step).__name__ for step in [*steps, cca])
@@ -35,7 +35,7 @@ def describe_steps(model):
 
 def _names(transformer):
     if transformer is None:
-        return "passed through"
+        return "passthrough"
     if hasattr(transformer, "steps"):
         return " -> ".join(_names(step) for _, step in transformer.steps)
     if hasattr(transformer, "transformer_list"):
@@ -44,14 +44,12 @@ def _names(transformer):
 
 
 def describe_correlations(model):
-    """Return the canonical correlations of the training songs, and of held-out songs if known."""
+    """Return the canonical correlations on training songs, and on held-out songs if available."""
     _, cca = inside(model)
-    lines = [
-        f"canonical correlations of the training songs: {_rounded(cca.canonical_correlations_)}"
-    ]
+    lines = [f"Canonical correlations, training songs: {_rounded(cca.canonical_correlations_)}"]
     held_out = getattr(cca, "validation_correlations_", None)
     if held_out is not None:
-        lines.append(f"of held-out songs: {_rounded(held_out)}")
+        lines.append(f"Canonical correlations, held-out songs: {_rounded(held_out)}")
     return "\n".join(lines)
 
 
@@ -60,7 +58,7 @@ def _rounded(correlations):
 
 
 def answer_as_json(index, answer):
-    """Return an answer of `ask` as a dict for programs."""
+    """Return an answer of `ask` as a dict for JSON."""
     above = answer.above or [None] * len(answer.ids)
     results = [
         {**index.metadata_.get(name, {}), "id": name, "score": score, "above_chance": is_above}
@@ -87,21 +85,26 @@ def print_answer(index, answer, view):
 
 
 def _heading(name, metadata):
-    """Return the title of an item, or its id, and its group if that says more."""
+    """Return the title of an item, or its id, followed by its group if that differs."""
     title = (metadata_text(metadata, "title").strip() or str(name))[:60]
     group = metadata_text(metadata, "group")
     return title if group in ("", str(name)) else f"{title}  ({group[:40]})"
 
 
 def _judgment(answer, view, n_items):
-    """Return a sentence on how the scores compare with chance."""
+    """Return a sentence that compares the scores with the chance level."""
     if not answer.understood:
-        return "The model knows none of these words, so the results mean nothing."
-    queries, level = "sounds" if view == "x" else "lyrics", f"{answer.level:.3f}"
+        return (
+            "The model knows none of these words, so the ranking is meaningless. Try other words."
+        )
+    queries, level = "clips" if view == "x" else "lyrics", f"{answer.level:.3f}"
     if any(answer.above):
         n_above = sum(answer.above)
-        return f"{n_above} above {level}, the level that 95 % of unrelated {queries} stay below."
+        return (
+            f"Results above the chance level of {level}: {n_above} of {len(answer.above)}. 95% of "
+            f"unrelated {queries} score lower."
+        )
     return (
-        f"Nothing here stands out: 95 % of {queries} that belong to none of these {n_items} songs "
-        f"score up to {level}. Try more lines, or a longer sound."
+        f"No result is above the chance level of {level}: 5% of unrelated {queries} score higher "
+        f"among these {n_items} songs. Try more lines, or a longer clip."
     )

@@ -1,4 +1,4 @@
-"""The options of the command ``skdcca``: what it accepts and what its help says."""
+"""Options and help texts of the ``skdcca`` command."""
 
 import argparse
 import textwrap
@@ -9,11 +9,12 @@ from skdcca import __version__
 
 MODELS = ("linear", "kernel", "deep", "joint")
 MANIFEST = (
-    "your songs: a .csv or .tsv with the columns audio and lyrics or lyrics_path (and id, title, "
-    "group), or a folder of name.wav with name.txt"
+    "your songs: a .csv or .tsv table with the columns audio and lyrics (or lyrics_path), and "
+    "optionally id, title and group; or a folder of audio files, each with a text file of the same "
+    "name (name.wav and name.txt)"
 )
 EXAMPLES = """\
-from songs to a search:
+typical workflow:
   skdcca fit songs.csv -o model.skdcca --search --hold-out 0.2
   skdcca evaluate model.skdcca songs.csv
   skdcca index model.skdcca songs.csv -o songs.index
@@ -21,37 +22,41 @@ from songs to a search:
   skdcca search songs.index --audio clip.wav
   skdcca serve songs.index
 
-Files are opened without running any code that is in them. Those of joblib and pickle are not opened:
-they run whatever they say when they are loaded, so in Python too load only your own. Exit status: 0, or
-2 if the input is at fault, 130 if interrupted, 1 for anything that should not have happened.
+Loading a model or an index never runs code stored in the file. Files written
+by joblib and pickle are not opened, because loading them can run arbitrary
+code; in Python, load them only from sources that you trust.
+
+Exit status: 0 on success, 2 for invalid input, 130 if interrupted, 1 for an
+internal error.
 """
 KINDS = """\
-kinds of model:
-  linear  exact and fast, on statistics of the spectrogram; the one to beat
-  kernel  relations that are not linear, on the same; for a few thousand songs
-  deep    two networks, on the same
-  joint   convolutions over the spectrogram, trained together with the network of
-          the lyrics; for thousands of songs, and better with a GPU
+models:
+  linear  exact and fast, on summary statistics of the spectrogram; the baseline
+  kernel  nonlinear relations, on the same statistics; for a few thousand songs
+  deep    two neural networks, on the same statistics
+  joint   a convolutional network over the spectrogram, trained jointly with
+          the lyrics network; needs thousands of songs and benefits from a GPU
 
-To know what a model is worth, keep some songs from it (--hold-out 0.2), whole
-groups of them: skdcca evaluate then measures those alone. Songs of one artist or
-versions of one work belong into one group; it is a column of the manifest.
+To measure how well a model generalizes, hold out some songs (--hold-out 0.2);
+skdcca evaluate then scores only those. Songs are held out by group: give all
+songs by one artist, or all versions of one work, the same value in the group
+column of the manifest.
 """
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its help, its options and its work.
+    """A command of ``skdcca``.
 
     Attributes
     ----------
     work : str
-        The function that does the work, as ``"module:function"``. It takes the parsed options. Its
-        module is imported only when the command runs, so that help appears at once.
+        Function that runs the command, as ``"module:function"``. It takes the parsed options. Its
+        module is imported only when the command runs, so that help is instant.
     summary : str
-        What the list of commands says.
+        Text in the list of commands.
     description : str
-        What the help of the command says.
+        Text at the top of the help of the command.
     add_options : callable
         Function that adds the options to the parser of the command.
     epilog : str, default=None
@@ -69,12 +74,14 @@ def make_parser():
     """Return the parser of ``skdcca``, with a sub-parser for each of `COMMANDS`."""
     parser = argparse.ArgumentParser(
         prog="skdcca",
-        description="Audio finds its lyrics and lyrics find their audio.",
+        description="Find songs by their lyrics, and lyrics by their audio.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"skdcca {__version__}")
-    parser.add_argument("--traceback", action="store_true", help="show where an error came from")
+    parser.add_argument(
+        "--traceback", action="store_true", help="show the full traceback of an error"
+    )
     parsers = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
@@ -97,25 +104,25 @@ def _add_fit_options(parser):
     _add_manifest(parser)
     _add_output(parser, "MODEL")
     parser.add_argument(
-        "--model", choices=MODELS, default="linear", help="kind of model (default: linear)"
+        "--model", choices=MODELS, default="linear", help="model to fit (default: linear)"
     )
     parser.add_argument(
         "--search",
         action="store_true",
-        help="choose the hyper-parameters by a small grid and three folds by group",
+        help="tune the hyperparameters on a small grid, by 3-fold cross-validation over groups",
     )
     parser.add_argument(
         "--hold-out",
         type=float,
         default=0.0,
-        metavar="SHARE",
-        help="share of the songs, whole groups of them, to keep for evaluate (default: 0)",
+        metavar="FRACTION",
+        help="fraction of the groups to hold out for skdcca evaluate (default: 0)",
     )
     parser.add_argument(
         "--seed",
         type=_integer(0, 2**32 - 1),
         default=0,
-        help="of all that is random (default: 0)",
+        help="random seed (default: 0)",
     )
     _add_quiet(parser)
 
@@ -123,8 +130,8 @@ def _add_fit_options(parser):
 def _add_evaluate_options(parser):
     _add_model(parser)
     _add_manifest(parser)
-    parser.add_argument("--all", action="store_true", help="count songs learned from as well")
-    parser.add_argument("--json", action="store_true", help="figures for programs")
+    parser.add_argument("--all", action="store_true", help="include the training songs")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     _add_quiet(parser)
 
 
@@ -135,7 +142,7 @@ def _add_index_options(parser):
     parser.add_argument(
         "--faiss",
         action="store_true",
-        help="approximate search by faiss, for galleries of 100,000 songs and more",
+        help="search approximately with Faiss, for galleries of 100,000 songs or more",
     )
     _add_quiet(parser)
 
@@ -147,37 +154,50 @@ def _add_search_options(parser):
         "lyrics",
         nargs="?",
         metavar="LYRICS",
-        help="a line of lyrics, in quotes; one that begins with a dash comes last, after --",
+        help="line of lyrics, in quotes; put it last, after --, if it begins with a dash",
     )
-    query.add_argument("--audio", metavar="FILE", help="a sound file that asks for lyrics")
+    query.add_argument(
+        "--audio", metavar="FILE", help="audio file to search with, instead of lyrics"
+    )
     parser.add_argument(
-        "-n", "--number", type=_integer(1), default=10, help="number of songs (default: 10)"
+        "-n", "--number", type=_integer(1), default=10, help="number of results (default: 10)"
     )
-    parser.add_argument("--json", action="store_true", help="results for programs")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def _add_inspect_options(parser):
-    parser.add_argument("file", metavar="FILE", help="from skdcca fit or skdcca index")
+    parser.add_argument(
+        "file", metavar="FILE", help="model or index, written by skdcca fit or skdcca index"
+    )
 
 
 def _add_serve_options(parser):
     _add_index(parser)
-    parser.add_argument("--port", type=int, default=8000, help="port (default: 8000; 0: any)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8000,
+        help="port to listen on (default: 8000; 0 picks a free one)",
+    )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen at; anything but 127.0.0.1 opens the songs to the network",
+        help="address to listen on (default: 127.0.0.1); any other address exposes the songs to "
+        "the network",
     )
 
 
 def _add_demo_options(parser):
     parser.add_argument("--songs", metavar="PATH", help=MANIFEST)
     parser.add_argument(
-        "--output", metavar="FOLDER", default="demo-output", help="for picture, model and index"
+        "--output",
+        metavar="FOLDER",
+        default="demo-output",
+        help="folder for the plot, the model and the index (default: demo-output)",
     )
 
 
-# Options that several commands have
+# Options shared by several commands
 
 
 def _add_manifest(parser):
@@ -188,28 +208,28 @@ def _add_manifest(parser):
         action="store_const",
         const="skip",
         default="raise",
-        help="leave out songs that cannot be used, with a list of them, instead of stopping",
+        help="skip songs that cannot be used, and list them, instead of stopping",
     )
 
 
 def _add_model(parser):
-    parser.add_argument("model_file", metavar="MODEL", help="from skdcca fit")
+    parser.add_argument("model_file", metavar="MODEL", help="model written by skdcca fit")
 
 
 def _add_index(parser):
-    parser.add_argument("index_file", metavar="INDEX", help="from skdcca index")
+    parser.add_argument("index_file", metavar="INDEX", help="index written by skdcca index")
 
 
 def _add_output(parser, name):
-    parser.add_argument("-o", "--output", metavar=name, required=True, help="file to write")
+    parser.add_argument("-o", "--output", metavar=name, required=True, help="output file")
 
 
 def _add_quiet(parser):
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.add_argument("--quiet", action="store_true", help="hide progress bars")
 
 
 def _integer(ge, le=None):
-    """Return a function that converts the text of an option to an integer within bounds."""
+    """Return a function that parses an option as an integer within bounds."""
     rule = f">= {ge}" if le is None else f"in [{ge}, {le}]"
 
     def convert(text):
@@ -221,55 +241,58 @@ def _integer(ge, le=None):
     return convert
 
 
-# A new command is one entry here, one function for its options above, and one for its work.
+# To add a command, add an entry here, a function for its options above, and one that runs it.
 COMMANDS = {
     "fit": Command(
         "skdcca._cli.commands:fit",
-        "learn from songs and their lyrics, and save the model",
-        "Learn one space for songs and lyrics. Spectrograms are kept in the cache folder "
-        "($SKDCCA_CACHE, else ~/.cache/skdcca), so that a second run is quick.",
+        "train a model on songs and their lyrics",
+        "Train a model that embeds audio and lyrics in a shared space, and save it. Spectrograms are "
+        "cached in $SKDCCA_CACHE (default: ~/.cache/skdcca), so later runs are faster.",
         _add_fit_options,
         KINDS,
     ),
     "evaluate": Command(
         "skdcca._cli.commands:evaluate",
-        "measure how well songs and lyrics find each other",
-        "Mean reciprocal rank, recall and median rank in both directions, beside the level of chance. "
-        "Where the model has learned from some songs of the manifest, only the others count.",
+        "score how well audio and lyrics find each other",
+        "Print the mean reciprocal rank, recall and median rank in both directions, next to their "
+        "chance levels. If the manifest contains both training songs and others, only the others are "
+        "scored.",
         _add_evaluate_options,
     ),
     "index": Command(
         "skdcca._cli.commands:index",
         "make songs searchable",
-        "Embed the songs and lyrics of a manifest, so that skdcca search and serve find them. They need "
-        "not be those that the model learned from.",
+        "Embed the songs of a manifest and save them as an index for skdcca search and skdcca serve. "
+        "They need not be the training songs.",
         _add_index_options,
     ),
     "search": Command(
         "skdcca._cli.commands:search",
-        "find songs for a line of lyrics, or lyrics for a sound",
-        "The best songs with their scores, and whether these are more than what lyrics or sounds get "
-        "that belong to none of the songs.",
+        "find songs by a line of lyrics, or lyrics by an audio file",
+        "Print the best matches with their scores, and how many of them are above the chance level, "
+        "which 95% of unrelated queries do not reach.",
         _add_search_options,
     ),
     "inspect": Command(
         "skdcca._cli.commands:inspect",
-        "say what is in a model or an index",
-        "Version, origin, steps, parameters and correlations of a file.",
+        "describe a model or an index",
+        "Print the version, origin, steps, parameters and canonical correlations of a model or an "
+        "index.",
         _add_inspect_options,
     ),
     "serve": Command(
         "skdcca._cli.commands:serve",
         "search in the browser",
-        "A page on which a line of lyrics finds songs to play, and a sound finds lyrics. Only this "
-        "machine can reach it, unless --host says otherwise; Ctrl-C ends it.",
+        "Serve a web page that finds songs by lyrics, and lyrics by an audio clip. It is reachable "
+        "from this machine only, unless --host is given. Press Ctrl-C to stop.",
         _add_serve_options,
     ),
     "demo": Command(
         "skdcca._cli.demo:run",
-        "the whole job on planted songs and on Bach's chorales, in three minutes",
-        "From songs to a table of retrieval figures beside chance, a few queries in words, a picture, a "
-        "model and an index: on planted songs, then on Bach's chorales, or on your own songs.",
+        "run the whole workflow on synthetic songs and Bach's chorales, in three minutes",
+        "Tune, cross-validate and save a model: print its retrieval scores next to the chance level "
+        "and a few example queries, and write a plot, a model and an index. The data are synthetic "
+        "songs and Bach's chorales, or your own songs (--songs).",
         _add_demo_options,
     ),
 }

@@ -1,4 +1,4 @@
-"""The command ``skdcca`` as a program: what it does with errors, warnings and interruptions."""
+"""Entry point of the ``skdcca`` command, with its handling of errors and interruptions."""
 
 import sys
 import warnings
@@ -15,20 +15,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, default=None
-        The words after ``skdcca``; by default those of `sys.argv`.
+        Arguments after ``skdcca``; by default those of `sys.argv`.
 
     Returns
     -------
     status : int
-        0 for success; 2 with a message for invalid input, 130 after an interruption, 1 for a bug.
+        0 on success, 2 for invalid input, 130 if interrupted, 1 for an internal error.
     """
     options = make_parser().parse_args(arguments)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="backslashreplace")  # any title on any terminal
+        reconfigure(errors="backslashreplace")  # so that any title prints on any terminal
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        # In Python, an interrupted training returns the model as it is. Here the command must end.
+        # In Python, interrupted training returns the partial model. Here the command must end.
         warnings.simplefilter("error", TrainingInterruptedWarning)
         return _run(options)
 
@@ -44,13 +44,13 @@ def _run(options):
     except (ValueError, OSError, ImportError) as error:
         return _fail(error, 2, options)
     except Exception as error:
-        message = f"unexpected {type(error).__name__}: {error}; for more: skdcca --traceback ..."
+        message = f"unexpected {type(error).__name__}: {error}. For details: skdcca --traceback ..."
         return _fail(message, 1, options)
     return 0
 
 
 def _fail(message, status, options=None):
-    """Print a message and return the status, or raise the error again with ``--traceback``."""
+    """Print a message and return the status; with ``--traceback``, re-raise the error."""
     if options is not None and options.traceback:
         raise
     print(f"skdcca: {message}", file=sys.stderr)

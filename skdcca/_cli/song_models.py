@@ -1,4 +1,4 @@
-"""Models from raw audio and raw lyrics, ready to fit, as the commands build them."""
+"""Build the models and indexes of the commands from raw audio and lyrics."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -23,30 +23,30 @@ from skdcca.retrieval import CrossModalIndex
 
 TRAINED_ON = "learned_from"  # key in the notes of a file: fingerprints of the training songs
 MAX_EPOCHS = 100
-_MAX_EXACT = 5000  # songs; with more, the exact kernel takes minutes and gigabytes
+_MAX_EXACT = 5000  # songs; beyond it, the exact kernel takes minutes and gigabytes
 
 
 def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
-    """Return a pipeline from audio to variates, with Doc2vec and the form of lyrics as second view.
+    """Return a pipeline from audio to variates; its second view is Doc2vec and form of the lyrics.
 
     Parameters
     ----------
     kind : {"linear", "kernel", "deep", "joint"}
-        Canonical correlation model. "joint" trains convolutions over the spectrogram; the others take
-        its statistics over time.
+        Canonical correlation model. "joint" trains convolutions over the spectrogram; the others use
+        summary statistics over time.
     n_songs : int
-        Number of training songs; few songs support few components.
+        Number of training songs; it limits the number of components.
     memory : str, default=None
-        Folder for the cache of spectrograms.
+        Folder of the spectrogram cache.
     random_state : int, default=0
-        Seed.
+        Random seed.
     verbose : int, default=0
-        1 shows the progress of deep models.
+        If not 0, show the progress of deep models.
 
     Returns
     -------
     model : Pipeline
-        Not fitted; its last step is called "cca".
+        Unfitted pipeline; its last step is named "cca".
     """
     check_option("kind", kind, MODELS)
     mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=memory)
@@ -59,7 +59,7 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
 
 
 def lyrics_side(random_state=0):
-    """Return the transformer of lyrics: Doc2vec and form, standardized."""
+    """Return the lyrics transformer: standardized Doc2vec and form features."""
     words = Doc2VecLyrics(50, epochs=20, random_state=random_state)
     both = FeatureUnion([("words", words), ("form", LyricsForm())])
     return make_pipeline(both, StandardScaler())
@@ -86,7 +86,7 @@ def _cca(kind, n_songs, random_state, verbose):
 
 
 def training_notes(songs):
-    """Return the note for the file of a model that tells its training songs from others."""
+    """Return the notes that identify the training songs in a model file."""
     return {
         "n_songs": len(songs.lyrics),
         TRAINED_ON: [fingerprint(text) for text in songs.lyrics],
@@ -94,18 +94,18 @@ def training_notes(songs):
 
 
 def fingerprint(text):
-    """Return a short hash by which a text is recognized without being stored."""
+    """Return a short hash that identifies a text without storing it."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def read_songs(model, songs, verbose=0):
-    """Put the spectrograms of songs into the cache of a model, once, with a progress bar."""
+    """Cache the spectrograms of songs once, with a progress bar."""
     model["mel"].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
     model["mel"].set_params(n_jobs=None, verbose=0)
 
 
 def show_progress(model, quiet):
-    """Let the steps that read songs use all processors and show a progress bar, unless quiet."""
+    """Let the audio steps use all processors and show a progress bar, unless quiet."""
     n_jobs, verbose = (None, 0) if quiet else (-1, 1)
     steps = [step for part in inside(model)[0] for step in part.named_steps.values()]
     for step in steps:
@@ -114,21 +114,21 @@ def show_progress(model, quiet):
 
 
 def song_index(model, songs, neighbors=None):
-    """Return an index of songs by both views, with the metadata that the page and commands show.
+    """Return an index of songs in both views, with the metadata shown by the page and commands.
 
     Parameters
     ----------
     model : estimator
-        A fitted model.
+        Fitted model.
     songs : Bunch
-        Songs as `load_songs` returns them, their audio as files.
+        Songs as returned by `load_songs`, with audio as files.
     neighbors : estimator, default=None
         As in `CrossModalIndex`.
 
     Returns
     -------
     index : CrossModalIndex
-        Fitted.
+        Fitted index.
     """
     rows = zip(songs.titles, songs.groups, songs.audio, songs.lyrics, strict=True)
     metadata = [

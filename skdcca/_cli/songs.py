@@ -1,4 +1,4 @@
-"""The songs of a manifest, and which of them a model was trained on."""
+"""Load the songs of a manifest and separate training songs from held-out songs."""
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
@@ -11,7 +11,7 @@ from skdcca.datasets import load_songs
 from skdcca.exceptions import InvalidSongsError
 
 LEAST_SONGS = 10
-# What the evaluated songs are to the model.
+# Relation of the evaluated songs to the model.
 HELD_OUT = "held out"
 TRAINING = "training songs"
 PARTLY_TRAINING = "partly training songs"
@@ -19,22 +19,22 @@ UNKNOWN = "not known whether held out"
 
 
 def load_manifest(options):
-    """Load the songs of a manifest; name the option to leave out those that cannot be used."""
+    """Load the songs of a manifest; on unusable songs, point to ``--skip-bad``."""
     try:
         return load_songs(options.manifest, on_error=options.on_error)
     except InvalidSongsError as error:
         remedy = "Correct them"
         if error.n_usable:
-            remedy += f", or give --skip-bad to leave them out ({error.n_usable} remain)"
+            remedy += f", or give --skip-bad to skip them ({error.n_usable} remain)"
         raise InvalidSongsError(
             error.summary, error.faults, remedy=f"{remedy}.", n_usable=error.n_usable
         ) from error
 
 
 def hold_out(songs, options):
-    """Return the training songs, and the number of songs held out, in whole groups."""
+    """Return the training songs and the number of held-out songs; whole groups are held out."""
     share = options.hold_out
-    check_number("--hold-out", share, ge=0, lt=1)
+    check_number("--hold-out", share, ge=0, lt=1, remedy="For example, 0.2 holds out a fifth.")
     if share == 0:
         return songs, 0
     n_groups = len(set(songs.groups))
@@ -42,7 +42,8 @@ def hold_out(songs, options):
     if n_held_out >= n_groups:
         raise ValueError(
             f"`--hold-out` must leave at least one group for training, got {share} with {n_groups} "
-            f"groups in {options.manifest}. Groups, from its column group, are held out whole."
+            f"groups in {options.manifest}. Give a smaller fraction, or set more groups in the column "
+            "group."
         )
     splitter = GroupShuffleSplit(1, test_size=n_held_out, random_state=options.seed)
     train, test = next(splitter.split(songs.audio, groups=songs.groups))
@@ -50,23 +51,23 @@ def hold_out(songs, options):
 
 
 def check_enough(n_songs, n_groups, options):
-    """Raise ValueError if there are too few training songs, or groups of them."""
+    """Raise ValueError if there are too few training songs or groups."""
     if n_songs < LEAST_SONGS:
         raise ValueError(
             f"{options.manifest}: at least {LEAST_SONGS} training songs are needed, got {n_songs}. "
-            "A useful model needs hundreds."
+            "Add songs or hold out fewer; a useful model needs hundreds."
         )
     if options.search and n_groups < N_SPLITS:
         raise ValueError(
             f"{options.manifest}: --search needs at least {N_SPLITS} groups of training songs, got "
-            f"{n_groups}. Groups are in its column group; those held out do not count."
+            f"{n_groups}. Hold out fewer, or set more groups in the column group."
         )
 
 
 def songs_to_evaluate(songs, header, options):
-    """Return the songs to evaluate, their kind, and the number of training songs or None.
+    """Return the songs to evaluate, their kind, and the number of training songs, if known.
 
-    If only some are training songs, these are left out unless ``--all`` is given.
+    If only some are training songs, they are left out unless ``--all`` is given.
     """
     known = header["notes"].get(TRAINED_ON)
     if known is None:
@@ -86,7 +87,7 @@ def songs_to_evaluate(songs, header, options):
 
 
 def select_songs(songs, rows):
-    """Return some of the songs; `rows` are positions or a mask."""
+    """Return a subset of the songs; `rows` are positions or a boolean mask."""
     places = np.arange(len(songs.audio))[rows]
     part = {key: [songs[key][i] for i in places] for key in ("audio", "lyrics", "ids", "titles")}
     return Bunch(**part, groups=songs.groups[places])

@@ -1,4 +1,4 @@
-"""Hyper-parameters of the models from songs, chosen by a grid search."""
+"""Tune the hyperparameters of song models by grid search."""
 
 import tempfile
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 from skdcca.metrics import chance, mrr_scorer
 
 _SIMILARITIES = ["cosine", "weighted", "likelihood"]
-# The grid of each kind of model.
+# Parameter grid of each kind of model.
 GRIDS = {
     "linear": {"cca__reg": [0.1, 1.0, 10.0], "cca__similarity": _SIMILARITIES},
     "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1], "cca__similarity": _SIMILARITIES},
@@ -27,23 +27,23 @@ def search_over(model, grid, scratch, *, scoring=mrr_scorer, cv=None, n_jobs=Non
     model : Pipeline
         The model to tune.
     grid : dict
-        The grid, such as one of `GRIDS`.
+        Parameter grid, such as one of `GRIDS`.
     scratch : str
-        Folder for the outputs that the candidates share.
+        Cache folder for the step outputs shared by candidates.
     scoring, cv, n_jobs
         As in `GridSearchCV`.
 
     Returns
     -------
     search : GridSearchCV
-        Not fitted.
+        Unfitted search.
     """
     model = clone(model).set_params(memory=scratch, cca__y_transformer__memory=scratch)
     return GridSearchCV(model, grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise")
 
 
 def tune(model, songs, kind, quiet=False):
-    """Search the grid of a kind of model with grouped folds, and print the choice.
+    """Tune a model on the grid of its kind, with folds by group, and print the best candidate.
 
     Parameters
     ----------
@@ -54,21 +54,22 @@ def tune(model, songs, kind, quiet=False):
     kind : str
         A key of `GRIDS`.
     quiet : bool, default=False
-        No progress bar.
+        If True, hide the progress bar.
 
     Returns
     -------
     model : Pipeline
-        The best candidate, fitted to all songs.
+        Best candidate, refitted on all songs.
     result : dict
-        The parameters chosen, ``best``; their ``mrr``; ``chance`` and size of the ``gallery``.
+        ``best``: the chosen parameters; ``mrr``: their score; ``chance``: its chance level;
+        ``gallery``: the gallery size.
     """
     folds = list(GroupKFold(N_SPLITS).split(songs.audio, groups=songs.groups))
     grid = GRIDS[kind]
     n_candidates = len(ParameterGrid(grid))
     model = clone(model)
     if "cca__verbose" in model.get_params():
-        model.set_params(cca__verbose=0)  # the bar of the search is enough
+        model.set_params(cca__verbose=0)  # the search has its own progress bar
     n_fits = n_candidates * N_SPLITS
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -95,7 +96,7 @@ def tune(model, songs, kind, quiet=False):
 def _print_choice(result, n_candidates):
     chosen = ", ".join(f"{key}={value}" for key, value in result["best"].items())
     print(
-        f"Chosen from {n_candidates} candidates: {chosen}. MRR {result['mrr']:.3f} in {N_SPLITS} "
-        f"grouped folds, chance {result['chance']:.3f} (gallery {result['gallery']}); the best of "
-        "several scores is slightly optimistic"
+        f"Best of {n_candidates} candidates: {chosen}. MRR {result['mrr']:.3f} over {N_SPLITS} folds "
+        f"by group, chance {result['chance']:.3f} (gallery {result['gallery']}). As the best of several "
+        "scores, it is slightly optimistic."
     )

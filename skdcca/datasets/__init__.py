@@ -1,4 +1,4 @@
-"""Song collections: synthetic, tiny and real ones, and your own."""
+"""Load or generate song collections: synthetic songs, small and real data sets, your own songs."""
 
 from skdcca.datasets._chorales import load_chorales
 from skdcca.datasets._manifest import load_songs

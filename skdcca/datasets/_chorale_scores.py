@@ -1,4 +1,4 @@
-"""Content of a MusicXML chorale: notes in seconds, lyrics in lines, and melody."""
+"""Read notes, lyrics and melody of a chorale from MusicXML."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from skdcca._utils.optional import needed_by
 
-QUARTERS_PER_MINUTE = 80  # of a score without a tempo mark; a calm walking pace
+QUARTERS_PER_MINUTE = 80  # default tempo of a score without a tempo mark
 
 
 def read_score(path):
@@ -15,19 +15,19 @@ def read_score(path):
     Parameters
     ----------
     path : pathlib.Path
-        A MusicXML file of the corpus of music21.
+        MusicXML file of the corpus of music21.
 
     Returns
     -------
     song : dict or None
-        ``notes`` is a list of [onset, duration, MIDI pitch] in seconds over all parts, ``lyrics``
-        a str with one line per phrase of the melody, ``melody`` a list of phrases, each a list of
-        [onset, duration, MIDI pitch] in quarter notes, as written (without repeats).
+        ``notes``: list of [onset, duration, MIDI pitch] in seconds, of all parts; ``lyrics``: str,
+        one line per phrase of the melody; ``melody``: list of phrases, each a list of [onset,
+        duration, MIDI pitch] in quarter notes, as written (without repeats).
     """
     with needed_by("load_chorales", extra="songs"):
         from music21 import converter
 
-    # With storePickle=True music21 takes twice as long, to store a copy.
+    # With storePickle=True, music21 takes twice as long, because it stores a copy.
     score = converter.parse(path, forceSource=True, storePickle=False)
     parts = [_part_notes(part) for part in score.parts]
     sung = max(parts, key=lambda notes: sum(bool(note["lyrics"]) for note in notes), default=[])
@@ -42,13 +42,13 @@ def read_score(path):
 
 
 def _tempo(score):
-    """Return the quarter notes per minute of the first metronome mark, else the default."""
+    """Return the tempo of the first metronome mark in quarter notes per minute, or the default."""
     marks = (mark.getQuarterBPM() for mark in score.recurse().getElementsByClass("MetronomeMark"))
     return next((tempo for tempo in marks if tempo), QUARTERS_PER_MINUTE)
 
 
 def _part_notes(part):
-    """Return the notes of a part, in quarter notes from its start; tied notes are one note."""
+    """Return the notes of a part, in quarter notes from its start; tied notes are merged."""
     notes = []
     for element in part.flatten().notes:
         tied = element.tie is not None and element.tie.type in ("stop", "continue")
@@ -82,8 +82,8 @@ def _sections(score):
     """Return the sections of a score in the order of performance: (start, end, turn).
 
     Start and end are in quarter notes. A section between repeat signs occurs twice, with turn 0 and 1,
-    the second time without its first ending. Signs of all parts count: in some scores one part has
-    none.
+    the second time without its first ending. The signs of all parts are used, because in some scores
+    one part has none.
     """
     starts, ends, first_endings = {0.0}, set(), {}
     for part in score.parts:
@@ -122,11 +122,11 @@ def _sounding(parts, sections, seconds_per_quarter):
 
 
 def _sung_text(notes, sections):
-    """Return the first stanza in lines; a line ends at a fermata of the melody."""
+    """Return the first stanza, with a line break at each fermata of the melody."""
     text = ""
     for start, end, turn in sections:
         inside = [note for note in notes if start <= note["onset"] < end]
-        # Rows of text under a repeated section are sung in turn; elsewhere they are other stanzas.
+        # Under a repeated section, rows of text are sung in turn; elsewhere, they are other stanzas.
         rows = sorted({row for note in inside for row in note["lyrics"]}) or [None]
         row = rows[min(turn, len(rows) - 1)]
         for note in inside:
@@ -138,13 +138,13 @@ def _sung_text(notes, sections):
 
 def _tidy(text):
     text = unicodedata.normalize("NFC", text).replace("’", "'")
-    text = re.sub(r"(^|\s)\d+\.\s*", r"\1", text)  # the number of the stanza
+    text = re.sub(r"(^|\s)\d+\.\s*", r"\1", text)  # stanza number
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _phrases(notes):
-    """Return the melody as written, cut after each fermata."""
+    """Return the melody as written, split after each fermata."""
     phrases = [[]]
     for note in notes:
         phrases[-1].append([note["onset"], note["duration"], max(note["pitches"])])

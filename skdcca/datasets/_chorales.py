@@ -1,4 +1,4 @@
-"""Bach's chorales from the corpus of music21, parsed and synthesized once, into a cache."""
+"""Load Bach's chorales from the corpus of music21, parsed and synthesized once into a cache."""
 
 import gzip
 import json
@@ -19,16 +19,16 @@ from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 from skdcca.datasets._synthesis import synthesize
 
-FORMAT = 1  # raise it whenever notes, texts, groups or audio change
+FORMAT = 1  # increase it when notes, texts, groups or audio change
 BRIGHTNESS, VELOCITY = 0.5, 0.8
 
 DESCR = (
-    "Four-part chorales by J. S. Bach with the German words of their first stanza, from the corpus "
-    "of the package music21 {version}, played by a small synthesizer at the tempo of the score "
-    "(80 quarter notes per minute if it has none) with repeats. Groups are hymn tunes: many "
-    "chorales share a tune or a text. Bach's music and the words are in the public domain; the "
+    "Four-part chorales by J. S. Bach with the German lyrics of their first stanza, from the corpus "
+    "of the package music21 {version}. A small synthesizer plays them with repeats at the tempo of "
+    "the score, or at 80 quarter notes per minute if it has none. Groups are hymn tunes: many "
+    "chorales share a tune or a text. The music and the lyrics are in the public domain. The "
     "encodings are distributed by music21 with the permission of their editors (most come from "
-    "Margaret Greentree's edition), and their use may be restricted, see corpus/license.txt in "
+    "Margaret Greentree's edition), and their use may be restricted; see corpus/license.txt in "
     "music21. This package contains no part of them."
 )
 
@@ -42,20 +42,19 @@ def load_chorales(
 ) -> Bunch:
     """Load Bach's chorales with their lyrics.
 
-    The scores are part of the package music21 (``pip install "skdcca[songs]"``). The first call
-    parses and synthesizes all of them, which takes about a minute on two cores, and keeps the result
-    in a cache folder (about 300 MB of FLAC for a sample rate of 22050 Hz); later calls take less than
-    a second.
+    The scores are included in the package music21 (``pip install "skdcca[songs]"``). The first call
+    parses and synthesizes all of them, which takes about a minute on two cores, and caches the result
+    in a folder (about 300 MB of FLAC at 22050 Hz). Later calls take less than a second.
 
     Parameters
     ----------
     sample_rate : int, default=22050
         Samples per second of the audio files, at least 1000.
     cache : str or path-like, default=None
-        Folder for the parsed scores and the audio files. By default that of the environment
-        variable ``SKDCCA_CACHE``, else ``~/.cache/skdcca``.
+        Folder for the parsed scores and the audio files. Defaults to the environment variable
+        ``SKDCCA_CACHE``, or to ``~/.cache/skdcca``.
     n_jobs : int, default=None
-        Number of processes of the first call; None means 1, -1 all processors.
+        Number of processes for the first call; None means 1, -1 means all processors.
     verbose : int, default=0
         If not 0, show the progress of the first call.
 
@@ -68,24 +67,26 @@ def load_chorales(
 
     Raises
     ------
+    ValueError
+        If `sample_rate` is not an integer >= 1000.
     MissingDependencyError
-        If music21 is not installed.
+        If music21 or soundfile is not installed.
     FileNotFoundError
         If music21 was installed without its corpus.
 
     Notes
     -----
     A line of text ends where the melody has a fermata. A repeated section is played twice, with the
-    words of each repetition, and only the first of several stanzas is used. The spelling of the
-    edition is unchanged.
+    words of each repetition, and only the first of several stanzas is used. The spelling is that of
+    the edition.
 
-    Two chorales belong to the same group if their melodies begin alike, in any key and rhythm, or if
-    their titles or their texts are the same. Six of ten chorales share their tune or text with
-    another one, so split by `groups`.
+    Two chorales belong to the same group if their melodies begin alike, regardless of key and rhythm,
+    or if they share a title or a text. Six of ten chorales share their tune or text with another one,
+    so split by `groups`.
 
-    The encodings are distributed by music21 with the permission of their editors, see
-    ``corpus/license.txt`` in music21; restrictions, for example on commercial use, may also apply to
-    the files in the cache.
+    The encodings are distributed by music21 with the permission of their editors; see
+    ``corpus/license.txt`` in music21. Restrictions, for example on commercial use, may also apply to
+    the cached files.
 
     References
     ----------
@@ -104,7 +105,7 @@ def load_chorales(
     """
     check_integer("sample_rate", sample_rate, ge=1000)
     with needed_by("load_chorales", extra="songs"):
-        edition = version("music21")  # to import music21 takes a second
+        edition = version("music21")  # importing music21 would take a second
     folder = cache_folder(cache)
     name = f"chorales-{FORMAT}-music21-{edition}"
     songs = _read(folder / f"{name}.json.gz")
@@ -123,7 +124,7 @@ def load_chorales(
 
 
 def _parse(n_jobs, verbose):
-    """Return all chorales with lyrics: their id, title, group, lyrics and notes."""
+    """Return the id, title, group, lyrics and notes of all chorales with lyrics."""
     from skdcca.datasets._chorale_scores import read_score
     from skdcca.datasets._tunes import tune_groups
 
@@ -143,18 +144,18 @@ def _parse(n_jobs, verbose):
 
 
 def _score_files():
-    """Return the scores of the corpus with lyrics, in the order of the catalog of Bach's works."""
+    """Return the scores with lyrics, in the order of the catalog of Bach's works."""
     folder = Path(find_spec("music21").submodule_search_locations[0], "corpus", "bach")
     files = [file for file in folder.glob("bwv*") if file.suffix in (".mxl", ".xml")]
     if not files:
         raise FileNotFoundError(
-            f"There are no chorales in {folder}. Install music21 with its corpus: pip install music21."
+            f"{folder} contains no chorales. Install music21 with its corpus: pip install music21."
         )
     return sorted(filter(_has_lyrics, files), key=_catalog_order)
 
 
 def _has_lyrics(file):
-    """Return True for a score with lyrics, without parsing it."""
+    """Return True if a score has lyrics, without parsing it."""
     if file.suffix == ".xml":
         return b"<lyric" in file.read_bytes()
     with ZipFile(file) as archive:
@@ -167,7 +168,7 @@ def _catalog_order(file):
 
 
 def _known_titles():
-    """Return a function from an id to its title in Riemenschneider's edition, or None."""
+    """Return a function that maps an id to its title in Riemenschneider's edition, or None."""
     with needed_by("load_chorales", extra="songs"):
         from music21.corpus.chorales import ChoraleListRKBWV
 
@@ -185,7 +186,7 @@ def _known_titles():
 
 
 def _synthesize_all(songs, folder, sample_rate, n_jobs, verbose):
-    """Return the names of the audio files; missing ones are written."""
+    """Return the paths of the audio files, synthesizing those that are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{song['id']}.flac" for song in songs]
     existing = set(os.listdir(folder))
@@ -224,7 +225,7 @@ def _in_parallel(function, arguments, total, n_jobs, verbose, label):
 
 
 def _read(file):
-    """Return the songs of the cache, or None if it is missing or damaged."""
+    """Return the cached songs, or None if the file is missing or damaged."""
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             return json.load(lines)

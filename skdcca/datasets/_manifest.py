@@ -1,4 +1,4 @@
-"""Songs of the user from a table or a folder; all faults are reported at once."""
+"""Load the user's songs from a table or a folder, reporting all faults at once."""
 
 import csv
 import os
@@ -24,44 +24,48 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
     Parameters
     ----------
     path : str or path-like
-        Either a table in UTF-8 with a header and one song per row: ``.csv`` (separated by commas),
-        ``.tsv`` or ``.txt`` (by tabs). Its columns are ``audio`` (a file, absolute or relative to the
-        folder of the table) and ``lyrics`` (the text) or ``lyrics_path`` (a text file in UTF-8);
-        ``id``, ``title`` and ``group`` are optional, and other columns are ignored.
+        Either a UTF-8 table with a header and one song per row: ``.csv`` (comma-separated), ``.tsv``
+        or ``.txt`` (tab-separated). It has the columns ``audio`` (path of a file, absolute or relative
+        to the folder of the table) and ``lyrics`` (text) or ``lyrics_path`` (path of a UTF-8 text
+        file), and optionally ``id``, ``title`` and ``group``. Other columns are ignored.
 
-        Or a folder with an audio file (``.wav``, ``.flac``, ``.ogg`` or ``.mp3``) and a text file of
-        the same name (``.txt``, UTF-8) for every song.
+        Or a folder with an audio file (``.wav``, ``.flac``, ``.ogg`` or ``.mp3``) and a UTF-8 text
+        file of the same name (``.txt``) for every song.
     on_error : {"raise", "skip"}, default="raise"
-        What to do if songs cannot be used: raise one error that lists all of them, or leave them
-        out with a warning.
+        Handling of songs that cannot be used: "raise" raises one error that lists all of them,
+        "skip" leaves them out with a warning.
 
     Returns
     -------
     songs : Bunch
-        ``audio``: list of str, the files; ``lyrics``: list of str; ``ids``: list of str, by
-        default the audio file as written in the table, or the name in the folder; ``titles``:
-        list of str, by default the name of the audio file; ``groups``: ndarray of str, by default
-        the id; ``skipped``: list of pairs (where, reason) of str; ``DESCR``: str.
+        ``audio``: list of str, paths of the files; ``lyrics``: list of str; ``ids``: list of str,
+        by default the audio path as written in the table, or the file name in the folder without
+        its suffix; ``titles``: list of str, by default the name of the audio file without its
+        suffix; ``groups``: ndarray of str, by default the id; ``skipped``: list of pairs (location,
+        reason) of str; ``DESCR``: str.
 
     Raises
     ------
+    TypeError
+        If `path` is not a path.
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If the table has no rows or lacks a column, or if the folder has no songs.
+        If `on_error` is not an option, `path` is neither a table nor a folder, the table has no rows,
+        lacks a column or cannot be read, or the folder has no songs.
     InvalidSongsError
         If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or not
-        UTF-8, or an id occurs twice.
+        UTF-8, or an id is not unique. With ``on_error="skip"``, only if no song can be used.
 
     Warns
     -----
     SkippedSongsWarning
-        If songs are left out.
+        If songs are skipped.
 
     Notes
     -----
-    Songs that must stay together in a split, such as those of one artist or versions of one work,
-    need the same ``group``; pass ``groups=songs.groups`` to a splitter such as
+    Give songs that must stay together in a split the same ``group``, such as songs by one artist or
+    versions of one work, and pass ``groups=songs.groups`` to a splitter such as
     :class:`~sklearn.model_selection.GroupKFold`.
 
     Examples
@@ -110,15 +114,15 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
 
 
 def _folder_rows(folder):
-    """Return one row for each name in a folder: its files, or the fault that they are not a pair."""
+    """Return one row for each file name in a folder: its pair of files, or a fault."""
     names = defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in (*AUDIO_SUFFIXES, ".txt") and not file.name.startswith("."):
             names[file.stem].append(file)
     if not names:
         raise ValueError(
-            f"The folder {folder} has no songs. It must have pairs such as name.wav and name.txt; "
-            f"audio may be {', '.join(AUDIO_SUFFIXES)}."
+            f"The folder {folder} has no songs. It must contain pairs such as name.wav and name.txt; "
+            f"audio suffixes are {', '.join(AUDIO_SUFFIXES)}."
         )
     return [_pair(name, files) for name, files in names.items()]
 
@@ -151,8 +155,8 @@ def _table_rows(path):
         raise ValueError(f"The table {path} is not UTF-8 ({error}). Save it as UTF-8.") from error
     except csv.Error as error:
         raise ValueError(
-            f"The table {path} cannot be read ({error}). Check its quotes, and put a text of more than "
-            f"{csv.field_size_limit()} characters into a file of the column lyrics_path."
+            f"The table {path} cannot be read ({error}). Check its quotes, and store texts of more than "
+            f"{csv.field_size_limit()} characters in files named in the column lyrics_path."
         ) from error
     if not rows:
         raise ValueError(f"The table {path} has a header but no songs. Add one row for each song.")
@@ -181,20 +185,20 @@ def _check_columns(reader, path):
         missing.append("lyrics (or lyrics_path)")
     if missing:
         raise ValueError(
-            f"The table {path} lacks the column {' and the column '.join(missing)}. Its first line has "
-            f"{columns}."
+            f"The table {path} lacks the column {' and the column '.join(missing)}, got {columns}. "
+            "Check its first line."
         )
 
 
 def _song(row, used):
-    """Return the song of a row and all its faults; `used` holds where each id occurred first."""
+    """Return the song of a row and all its faults; `used` maps each id to its first location."""
     if "fault" in row:
         return None, [row["fault"]]
     lyrics, lyrics_fault = _lyrics(row)
     faults = [fault for fault in (_audio_fault(row.get("audio")), lyrics_fault) if fault]
     first = used.setdefault(row["id"], row["where"])
     if row["id"] and first != row["where"]:
-        faults.append(f"id {row['id']!r} is already that of {first}: ids must be unique")
+        faults.append(f"id {row['id']!r} is already used by {first}: ids must be unique")
     song = {
         "audio": str(row.get("audio")),
         "lyrics": lyrics,
@@ -218,33 +222,33 @@ def _audio_fault(audio):
 
 
 def _lyrics(row):
-    """Return the lyrics of a row, and their fault or None."""
+    """Return the lyrics of a row and their fault, or None."""
     if "lyrics" in row:
         return row["lyrics"], None
     file = row.get("lyrics_path")
     if file is None:
         return None, "no lyrics given"
     if os.path.exists(file) and not (os.path.isfile(file) or os.path.isdir(file)):
-        return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it may be endless
+        return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it may never end
     try:
         lyrics = file.read_text(encoding="utf-8-sig").strip()
     except UnicodeDecodeError:
         return None, f"lyrics are not UTF-8: save {file} again as UTF-8"
     except OSError as error:
         return None, f"lyrics file cannot be read: {_short(file)} ({error.strerror})"
-    except ValueError as error:  # a NUL character in its name
+    except ValueError as error:  # NUL character in the name
         return None, f"lyrics file cannot be read: {_short(file)} ({error})"
     return lyrics, None if lyrics else f"lyrics file is empty: {file}"
 
 
 def _short(path):
-    """Return a path as errors show it; it may be a whole text, if the columns are exchanged."""
+    """Shorten a path for an error; it may be a whole text if columns are swapped."""
     path = str(path)
     return path if len(path) <= 300 else f"{path[:300]}... ({len(path)} characters)"
 
 
 def _report(skipped, n_songs, path, on_error):
-    """Raise or warn about the songs that cannot be used, all of them at once."""
+    """Raise or warn about all songs that cannot be used, at once."""
     if not skipped:
         return
     n_bad = len({where for where, _ in skipped})
@@ -253,6 +257,6 @@ def _report(skipped, n_songs, path, on_error):
     if on_error == "raise" or n_songs == 0:
         remedy = "Correct them."
         if n_songs:
-            remedy = f'Correct them, or pass on_error="skip" to leave them out ({n_songs} remain).'
+            remedy = f'Correct them, or pass on_error="skip" to skip them ({n_songs} remain).'
         raise InvalidSongsError(summary, faults, remedy=remedy, n_usable=n_songs)
-    warn("\n  ".join([f"{summary} and are left out:", *faults]), SkippedSongsWarning)
+    warn("\n  ".join([f"{summary} and are skipped:", *faults]), SkippedSongsWarning)

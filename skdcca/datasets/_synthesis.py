@@ -1,21 +1,21 @@
-"""A small additive synthesizer from notes to a waveform, in NumPy alone."""
+"""Small additive synthesizer in NumPy."""
 
 import numpy as np
 
 from skdcca._utils.validation import check_integer, check_number
 
-TABLE = 2**15  # samples of one period; a power of two, so that phases wrap by a bit mask
+TABLE = 2**15  # samples per period; a power of two, so that a bit mask wraps phases
 ATTACK, RELEASE = 0.008, 0.05  # seconds; ramps of this length do not click
 DECAY = 1.5  # seconds in which a sustained tone falls to 1 / e
 PEAK = 0.9  # of full scale
 
 
 def synthesize(notes, sample_rate=22050, *, brightness=0.6, duration=None):
-    """Return a mono waveform of notes.
+    """Synthesize notes to a mono waveform.
 
-    Every tone is a sum of harmonics below half the sample rate, where harmonic k has the amplitude
-    ``brightness ** (k - 1)``, under an envelope of a short attack, a slow decay and a short
-    release after the end of the note. A note above half the sample rate is silent.
+    Each tone is a sum of harmonics below half the sample rate, in which harmonic k has amplitude
+    ``brightness ** (k - 1)``. Its envelope has a short attack, a slow decay, and a short release
+    after the end of the note. Notes above half the sample rate are silent.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def synthesize(notes, sample_rate=22050, *, brightness=0.6, duration=None):
     sample_rate : int, default=22050
         Samples per second, at least 1000.
     brightness : float, default=0.6
-        Spectral decay in [0, 1): 0 is a sine.
+        Spectral decay in [0, 1); 0 gives a sine wave.
     duration : float, default=None
-        Length of the waveform in seconds; later notes are truncated. By default the waveform ends
-        with its last note.
+        Length of the waveform in seconds; notes beyond it are truncated. By default, the waveform
+        ends with its last note.
 
     Returns
     -------
     waveform : ndarray of shape (n_samples,), dtype float32
-        Values in [-0.9, 0.9]; the largest has the magnitude 0.9.
+        Waveform in [-0.9, 0.9], scaled to a peak of 0.9.
     """
     notes = _check_notes(notes)
     check_integer("sample_rate", sample_rate, ge=1000)
@@ -65,10 +65,10 @@ def _check_notes(notes):
 
 
 def _one_period(frequency, sample_rate, brightness):
-    """Return one period of a tone, from its spectrum without harmonics that would alias."""
+    """Return one period of a tone, without harmonics that would alias."""
     n_harmonics = min(int(np.ceil(sample_rate / 2 / frequency)) - 1, TABLE // 2 - 1)
     spectrum = np.zeros(TABLE // 2 + 1, dtype=complex)
-    # -1j turns cosines into sines, which start at 0 without a click.
+    # -1j turns cosines into sines, which start at 0 and do not click.
     spectrum[1 : n_harmonics + 1] = -1j * brightness ** np.arange(n_harmonics)
     return (np.fft.irfft(spectrum) * TABLE / 2).astype(np.float32)
 
@@ -76,8 +76,8 @@ def _one_period(frequency, sample_rate, brightness):
 def _add_notes(waveform, notes, period, frequency, sample_rate):
     """Add the notes of one pitch to `waveform` in place."""
     time = np.arange(round((notes[:, 1].max() + RELEASE) * sample_rate)) / sample_rate
-    # One long tone serves all notes of the pitch. The phase is truncated to 1 / TABLE of a period and
-    # not interpolated; the noise of that is about 75 dB below the tone.
+    # One long tone serves all notes of a pitch. The phase is truncated to 1 / TABLE of a period instead
+    # of interpolated; the resulting noise is about 75 dB below the tone.
     phase = (time * (frequency * TABLE)).astype(np.int64) & (TABLE - 1)
     tone = period[phase] * np.exp(-time / DECAY).astype(np.float32)
     tone *= np.minimum(time / ATTACK, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Synthetic songs whose audio and lyrics share a mood of known strength."""
+"""Generate synthetic songs whose audio and lyrics share a mood of known strength."""
 
 import numpy as np
 from scipy.special import expit
@@ -9,9 +9,9 @@ from skdcca.datasets._synthesis import synthesize
 from skdcca.datasets._words import FIRST_NAMES, LAST_NAMES, LINES, MOOD_WORDS
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
-# By mood, end (low, high) and kind of word: six words.
+# Six words for each mood, end (low, high) and part of speech.
 POOLS = [[[kind.split() for kind in end] for end in ends] for ends in MOOD_WORDS.values()]
-PLACES = {"adjective": 0, "noun": 1, "verb": 2, "place": 1}  # in a line, and their kind of word
+PLACES = {"adjective": 0, "noun": 1, "verb": 2, "place": 1}  # placeholders and part of speech
 WORD_TILT = 1.6  # log-odds between the two word pools of a mood, per standard deviation
 
 DESCR = (
@@ -31,27 +31,27 @@ def make_songs(
     sample_rate: int = 22050,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    """Make synthetic songs whose audio and lyrics share a mood of known strength.
+    """Generate synthetic songs whose audio and lyrics share a mood of known strength.
 
-    Every song has a mood of four dimensions in each view. In the audio, energy sets the tempo,
+    Each song has a four-dimensional mood in each view. In the audio, energy sets the tempo,
     brightness the timbre, valence the register (and the odds of a major key), and smoothness the
     length of the notes; key, melody and loudness of the notes are random. In the lyrics, each
     dimension sets the odds between two pools of words, such as *calm, pillow, rest* and *wild,
-    storm, run*. The two moods are the ground truth: no functions of the two views correlate more
-    than `strength`, and the four canonical variates are linear in the moods.
+    storm, run*. The two moods are the ground truth: no functions of the two views have a correlation
+    above `strength`, and the four canonical variates are linear in the moods.
 
     Parameters
     ----------
     n_songs : int, default=200
-        Number of songs; 10 seconds of a song take about 0.9 MB.
+        Number of songs; a song of 10 seconds takes about 0.9 MB.
     strength : float, default=0.9
-        Correlation of audio mood and lyrics mood in the population, the same in all dimensions,
-        from 0 (the views are independent: a control) to 1 (the moods are equal).
+        Population correlation of audio mood and lyrics mood, the same in all dimensions, from 0
+        (independent views, as a control) to 1 (identical moods).
     duration : float, default=10.0
         Length of each waveform in seconds.
     n_groups : int, default=None
-        Number of artists; each has the same number of songs and no style. By default one for
-        every five songs, but at least five (or `n_songs`, if that is less).
+        Number of artists, who have equal numbers of songs and no style. By default, one per five
+        songs, but at least five (or `n_songs`, if smaller).
     sample_rate : int, default=22050
         Samples per second, at least 1000.
     random_state : int, RandomState instance or None, default=None
@@ -68,7 +68,7 @@ def make_songs(
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def make_songs(
 
 
 def _artists(n_artists):
-    """Return different names; all first names occur before any of them occurs again."""
+    """Return distinct names; every first name is used before any is repeated."""
     first, last = FIRST_NAMES.split(), LAST_NAMES.split()
     names = []
     for number in range(n_artists):
@@ -119,7 +119,7 @@ def _artists(n_artists):
 
 
 def _lyrics(mood, rng):
-    """Return lines of text with one word of every mood, mostly from the end the mood is nearer to."""
+    """Return lines with one word per mood, drawn mostly from the end nearer to the mood."""
     shape = (rng.randint(12, 20), len(mood))
     ends = rng.uniform(size=shape) < expit(WORD_TILT * mood)
     order = rng.uniform(size=shape).argsort(axis=1)  # of the moods in the line
@@ -149,7 +149,7 @@ def _sound(mood, duration, sample_rate, rng):
 
 
 def _melody(energy, valence, smoothness, duration, rng):
-    """Return the notes of a melody that walks around its register, and of a bass on every other beat."""
+    """Return the notes of a melody around its register, and of a bass on every other beat."""
     beat = 0.5 * 2 ** (-0.5 * energy)
     onsets = np.arange(rng.uniform(0, min(beat, duration)), duration, beat)
     scale = MAJOR if rng.uniform() < expit(1.5 * valence) else MINOR
@@ -168,7 +168,7 @@ def _melody(energy, valence, smoothness, duration, rng):
 
 
 def _walk(n_steps, rng):
-    """Return a random walk in small steps with a drift to 0."""
+    """Return a random walk of small steps with a drift toward 0."""
     position, positions = 0, []
     for step in rng.randint(-2, 3, n_steps):
         position += step - np.sign(position) * (abs(position) > 3)

@@ -1,4 +1,4 @@
-"""Twenty well-known songs that are part of the package."""
+"""Load twenty well-known songs that are included in the package."""
 
 import json
 from pathlib import Path
@@ -11,17 +11,17 @@ from skdcca.datasets._synthesis import synthesize
 VELOCITY = 0.8
 
 DESCR = (
-    "Twenty well-known songs in the public domain (English, German, French): one melody line and "
-    "the lyrics, transcribed and tagged with moods by hand, played by a small synthesizer. For a "
-    "first look and for tests, not a benchmark. Words and tunes are traditional or by authors who "
-    "died more than 100 years ago; the transcription is released as CC0."
+    "Twenty well-known songs in the public domain (English, German, French): melody and lyrics, "
+    "transcribed and tagged with moods by hand, played by a small synthesizer. They are meant for "
+    "examples and tests, not for benchmarks. Lyrics and tunes are traditional or by authors who died "
+    "more than 100 years ago; the transcription is released as CC0."
 )
 
 
 def load_tiny_songs(sample_rate: int = 22050) -> Bunch:
-    """Load 20 real songs that are part of the package: melody and lyrics.
+    """Load the melody and lyrics of 20 real songs included in the package.
 
-    They show the form of the input and output of a model, and are too few to train one.
+    They illustrate the input and output of a model, but are too few to train one.
 
     Parameters
     ----------
@@ -33,13 +33,18 @@ def load_tiny_songs(sample_rate: int = 22050) -> Bunch:
     songs : Bunch
         ``audio``: list of 20 pairs (waveform, sample_rate), float32 in [-1, 1];
         ``lyrics``: list of str, one line of text per line of music; ``ids``, ``titles``: lists of
-        str; ``tags``: list of lists of str, moods and kinds assigned by hand; ``languages``: list
+        str; ``tags``: list of lists of str, moods and genres assigned by hand; ``languages``: list
         of ``"en"``, ``"de"`` or ``"fr"``; ``groups``: ndarray of str, a different one for each
         song; ``DESCR``: str.
 
+    Raises
+    ------
+    ValueError
+        If `sample_rate` is not an integer >= 1000.
+
     Notes
     -----
-    Words and tunes are in the public domain; the transcription is released as CC0.
+    Lyrics and tunes are in the public domain; the transcription is released as CC0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Groups of chorales with the same tune, title or text."""
+"""Group chorales with the same tune, title or text."""
 
 import re
 import unicodedata
@@ -7,20 +7,20 @@ from collections import Counter
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-# Thresholds below or above which chorales are the same; each lies in a gap between the 338 chorales of
-# the corpus.
-MELODY = 0.28  # edits per note of the opening: the same tune up to 0.24, others from 0.32
+# Thresholds for equal chorales. Each lies in a gap of the distribution over the 338 chorales of the
+# corpus.
+MELODY = 0.28  # edits per note of the opening: equal tunes have up to 0.24, others at least 0.32
 TITLE = 0.1  # edits per letter: tolerates misprints, but not "Lobet" for "Danket"
-TEXT = 0.4  # share of common word triples: others have up to 0.3, misprints remove half
-OPENING = 40  # notes of a melody that are compared; most melodies are shorter
+TEXT = 0.4  # fraction of common word triples: different texts have up to 0.3, misprints remove half
+OPENING = 40  # number of notes compared; most melodies are shorter
 
 
 def tune_groups(titles, lyrics, melodies):
     """Return the name of the tune of each chorale.
 
-    Chorales are linked by the melody, in any key and rhythm, by the title and by the text. A chain of
-    links is a group (one text may have two tunes, one tune many texts), and its name is its most
-    frequent title.
+    Chorales are linked by melody (regardless of key and rhythm), title or text. A connected component
+    of links is a group, because one text may have two tunes, and one tune many texts. It is named
+    after its most frequent title.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def tune_groups(titles, lyrics, melodies):
     groups : list of n_songs str
     """
     openings = [_on_beats(melody)[:OPENING] for melody in melodies]
-    # Two alignments cover all transpositions: tunes agree at the start, at the end, or at both.
+    # Two alignments cover transpositions: equal tunes agree at the start, at the end, or at both.
     links = edit_distances([opening - opening[0] for opening in openings]) < MELODY
     links |= edit_distances([opening - opening[-1] for opening in openings]) < MELODY
     letters = [np.array([ord(letter) for letter in _letters(title)]) for title in titles]
@@ -45,7 +45,7 @@ def tune_groups(titles, lyrics, melodies):
 
 
 def edit_distances(sequences):
-    """Return the Levenshtein distance of every pair, divided by the length of the longer one.
+    """Return the Levenshtein distances of all pairs, relative to the longer sequence.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def edit_distances(sequences):
         row[: len(sequence)] = sequence
     distances = np.empty((len(sequences), len(sequences)))
     for row, length in enumerate(lengths):
-        # The usual table of edits, against all sequences at once.
+        # Standard dynamic programming, against all sequences at once.
         costs = np.tile(steps, (len(sequences), 1))
         for symbol in sequences[row]:
             replaced = costs[:, :-1] + (table != symbol)
@@ -76,20 +76,20 @@ def edit_distances(sequences):
 
 
 def _on_beats(melody):
-    """Return the pitches that begin on a beat, without ornaments, passing notes and rhythm."""
+    """Return the pitches that start on a beat, which drops ornaments, passing notes and rhythm."""
     notes = [note for phrase in melody for note in phrase]
     pitches = [pitch for onset, _, pitch in notes if float(onset).is_integer()]
     return np.array(pitches or [pitch for _, _, pitch in notes])
 
 
 def _letters(text):
-    """Return the letters of a German text; Noth and Not, läßt and lässt become the same."""
+    """Return the letters of a German text, normalized so that Noth equals Not, and läßt lässt."""
     text = text.lower().replace("ß", "ss").replace("th", "t")
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", text))
 
 
 def _common_triples(texts):
-    """Return the share of word triples that two texts have in common, for every pair."""
+    """Return the fraction of word triples that two texts have in common, for all pairs."""
     runs = []
     for text in texts:
         words = [_letters(word) for word in text.split()]
@@ -104,7 +104,7 @@ def _common_triples(texts):
 
 
 def _names(titles, labels):
-    """Return the most frequent title of every label, the first one of several."""
+    """Return the most frequent title of each label; ties go to the first one."""
     members = {}
     for title, label in zip(titles, labels, strict=True):
         members.setdefault(label, Counter())[title] += 1

@@ -1,7 +1,7 @@
-"""Words of the synthetic songs: two pools for each mood, the lines and the names."""
+"""Vocabulary of the synthetic songs: two word pools per mood, lines and names."""
 
-# Each mood has words of its low end and words of its high end, each as adjectives, nouns, verbs.
-# No word occurs twice, so that each word identifies a mood and an end.
+# Each mood has words for its low and its high end: adjectives, nouns and verbs. No word occurs twice,
+# so each word identifies a mood and an end.
 MOOD_WORDS = {
     "energy": (
         ("calm slow quiet still sleepy idle", "pillow lullaby hush slumber haze snail",
@@ -29,7 +29,7 @@ MOOD_WORDS = {
     ),
 }  # fmt: skip
 
-# Each line has four places for words of the moods; the rest is filler.
+# Each line has four placeholders for mood words; the rest is filler.
 LINES = (
     "the {adjective} {noun} will {verb} beside the {place}",
     "and I can {verb} with you, {adjective} {noun} of the {place}",

@@ -1,9 +1,9 @@
-"""The page of ``skdcca serve``: lyrics find songs, and a sound finds lyrics, in the browser.
+"""Web page of ``skdcca serve``: find songs by lyrics, and lyrics by an audio clip.
 
-`make_app` makes the application, `serve` runs it on this machine. The page is a single file,
-``page.html``, and loads nothing from other hosts. All input from a browser is untrusted: no path in
-it is opened, no file name in it is kept, and no other site may send requests. Metadata of the index
-are shown as text, never as markup.
+`make_app` creates the application, `serve` runs it on this machine. The page is a single file,
+``page.html``, and loads nothing from other hosts. All input from the browser is untrusted: paths in
+requests are never opened, names of uploaded files are discarded, and cross-site requests are
+rejected. Index metadata are shown as text, never as markup.
 """
 
 from skdcca.web._app import make_app

@@ -1,4 +1,4 @@
-"""The web application of an index, and its routes."""
+"""Web application of an index and its routes."""
 
 import logging
 import os
@@ -29,21 +29,21 @@ _log = logging.getLogger(__name__)
 def make_app(
     index: CrossModalIndex, *, hosts: Sequence[str] | None = _limits.LOOPBACK
 ) -> "FastAPI":
-    """Make the web application of an index, for any ASGI server.
+    """Create the web application of an index, for any ASGI server.
 
     Parameters
     ----------
     index : CrossModalIndex
         As in `serve`.
     hosts : sequence of str or None, default=("127.0.0.1", "localhost", "::1")
-        Host names that the application answers to. Another site can point a name of its own at this
-        machine; requests under such a name are refused. Pass None to accept any name, for a server
-        that other machines are meant to reach.
+        Accepted host names. Requests for other names are rejected, because another site can point
+        its own name at this machine (DNS rebinding). Pass None to accept any name, for a server that
+        other machines are meant to reach.
 
     Returns
     -------
     app : fastapi.FastAPI
-        The application.
+        Web application.
 
     Raises
     ------
@@ -86,10 +86,10 @@ def check_installed():
 def _add_reading_routes(app, gallery, page):
     from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-    # Encoded once: the index does not change, and the map is long.
+    # Encode once: the index does not change, and the map is large.
     about = JSONResponse(gallery.about()).body
     points = JSONResponse(gallery.map()).body
-    # A look-up by text: what is not exactly the number of an item is not found.
+    # Look up by text, so that only the exact number of an item is found.
     positions = {str(position): position for position in range(len(gallery.ids))}
 
     @app.get("/", response_class=HTMLResponse)
@@ -109,7 +109,7 @@ def _add_reading_routes(app, gallery, page):
         found = positions.get(position)
         path = None if found is None else gallery.sound_file(found)
         if path is None:
-            raise refusal(404, "This song has no sound file.")
+            raise refusal(404, "This song has no audio file.")
         return FileResponse(path, media_type=sound_type(path))
 
 
@@ -119,8 +119,8 @@ def _add_search_routes(app, gallery):
     from fastapi import Body, File, Form, UploadFile
 
     most = _limits.MAX_RESULTS
-    # FastAPI runs plain functions in the same threads that send the sounds, which would have to wait
-    # for the searches; so these have threads of their own.
+    # FastAPI runs plain functions in the threads that also send audio. Searches get their own threads,
+    # so that audio does not wait for them.
     in_thread = partial(run_sync, limiter=CapacityLimiter(_limits.MAX_SEARCHES))
 
     @app.post("/api/search/lyrics")
@@ -146,7 +146,7 @@ def _search_text(gallery, text, n):
 
 def _search_upload(gallery, uploaded, n):
     with TemporaryDirectory(prefix="skdcca-") as folder:
-        path = os.path.join(folder, "clip")  # the client's name of the file is never used
+        path = os.path.join(folder, "clip")  # the name sent by the client is never used
         with open(path, "wb") as copy:
             shutil.copyfileobj(uploaded, copy)
         _limits.check_sound(path)
@@ -158,17 +158,18 @@ def _search_sound(gallery, path, n):
     try:
         return gallery.search("sound", "x", path, n)
     except ValueError as error:
-        # The model's message names the temporary file, which the client must not see.
+        # The message of the model names the temporary file, which must not reach the client.
         _log.warning("a clip was refused: %s", error)
         raise refusal(
             400,
-            "The sound in this file is damaged or does not fit this model. Choose another clip.",
+            "This clip is damaged or does not fit the model. Choose another clip.",
         ) from error
 
 
 def _check_side(gallery, side):
     if gallery.points[side] is None:
-        raise refusal(409, f"This index has no {side} to find.")
+        name = "audio" if side == "sound" else side
+        raise refusal(409, f"This index contains no {name} to search.")
 
 
 def _check_not_empty(gallery):

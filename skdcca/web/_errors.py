@@ -1,27 +1,27 @@
-"""Errors of the page: every one is sent as ``{"error": message}``."""
+"""Errors of the web page, all sent as ``{"error": message}``."""
 
 
 def refusal(status, message, headers=None):
-    """Return the exception that ends a request with this status and message."""
+    """Return the exception that ends a request with a status and a message."""
     from fastapi import HTTPException
 
     return HTTPException(status, message, headers)
 
 
 def too_large(limit):
-    """Return the exception for a request of more than `limit` bytes."""
-    return refusal(413, f"This is too large; the limit is {limit / 1e6:g} MB.")
+    """Return the exception for a request larger than `limit` bytes."""
+    return refusal(413, f"The request is too large; the limit is {limit / 1e6:g} MB.")
 
 
 def error_response(status, message, headers=None):
-    """Return the answer that tells the client what went wrong."""
+    """Return the response that reports an error to the client."""
     from fastapi.responses import JSONResponse
 
     return JSONResponse({"error": message}, status, headers)
 
 
 def add_error_handlers(app):
-    """Send the errors of FastAPI and Starlette in the same form as those of skdcca."""
+    """Send errors of FastAPI and Starlette in the same form as those of skdcca."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
 

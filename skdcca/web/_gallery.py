@@ -1,4 +1,4 @@
-"""What the page shows of an index, in values that JSON can hold."""
+"""Content of an index as JSON values for the web page."""
 
 import logging
 import warnings
@@ -15,12 +15,12 @@ _log = logging.getLogger(__name__)
 
 
 class Gallery:
-    """The items of an index, as the page asks for them.
+    """Items of an index, as requested by the page.
 
     Parameters
     ----------
     index : CrossModalIndex
-        The fitted index.
+        Fitted index.
     """
 
     def __init__(self, index):
@@ -32,7 +32,7 @@ class Gallery:
             for side, z in (("sound", index.zx_), ("lyrics", index.zy_))
         }
         self.levels = {"lyrics": index.chance_score("y"), "sound": index.chance_score("x")}
-        self.lock = Lock()  # transformers are not required to be safe in several threads
+        self.lock = Lock()  # transformers need not be thread-safe
 
     def search(self, kind, view, query, n):
         """Answer one query.
@@ -40,18 +40,18 @@ class Gallery:
         Parameters
         ----------
         kind : {"lyrics", "sound"}
-            What the query is.
+            Kind of query.
         view : {"x", "y"}
-            The view of the model that it belongs to.
+            View of the model that the query belongs to.
         query : str
-            A text, or the path of a sound file.
+            Text, or path of an audio file.
         n : int
             Number of results.
 
         Returns
         -------
         answer : dict
-            What the page needs to show the results.
+            Content of the page of results.
         """
         with self.lock:
             answer = ask(self.index, view, query, n, self.levels[kind])
@@ -73,14 +73,14 @@ class Gallery:
         }
 
     def _place(self, view, query):
-        """Return where a query lies on the map."""
+        """Return the position of a query on the map."""
         views = {"X": [query]} if view == "x" else {"y": [query]}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the answer has them already
+            warnings.simplefilter("ignore")  # already part of the answer
             return _plane(self.index.embed(**views))[0]
 
     def _result(self, name, score, above):
-        """Return one hit with all that the page shows of it."""
+        """Return one result with everything that the page shows."""
         position = self.positions[name]
         points = {}
         for side, of_all in self.points.items():
@@ -98,7 +98,7 @@ class Gallery:
         }
 
     def metadata(self, name, key):
-        """Return metadata of an item as text, "" if there is none."""
+        """Return metadata of an item as text, "" if missing."""
         value = self.index.metadata_.get(name, {}).get(key)
         return "" if value is None else as_text(value)
 
@@ -107,12 +107,12 @@ class Gallery:
         return self.metadata(name, "title").strip() or as_text(name)
 
     def sound_file(self, position):
-        """Return the path of the sound of the item at a position, or None if there is none."""
+        """Return the path of the audio of the item at a position, or None if missing."""
         path = self.index.metadata_.get(self.ids[position], {}).get("audio")
         return path if isinstance(path, str) and is_sound(path) else None
 
     def about(self):
-        """Return what the page says of the index, and the limits that it keeps to."""
+        """Return the description of the index and the limits of the page."""
         z = self.index.zx_ if self.index.zx_ is not None else self.index.zy_
         return {
             "items": len(self.ids),
@@ -129,7 +129,7 @@ class Gallery:
         }
 
     def _examples(self, n=3):
-        """Return one line from the lyrics of each of some songs, as queries to try."""
+        """Return example queries: one line from the lyrics of each of `n` songs."""
         examples = []
         for position in _spread(len(self.ids), n):
             for line in self.metadata(self.ids[position], "lyrics").split("\n"):
@@ -139,7 +139,7 @@ class Gallery:
         return examples
 
     def map(self):
-        """Return where the items lie; evenly spaced ones if there are too many."""
+        """Return the positions of the items on the map, evenly subsampled if there are too many."""
         sides = {side: points for side, points in self.points.items() if points is not None}
         shown = _spread(len(self.ids), _limits.MAX_POINTS // len(sides))
         points = {side: [found[position] for position in shown] for side, found in sides.items()}
@@ -153,12 +153,12 @@ class Gallery:
 
 
 def as_text(value):
-    """Return str(value) without lone surrogates, which UTF-8 cannot hold; file names may have them."""
+    """Return str(value) without lone surrogates (from file names), which UTF-8 cannot encode."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _plane(z):
-    """Return the first two variates of each row as lists; the second is 0 if there is only one."""
+    """Return the first two variates of each row as lists; a missing second one is 0."""
     plane = np.zeros((len(z), 2))
     plane[:, : z.shape[1]] = z[:, :2]
     return plane.round(4).tolist()

@@ -1,4 +1,4 @@
-"""Protection of the application: hosts, origins, headers, and the size and speed of requests."""
+"""Guard the application: hosts, origins, headers, and the size and speed of requests."""
 
 import logging
 import re
@@ -15,16 +15,16 @@ _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """ASGI middleware that refuses requests and adds headers to every answer.
+    """ASGI middleware that rejects unsafe requests and adds headers to every response.
 
     Parameters
     ----------
     app : ASGI application
-        The application to protect.
+        Application to protect.
     hosts : sequence of str or None
         As in `make_app`.
     headers : dict of str to str
-        Headers of every answer.
+        Headers of every response.
     """
 
     def __init__(self, app, hosts, headers):
@@ -61,11 +61,11 @@ class Guard:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             if started:
                 raise
-            answer = error_response(500, "Internal error; the terminal of the server shows more.")
+            answer = error_response(500, "Internal error. See the server log for details.")
             await answer(scope, receive, send_with_headers)
 
     async def upload(self, scope, receive, send):
-        """Pass an upload on when its turn comes; nothing of the clip is read before."""
+        """Forward an upload when a slot is free; until then, nothing of it is read."""
         from anyio import fail_after
 
         try:
@@ -73,7 +73,7 @@ class Guard:
                 await self.uploads.acquire()
         except TimeoutError:
             busy = error_response(
-                503, "Too many uploads at once; try again.", {"Retry-After": "10"}
+                503, "Too many uploads at once. Try again later.", {"Retry-After": "10"}
             )
             return await busy(scope, receive, send)
         try:
@@ -82,20 +82,20 @@ class Guard:
             self.uploads.release()
 
     def refuse(self, scope):
-        """Return the answer to a request that another site has a part in, or None for others."""
+        """Return the error response to a cross-site request, or None if the request is allowed."""
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
         host = headers.get("host", "")
         if self.hosts is not None and _host_name(host) not in self.hosts:
-            return error_response(421, "This server does not answer to that name; use localhost.")
+            return error_response(421, "This host name is not accepted. Use localhost.")
         if scope["method"] not in ("GET", "HEAD") and _is_cross_site(headers, host):
-            return error_response(403, "Only the page itself may search.")
+            return error_response(403, "Cross-site requests are not allowed. Use the page itself.")
         return None
 
 
 def security_headers(page):
-    """Return the headers of every answer; the page's own script and style are allowed by hash."""
+    """Return the headers of every response; the page's own script and style are allowed by hash."""
     policy = (
         f"default-src 'self'; script-src {_hashes(page, 'script')}; "
         f"style-src {_hashes(page, 'style')}; "
@@ -112,14 +112,14 @@ def security_headers(page):
 
 
 def _hashes(page, tag):
-    """Return the hashes of all elements of a kind, as a policy names them."""
+    """Return the hashes of all elements with a tag, in the syntax of the policy."""
     texts = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
     digests = [b64encode(sha256(text.encode()).digest()).decode() for text in texts]
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def _host_name(host):
-    """Return the name in a Host header, without the port."""
+    """Return the host name in a Host header, without the port."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -127,7 +127,7 @@ def _host_name(host):
 
 
 def _is_cross_site(headers, host):
-    """Return True if a browser reports another site as the sender; other programs report nothing."""
+    """Return True if the browser reports another site as the sender; other clients report nothing."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True
     origin = headers.get("origin")
@@ -135,10 +135,10 @@ def _is_cross_site(headers, host):
 
 
 def _limited(receive, limit, overhead=0):
-    """Return a `receive` that refuses slow clients and bodies of more than `limit` bytes.
+    """Return a `receive` that rejects slow clients and bodies larger than `limit` bytes.
 
-    It counts the bytes that arrive: the length in the header may be wrong. `overhead` is allowed on
-    top, for what surrounds a file in a form.
+    Received bytes are counted, because the length in the header may be wrong. `overhead` extra bytes
+    are allowed for the form that surrounds a file.
     """
     from anyio import fail_after
 
@@ -154,7 +154,7 @@ def _limited(receive, limit, overhead=0):
                 message = await receive()
         except TimeoutError:
             raise refusal(
-                408, "The request was sent too slowly; try again.", {"Connection": "close"}
+                408, "The request was sent too slowly. Try again.", {"Connection": "close"}
             ) from None
         n_bytes += len(message.get("body", b""))
         if n_bytes > limit + overhead:

@@ -1,4 +1,4 @@
-"""Limits of the page: how much a client may send, how fast, and how much is answered."""
+"""Limits of the web page: size and speed of requests, size of responses."""
 
 import os
 
@@ -15,19 +15,19 @@ MAX_BYTES = 50_000_000  # bytes of a sound file
 MAX_BODY = 1_000_000  # bytes of any other request
 MAX_SECONDS = 600  # duration of a clip
 MIN_SECONDS = 0.5
-MAX_RATE = 192_000  # Hz; with MAX_CHANNELS, what keeps ten minutes within memory
+MAX_RATE = 192_000  # Hz; with MAX_CHANNELS, bounds the memory of ten minutes of audio
 MAX_CHANNELS = 8
 
 # Answers
 MAX_RESULTS = 100
-MAX_POINTS = 2000  # points of the map, both sides together
+MAX_POINTS = 2000  # points on the map, both views together
 EXCERPT_LINES = 4
 EXCERPT_LETTERS = 280
 
 # Clients
-MAX_SEARCHES = 4  # threads that search; the threads that send sounds are others
-MAX_UPLOADS = 8  # clips on this machine at a time, in memory or on the disk
-MAX_WAIT = 30  # seconds that an upload waits for its turn
+MAX_SEARCHES = 4  # threads for searches; audio is sent by other threads
+MAX_UPLOADS = 8  # clips held at a time, in memory or on disk
+MAX_WAIT = 30  # seconds that an upload waits for a slot
 MAX_HEADER = 15  # seconds until the header of a request is complete
 MAX_SILENCE = 15  # seconds between two parts of a request
 MAX_SENDING = 120  # seconds for all parts of a request
@@ -35,7 +35,7 @@ MAX_CONNECTIONS = 200  # well below the number of files that a process may open
 
 
 def check_text(text):
-    """Refuse a query that is blank or too long."""
+    """Reject a query that is blank or too long."""
     if not text.strip():
         raise refusal(400, "Type a line of lyrics first.")
     if len(text) > MAX_TEXT:
@@ -43,8 +43,8 @@ def check_text(text):
 
 
 def check_sound(path):
-    """Refuse an uploaded file that cannot be read as sound, or is too short, long or wide."""
-    with needed_by("A search by sound"):
+    """Reject an uploaded file that is not readable as audio, or exceeds the limits."""
+    with needed_by("A search by audio"):
         import soundfile
 
     n_bytes = os.path.getsize(path)
@@ -56,7 +56,7 @@ def check_sound(path):
         info = soundfile.info(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise refusal(
-            415, "This file cannot be read as sound. Choose a wav, flac, ogg or mp3 file."
+            415, "This file cannot be read as audio. Choose a WAV, FLAC, OGG or MP3 file."
         ) from error
     _check_duration(info.frames / max(1, info.samplerate))
     if info.samplerate > MAX_RATE or info.channels > MAX_CHANNELS:
@@ -70,12 +70,13 @@ def check_sound(path):
 def _check_duration(seconds):
     if seconds < MIN_SECONDS:
         raise refusal(
-            400, f"This clip is too short ({seconds:.2g} s). Choose one of half a second or more."
+            400,
+            f"This clip is too short ({seconds:.2g} s). Choose one of at least {MIN_SECONDS} s.",
         )
     if seconds > MAX_SECONDS:
         minutes, rest = divmod(int(np.ceil(seconds)), 60)
         raise refusal(
             400,
-            f"This clip lasts {minutes}:{rest:02} minutes; the limit is {MAX_SECONDS // 60}. "
-            "Choose a shorter part of it.",
+            f"This clip is {minutes}:{rest:02} minutes long; the limit is {MAX_SECONDS // 60}. "
+            "Choose a shorter excerpt.",
         )

@@ -1,4 +1,4 @@
-"""The server of the page: its socket, its limits on connections, and what it prints."""
+"""Server of the web page: its socket, connection limits and messages."""
 
 import ipaddress
 import os
@@ -11,18 +11,18 @@ from skdcca.web._app import check_installed, make_app
 
 
 def serve(index: CrossModalIndex, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Show an index in the browser until Ctrl-C.
+    """Serve an index as a web page until interrupted.
 
     Parameters
     ----------
     index : CrossModalIndex
-        The fitted index. The page shows the keys "title", "group", "lyrics" and "audio" (the path of
-        the sound file) of its metadata, as far as they exist.
+        Fitted index. The page shows the metadata keys "title", "group", "lyrics" and "audio" (path of
+        the audio file), if present.
     host : str, default="127.0.0.1"
-        Address to listen at. Only this machine can reach the default. There is no password and no
-        encryption: any other address opens the songs and lyrics to the network.
+        Address to listen on. The default is reachable from this machine only. Any other address
+        exposes the songs and lyrics to the network, without password or encryption.
     port : int, default=8000
-        Port to listen at; 0 takes a free one.
+        Port to listen on; 0 picks a free one.
 
     Raises
     ------
@@ -31,14 +31,14 @@ def serve(index: CrossModalIndex, host: str = "127.0.0.1", port: int = 8000) -> 
     ValueError
         If `port` is not an integer in [0, 65535].
     OSError
-        If `host` or `port` is not available, for example because another program uses the port.
+        If `host` or `port` is not available, for example because the port is in use.
 
     Examples
     --------
     >>> from skdcca import load
     >>> from skdcca.web import serve
     >>> serve(load("songs.index"), port=8080)  # doctest: +SKIP
-    40 songs at http://127.0.0.1:8080 (Ctrl-C stops)
+    Serving 40 songs at http://127.0.0.1:8080 (press Ctrl-C to stop)
     """
     check_installed()
     listener = _listen(host, port)
@@ -52,7 +52,7 @@ def serve(index: CrossModalIndex, host: str = "127.0.0.1", port: int = 8000) -> 
 
 
 def make_server(app, **options):
-    """Return a uvicorn server that disconnects clients which send no complete header in time."""
+    """Return a uvicorn server that disconnects clients that send no complete header in time."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -68,7 +68,7 @@ def make_server(app, **options):
 
 
 def _impatient_protocol():
-    """Return uvicorn's protocol of HTTP/1.1 with a time limit on the header of each request."""
+    """Return uvicorn's HTTP/1.1 protocol with a time limit on the header of each request."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class ImpatientProtocol(H11Protocol):
@@ -88,7 +88,7 @@ def _impatient_protocol():
 
         def end(self, cycle):
             self.timer = None
-            if self.cycle is not cycle:  # a request has come, and perhaps half of another
+            if self.cycle is not cycle:  # a request arrived, and perhaps part of the next
                 self.wait()
             elif not self.transport.is_closing():
                 self.transport.close()
@@ -104,7 +104,7 @@ def _impatient_protocol():
 def _listen(host, port):
     """Return a listening socket.
 
-    It is made before the server starts, so that a port in use raises an OSError.
+    It is created before the server starts, so that a port in use raises an OSError.
     """
     check_integer("port", port, ge=0, le=65535)
     listener = None
@@ -119,7 +119,7 @@ def _listen(host, port):
         if listener is not None:
             listener.close()
         raise OSError(
-            f"Cannot listen at {host} port {port} ({error.strerror}). Choose another port (0 takes a "
+            f"Cannot listen on {host} port {port} ({error.strerror}). Choose another port (0 picks a "
             "free one) or host, or stop the program that uses it."
         ) from error
     return listener
@@ -127,11 +127,11 @@ def _listen(host, port):
 
 def _announce(n_items, host, port):
     name = f"[{host}]" if ":" in host else host
-    print(f"{n_items} songs at http://{name}:{port} (Ctrl-C stops)", flush=True)
+    print(f"Serving {n_items} songs at http://{name}:{port} (press Ctrl-C to stop)", flush=True)
     if not _is_loopback(host):
         print(
-            f"Warning: host={host!r} lets every machine that can reach this one read the lyrics and "
-            "hear the songs; there is no password.",
+            f"Warning: with host={host!r}, any machine on the network can read the lyrics and play the "
+            "songs; there is no password.",
             flush=True,
         )
 
@@ -139,5 +139,5 @@ def _announce(n_items, host, port):
 def _is_loopback(host):
     try:
         return host in _limits.LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
+    except ValueError:  # a host name, not an address
         return False

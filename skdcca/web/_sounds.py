@@ -1,10 +1,10 @@
-"""Sound files that may be served to a browser."""
+"""Identify the audio files that may be served to a browser."""
 
 import os
 import re
 from pathlib import Path
 
-# The names that browsers use for the formats; Python's own table differs between machines.
+# Media types as browsers name them; Python's own table differs between machines.
 SOUND_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
@@ -27,14 +27,14 @@ _SIGNATURES = (
 
 
 def sound_type(path):
-    """Return the media type of a sound file by its suffix, or None for other files."""
+    """Return the media type of an audio file by its suffix, or None for other files."""
     return SOUND_TYPES.get(Path(path).suffix.lower())
 
 
 def is_sound(path):
-    """Return True if name and content are those of a sound.
+    """Return True if the name and the content of a file are those of audio.
 
-    An index from somebody else may name any file of this machine as the sound of a song.
+    An untrusted index may name any file of this machine as the audio of a song.
     """
     if sound_type(path) is None:
         return False
@@ -43,6 +43,6 @@ def is_sound(path):
             return False
         with open(path, "rb") as file:
             beginning = file.read(12)
-    except (OSError, ValueError):  # no permission; not a valid name of a file
+    except (OSError, ValueError):  # no permission; invalid file name
         return False
     return any(signature.match(beginning) for signature in _SIGNATURES)
