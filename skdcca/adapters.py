@@ -1,4 +1,4 @@
-"""Adapters for code that passes its views in another form than ``fit(X, y)``."""
+"""Adapters for code that passes the two views in another form than ``fit(X, y)``."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -14,41 +14,45 @@ __all__ = ["ViewsList"]
 
 
 class ViewsList(BaseEstimator):
-    """A two-view estimator for code that passes a list of two views, as code for cca-zoo does.
+    """Adapter of a two-view estimator to code that passes a list of views, such as cca-zoo code.
 
-    `fit`, `transform`, `fit_transform` and `score` take ``[X, y]``, and `transform` returns a list. The
-    fitted model is that of ``estimator.fit(X, y)``.
+    `fit`, `transform`, `fit_transform` and `score` take a list ``[X, y]``, and `transform` returns a
+    list. The fitted model is the same as that of ``estimator.fit(X, y)``.
 
     Parameters
     ----------
     estimator : estimator
-        A `LinearCCA`, `KernelCCA` or `DeepCCA`, a Pipeline that ends in one, or a search over either.
-        It is cloned.
+        A `LinearCCA`, `KernelCCA` or `DeepCCA`, a `Pipeline` that ends in one, or a search over
+        either. It is cloned in `fit`.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted estimator, with all its attributes; its own methods take ``(X, y)``.
+        The fitted estimator, with all its attributes. Its own methods take ``(X, y)``.
 
     Notes
     -----
-    `GridSearchCV`, `cross_validate` and the like split rows, and a list of views has two. Use the
-    estimator itself with them.
+    Do not pass this adapter to `GridSearchCV`, `cross_validate` or similar functions. They split the
+    rows of their input, and a list of views has only two. Pass the estimator itself instead.
 
     Examples
     --------
+    The views are the upper and lower halves of images of digits:
+
     >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
     >>> from skdcca.adapters import ViewsList
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 5))
-    >>> y = X[:, :3] + 0.5 * rng.normal(size=(200, 3))
-    >>> model = ViewsList(LinearCCA(2)).fit([X, y])
+    >>> X, y = np.hsplit(load_digits().data, 2)
+    >>> model = ViewsList(LinearCCA(2, reg=1.0)).fit([X, y])
     >>> zx, zy = model.transform([X, y])
     >>> zx.shape, zy.shape
-    ((200, 2), (200, 2))
-    >>> print(f"{model.score([X, y]):.1f}, the mean of the correlations")
-    0.9, the mean of the correlations
+    ((1797, 2), (1797, 2))
+
+    The score is the mean of the canonical correlations, not their sum:
+
+    >>> round(model.score([X, y]), 1)
+    0.8
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -59,12 +63,12 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of what the estimator takes
+        views : list of two array-likes, or of other input of the estimator
             The first and the second view of the same samples.
         y : None
-            Ignored; a Pipeline passes it.
+            Ignored; present for API consistency.
         **fit_params : dict
-            Passed to the estimator, such as ``sample_weight``.
+            Passed to the `fit` method of the estimator, such as ``sample_weight``.
 
         Returns
         -------
@@ -74,30 +78,30 @@ class ViewsList(BaseEstimator):
         Raises
         ------
         ValueError
-            If there are not two views.
+            If `views` is not a list or tuple of two views.
         """
         X, y = _check_views(views)
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
 
     def transform(self, views: Sequence[Any]) -> list[NDArray]:
-        """Return the variates of both views.
+        """Compute the variates of both views.
 
         Parameters
         ----------
-        views : list of two array-likes, or of what the estimator takes
+        views : list of two array-likes, or of other input of the estimator
             The first and the second view.
 
         Returns
         -------
         variates : list of two ndarrays of shape (n_samples, n_components)
-            Variates of the first and the second view. For one view alone, use
-            `skdcca.metrics.embed`: ``embed(model.estimator_, y=y)``.
+            Variates of the first and the second view. To transform only one view, use
+            `skdcca.metrics.embed`, such as ``embed(model.estimator_, y=y)``.
 
         Raises
         ------
         ValueError
-            If there are not two views.
+            If `views` is not a list or tuple of two views.
         """
         check_is_fitted(self)
         X, y = _check_views(views)
@@ -110,17 +114,22 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of what the estimator takes
+        views : list of two array-likes, or of other input of the estimator
             The first and the second view of the same samples.
         y : None
             Ignored.
         **fit_params : dict
-            Passed to the estimator.
+            Passed to the `fit` method of the estimator.
 
         Returns
         -------
         variates : list of two ndarrays of shape (n_samples, n_components)
             Variates of the first and the second view.
+
+        Raises
+        ------
+        ValueError
+            If `views` is not a list or tuple of two views.
         """
         return self.fit(views, **fit_params).transform(views)
 
@@ -129,15 +138,20 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of what the estimator takes
-            The first and the second view, at least two rows.
+        views : list of two array-likes, or of other input of the estimator
+            The first and the second view, with at least two rows.
         y : None
             Ignored.
 
         Returns
         -------
         mean : float
-            At most 1. The `score` of `estimator_` is the sum.
+            Mean of the correlations, at most 1. The `score` method of `estimator_` returns their sum.
+
+        Raises
+        ------
+        ValueError
+            If `views` is not a list or tuple of two views.
         """
         return float(np.mean(variate_correlations(*self.transform(views))))
 

@@ -1,4 +1,4 @@
-"""Levels, rises and falls of the frequency bands of whole songs, one row per song."""
+"""Level, rises and falls of the frequency bands of whole songs, one row per song."""
 
 from typing import Any, Self
 
@@ -12,67 +12,79 @@ from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
-_FORMAT = 1  # raise it whenever features change, so that caches are not used
+_FORMAT = 1  # increase it whenever features change, so that old caches are ignored
 _N_FFT, _HOP = 2048, 512
 _FMIN, _FMAX = 60.0, 8000.0  # Hz
-_FLOOR = 70.0  # dB below the loudest level of the song
-_THRESHOLD = 3.0  # dB; smaller changes do not count
+_FLOOR = 70.0  # dB below the loudest level of the song, where levels are clipped
+_THRESHOLD = 3.0  # dB; subtracted from each change, and smaller changes count as 0
 _LAGS = (1, 3, 8)  # frames; at 22050 Hz 23, 70 and 186 ms
-_HELD = 8  # frames
+_HELD = 8  # frames over which the minimum level is taken
 
 
 class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
-    """Level, rises and falls of each mel band over whole songs.
+    r"""Dynamics of songs: level, rises and falls of each frequency band.
 
-    Every note is a rise in some bands, sudden or slow. The rises of a whole song, band by band and at
-    several time scales, therefore count its notes without a transcription, and a linear model learns
-    which of them belong to the voice. On art songs these features retrieve the lyrics better than the
-    other ones (``benchmarks/paper_table.py``).
+    Each note makes the level of some frequency bands rise, suddenly or slowly. The rises of a whole
+    song, measured in each band and at several time scales, therefore describe how many notes it has
+    and how they begin, without a transcription. A linear model can learn which of them belong to the
+    voice. Try these features first for complete songs: in ``benchmarks/paper_table.py``, they
+    retrieve the lyrics of art songs better than the other audio features.
 
     Parameters
     ----------
     n_mels : int, default=96
-        Number of mel bands, between 60 and 8000 Hz or half of `sample_rate`.
+        Number of mel bands between 60 Hz and 8000 Hz, or half of `sample_rate` if that is lower.
     sample_rate : int, default=22050
-        Rate in Hz, at least 1000, to which every song is resampled, and the rate of waveforms that come
-        without one.
+        Sample rate in Hz, at least 1000. Every song is resampled to it; waveforms that come without a
+        sample rate are assumed to have it.
     memory : str, path-like or joblib.Memory, default=None
-        Cache of the features of each song; the key is its content.
+        Folder or `joblib.Memory` that caches the features of each song. Files are identified by their
+        content, so they can be moved or renamed. If None, nothing is cached.
     n_jobs : int, default=None
-        Number of songs at a time, in threads. None means 1, -1 all processors.
+        Number of songs that are processed in parallel, in threads. None means 1; -1 uses all
+        processors.
     verbose : int, default=0
-        1 shows a progress bar.
+        0 is silent; 1 shows a progress bar.
 
     Attributes
     ----------
     feature_names_ : list of str
-        Names of the columns. ``log_seconds`` is the logarithm of the length. The others exist for each
-        band, in dB or as the logarithm of a sum of dB over the song:
+        Names of the columns. ``log_seconds`` is the logarithm of the length in seconds. The other
+        features have one column for each band, such as ``mean_mel0``:
 
-        - ``mean``, ``std``: mean and standard deviation of the level over time;
-        - ``rise1``, ``fall1``, ``rise3``, ``fall3``, ``rise8``, ``fall8``: sums of the changes by more
-          than 3 dB from each frame to the 1st, 3rd and 8th after it (frames are 23 ms apart);
-        - ``held``: mean of the minimum level within 8 frames, and ``heldrise``: sum of its rises within
-          4 frames; they respond to sustained tones and not to those that decay.
+        - ``mean``, ``std``: mean and standard deviation of the level over time, in dB;
+        - ``rise1``, ``fall1``, ``rise3``, ``fall3``, ``rise8``, ``fall8``: total rise and total fall of
+          the level between frames that are 1, 3 or 8 frames apart. At 22050 Hz this is 23, 70 or 186 ms.
+          From each change, 3 dB are subtracted, and smaller changes count as 0; the column is
+          the logarithm of 1 plus the sum in dB;
+        - ``held``: mean over time of the minimum level within 8 frames, in dB; ``heldrise``: total rise
+          of this minimum between positions that are 4 frames apart. Both respond to sustained tones and
+          ignore tones that decay.
 
     Raises
     ------
     ValueError
-        If a parameter is out of range.
+        If a parameter is out of range, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`) or are silent; it lists all of them.
+        If songs cannot be used (see `MelSpectrogram`) or are silent. The error lists all of them.
     MissingDependencyError
         If librosa or soundfile is not installed.
 
     See Also
     --------
-    AudioForm : Length, density, tempo, register and mode of songs.
-    TemporalSummary : Summary of spectrograms of one length.
+    AudioForm : Length, density, tempo, loudness, register and mode of songs.
+    TemporalSummary : Summary of spectrograms over time, with their rhythm.
 
     Notes
     -----
-    Sums of positive changes are known as spectral flux [1]_. Levels are clipped at 70 dB below the
-    loudest one of the song. Whole songs are decoded.
+    The sum of the positive changes of a spectrum is known as its spectral flux [1]_. Here it is the
+    total rise of band :math:`b` at the lag :math:`l`,
+
+    .. math:: \log\Big(1 + \sum_t \max(L_{b, t + l} - L_{b, t} - 3, 0)\Big),
+
+    where :math:`L_{b, t}` is the level in frame :math:`t` in dB, clipped at 70 dB below the loudest
+    level of the song. Songs are decoded from beginning to end. Each frame is 2048 samples long, and
+    frames start 512 samples apart.
 
     References
     ----------
@@ -81,6 +93,8 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    A tone that is interrupted four times a second has more and greater rises than a steady tone:
+
     >>> import numpy as np
     >>> from skdcca import AudioDynamics
     >>> time = np.arange(2 * 22050) / 22050
@@ -109,12 +123,12 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the songs; nothing is learned.
+        """Check the parameters and the songs. No statistics are estimated.
 
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
         y : object
             Ignored.
 
@@ -137,12 +151,12 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
 
         Returns
         -------
         dynamics : ndarray of shape (n_samples, 1 + 10 * n_mels)
-            One row per song.
+            One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
         version = _FORMAT, _librosa().__version__
@@ -180,7 +194,7 @@ _NAMES += ["held", "heldrise"]
 
 
 def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
-    """Return the features of a song; `key` and `version` identify them in the cache."""
+    """Return the features of a song; `key` and `version` only identify it in the cache."""
     librosa = _librosa()
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
     waveform = librosa.util.fix_length(waveform, size=max(len(waveform), _N_FFT))

@@ -10,22 +10,23 @@ import numpy as np
 from skdcca._utils.optional import needed_by
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-# Far above any sound, and far below what overflows in the power of a spectrum.
+# Far above the level of any sound, but low enough that the power of a spectrum cannot overflow.
 MAX_AMPLITUDE = 1e10
-# Share of the declared frames that a file must have, else it is truncated.
+# Share of the declared frames that a file must have; with fewer, it counts as truncated.
 _LEAST_SHARE = 0.9
-# With more frames per byte than this, the end of the file is read before memory is allocated.
+# If the header declares more frames per byte than this, check the end of the file first: a false
+# header could otherwise allocate any amount of memory.
 _MAX_FRAMES_PER_BYTE = 8
-# libsndfile corrects a wrong length without an error; only its log has the declared one.
+# libsndfile corrects a wrong length without an error; only its log shows the declared length.
 _CORRECTED_LENGTH = re.compile(
     r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
-# Programs that write to a pipe do not know the length and declare the greatest possible one.
+# Programs that write to a pipe do not know the length and declare the greatest possible length.
 _UNKNOWN_LENGTH = 0.9 * 0x7FFF0000
 
 
 class AudioHeader(NamedTuple):
-    """What the header of a sound file declares."""
+    """Length, sample rate and number of channels that the header of a sound file declares."""
 
     n_frames: int
     sample_rate: int
@@ -47,7 +48,7 @@ def read_header(path: str | os.PathLike) -> AudioHeader:
         info = soundfile.info(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise ValueError(str(error)) from error
-    except TypeError as error:  # soundfile asks for the sample rate of a name that ends in .raw
+    except TypeError as error:  # soundfile wants a sample rate for names that end in .raw
         raise ValueError("it has no header") from error
     _check_declared_bytes(info.extra_info)
     if info.frames > _MAX_FRAMES_PER_BYTE * os.path.getsize(path):
@@ -68,7 +69,7 @@ def _check_declared_bytes(log):
 
 
 def _check_declared_frames(path, info):
-    """Raise ValueError if nothing can be read near the end that the header declares."""
+    """Raise ValueError if nothing can be read near the declared end of the file."""
     soundfile = _soundfile()
     try:
         with soundfile.SoundFile(path) as file:
@@ -89,9 +90,14 @@ def read_excerpt(path, start, seconds):
     path : str or path-like
         The file.
     start : float
-        Where the excerpt begins, in seconds.
+        Start of the excerpt in seconds.
     seconds : float
-        Length of the excerpt; it ends earlier where the file does.
+        Length of the excerpt in seconds; it is shorter if the file ends earlier.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or truncated, or contains NaN, infinity or a huge amplitude.
     """
     soundfile = _soundfile()
     try:
@@ -105,7 +111,7 @@ def read_excerpt(path, start, seconds):
         raise ValueError(f"{str(path)!r} is damaged ({error}); leave it out") from error
     if waveform.size == 0 or waveform.shape[1] < _LEAST_SHARE * wanted:
         raise ValueError(
-            f"{str(path)!r} is truncated: it ends before its header declares; leave it out"
+            f"{str(path)!r} is truncated: it ends earlier than its header declares; leave it out"
         )
     if not np.isfinite(waveform).all():
         raise ValueError(f"the audio of {str(path)!r} contains NaN or infinity; leave it out")
@@ -124,10 +130,10 @@ def check_amplitude(waveform, name):
 
 
 def to_mono(waveform):
-    """Return the mean of the channels."""
+    """Return the mean of the channels of a waveform."""
     if waveform.ndim == 1:
         return waveform
-    # Channels are added one by one: np.mean is slow over an axis as short as this.
+    # Channels are added one by one because np.mean is slow over such a short axis.
     mono = waveform[0].copy()
     for channel in waveform[1:]:
         mono += channel
@@ -140,7 +146,7 @@ def resample(waveform, rate, new_rate):
         return waveform
     with needed_by("Resampling audio"):
         import librosa
-        import soxr  # noqa: F401  librosa imports it on use
+        import soxr  # noqa: F401  librosa imports it only when it resamples
 
     return librosa.resample(waveform, orig_sr=rate, target_sr=new_rate)
 

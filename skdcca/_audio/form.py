@@ -1,4 +1,4 @@
-"""Length, density, tempo, loudness, register and mode of whole songs, one row per song."""
+"""Form of songs: length, density, tempo, loudness, register and mode, one row per song."""
 
 from typing import Any, Self
 
@@ -12,67 +12,78 @@ from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
-_FORMAT = 1  # raise it whenever features change, so that caches are not used
+_FORMAT = 1  # increase it whenever features change, so that old caches are ignored
 _HOP = 512
 _SILENT = 60.0  # dB below the loudest frame
-# How well each degree of the scale fits a key, from probe-tone experiments.
+# Ratings of how well each degree of the scale fits a key, from probe-tone experiments.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
 
 class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
-    """Length, density, tempo, loudness, register and mode of whole songs.
+    """Form of songs: their length, density, tempo, loudness, register and mode.
 
-    The counterpart of `LyricsForm`: a long song has many words, a dense one many syllables. This link is
-    real where songs are complete, but it is a shortcut: report the score of a model without it as well.
+    *Form* is how a song is built, as opposed to how it sounds: how long it is, how many notes it has,
+    how fast, loud and high they are, and whether they are in major or minor. Each song becomes one
+    row of 16 numbers that describe it as a whole.
+
+    `AudioForm` is the counterpart of `LyricsForm`: a long song has many words, and a dense one has many
+    syllables. Combine it with features of the sound in a `FeatureUnion`. If the audio files are complete
+    songs, their length alone reveals much about the length of the lyrics; report the score of a model
+    without these features as well.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Rate in Hz, at least 1000, to which every song is resampled, and the rate of waveforms that come
-        without one.
+        Sample rate in Hz, at least 1000. Every song is resampled to it; waveforms that come without a
+        sample rate are assumed to have it.
     memory : str, path-like or joblib.Memory, default=None
-        Cache of the features of each song; the key is its content.
+        Folder or `joblib.Memory` that caches the features of each song. Files are identified by their
+        content, so they can be moved or renamed. If None, nothing is cached.
     n_jobs : int, default=None
-        Number of songs at a time, in threads. None means 1, -1 all processors.
+        Number of songs that are processed in parallel, in threads. None means 1; -1 uses all
+        processors.
     verbose : int, default=0
-        1 shows a progress bar.
+        0 is silent; 1 shows a progress bar.
 
     Attributes
     ----------
     feature_names_ : list of str
         Names of the columns:
 
-        - ``log_seconds``, ``log_onsets``: logarithms of the length and of the number of onsets;
-          ``onsets_per_second``;
-        - ``log2_tempo``: base-2 logarithm of the beats per minute; ``pulse``: maximum autocorrelation of
-          the onset strength at lags from 0.25 s to 2 s;
-        - ``loudness``, ``loudness_std``: mean and standard deviation over time in dB, without silent
-          frames; ``silence``: share of silent frames;
+        - ``log_seconds``, ``log_onsets``: logarithms of the length in seconds and of 1 plus the number
+          of note onsets; ``onsets_per_second``: onsets per second;
+        - ``log2_tempo``: base-2 logarithm of the tempo in beats per minute; ``pulse``: maximum
+          autocorrelation of the onset strength at lags from 0.25 s to 2 s, near 1 for a steady beat;
+        - ``loudness``, ``loudness_std``: mean and standard deviation of the loudness over time, in dB;
+          ``silence``: share of silent frames, which are more than 60 dB below the loudest one and are
+          ignored by the features of loudness, register and harmony;
         - ``register``, ``register_std``: mean and standard deviation over time of the spectral centroid,
           in octaves above 1 Hz; ``low``, ``high``: octaves below which 10 % and 90 % of the power lie;
         - ``major``: correlation of the pitch classes with the best major key minus that with the best
-          minor key; ``key``: the larger of both; ``chroma_entropy``: entropy of the pitch classes, 1 for
-          a uniform distribution; ``harmonic_change``: mean distance of their distributions from second
-          to second.
+          minor key, positive for songs in major; ``key``: the larger of the two correlations;
+          ``chroma_entropy``: entropy of the pitch classes, 1 if all twelve are equally frequent;
+          ``harmonic_change``: mean distance between the pitch classes of consecutive seconds, in [0, 1].
 
     Raises
     ------
     ValueError
-        If a parameter is out of range.
+        If a parameter is out of range, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`) or are silent; it lists all of them.
+        If songs cannot be used (see `MelSpectrogram`) or are silent. The error lists all of them.
     MissingDependencyError
         If librosa or soundfile is not installed.
 
     See Also
     --------
     LyricsForm : Form of lyrics.
-    TemporalSummary : Summary of spectrograms and their rhythm.
+    AudioDynamics : Level, rises and falls of each frequency band.
+    TemporalSummary : Summary of spectrograms over time, with their rhythm.
 
     Notes
     -----
-    Whole songs are decoded. Keys are found by correlation with the profiles of [1]_.
+    Songs are decoded from beginning to end. Each spectral frame is 2048 samples long, and frames start
+    512 samples apart. Keys are found by correlation with the key profiles of [1]_.
 
     References
     ----------
@@ -80,6 +91,8 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    A tone that sounds twice a second, first for two seconds and then for one:
+
     >>> import numpy as np
     >>> from skdcca import AudioForm
     >>> time = np.arange(2 * 22050) / 22050
@@ -105,12 +118,12 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the songs; nothing is learned.
+        """Check the parameters and the songs. No statistics are estimated.
 
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
         y : object
             Ignored.
 
@@ -131,12 +144,12 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
 
         Returns
         -------
-        form : ndarray of shape (n_samples, n_features_out)
-            One row per song.
+        form : ndarray of shape (n_samples, 16)
+            One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
         version = _FORMAT, _librosa().__version__
@@ -174,7 +187,7 @@ _NAMES = (
 
 
 def _form(key, *, song, seconds, sample_rate, version):
-    """Return the features of a song; `key` and `version` identify them in the cache."""
+    """Return the features of a song; `key` and `version` only identify it in the cache."""
     librosa = _librosa()
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
     waveform = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
@@ -192,7 +205,7 @@ def _form(key, *, song, seconds, sample_rate, version):
 
 
 def _rhythm(power, seconds, sample_rate):
-    """Return the onsets, onsets per second, tempo and pulse."""
+    """Return the columns log_onsets, onsets_per_second, log2_tempo and pulse."""
     librosa = _librosa()
     mel = librosa.feature.melspectrogram(S=power, sr=sample_rate)
     strength = librosa.onset.onset_strength(S=librosa.power_to_db(mel), sr=sample_rate)
@@ -210,7 +223,7 @@ def _rhythm(power, seconds, sample_rate):
 
 
 def _register(power, sample_rate):
-    """Return the register, its deviation, low and high, in octaves above 1 Hz."""
+    """Return the columns register, register_std, low and high, in octaves above 1 Hz."""
     frequencies = np.linspace(0, sample_rate / 2, len(power))
     audible = frequencies > 20
     power, octaves = power[audible], np.log2(frequencies[audible])
@@ -223,8 +236,8 @@ def _register(power, sample_rate):
 
 
 def _harmony(power, sample_rate):
-    """Return the mode, the fit of the key, the entropy of the pitch classes and their change."""
-    # The tuning is concert pitch: an estimate would depend on the excerpt.
+    """Return the columns major, key, chroma_entropy and harmonic_change."""
+    # Assume concert pitch: an estimated tuning would differ between excerpts of a song.
     chroma = _librosa().feature.chroma_stft(S=power, sr=sample_rate, norm=None, tuning=0.0)
     total = chroma.sum(axis=1)
     share = total / total.sum() if total.sum() > 0 else np.full(12, 1 / 12)
@@ -235,7 +248,7 @@ def _harmony(power, sample_rate):
 
 
 def _harmonic_change(chroma, second):
-    """Return the mean distance of the pitch classes from second to second."""
+    """Return the mean distance between the pitch classes of consecutive seconds."""
     steps = np.add.reduceat(chroma, np.arange(0, chroma.shape[1], second), axis=1)
     sizes = steps.sum(axis=0)
     steps = steps[:, sizes > 0] / sizes[sizes > 0]

@@ -13,86 +13,117 @@ from skdcca._utils.mixins import NoTableMixin, RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_device, check_integer, is_number
 
-_FORMAT = 1  # raise it whenever spectrograms change, so that caches are not used
+_FORMAT = 1  # increase it whenever spectrograms change, so that old caches are ignored
 
 
 class MelSpectrogram(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Log-mel spectrograms of audio files or waveforms, all of one length.
+    r"""Log-mel spectrograms of audio files or waveforms, all of the same length.
 
-    A song is the path of an audio file (wav, flac, ogg, mp3 and every other format of libsndfile), a
-    pair ``(waveform, sample_rate)``, or a waveform at `sample_rate`; waveforms are float arrays of
-    shape ``(n_samples,)`` or ``(n_channels, n_samples)``. Channels are mixed to mono, every song is
-    resampled to `sample_rate`, cut to `duration` and, if it is shorter, padded with silence.
+    A log-mel spectrogram is the power of a sound in dB, by frequency band and time. It is the usual
+    input of a convolutional network: use the output as the view of a `DeepCCA` with an encoder such
+    as :class:`~skdcca.encoders.MelCNN`, or summarize it by `TemporalSummary` for a linear or kernel
+    model.
+
+    A song is one of
+
+    - the path of an audio file: wav, flac, ogg, mp3 or another format that libsndfile reads;
+    - a pair ``(waveform, sample_rate)``;
+    - a waveform at `sample_rate`.
+
+    Waveforms are float arrays in [-1, 1] of shape ``(n_samples,)`` or ``(n_channels, n_samples)``.
+    Each song is mixed to mono and resampled to `sample_rate`. Its excerpt begins at `offset` and has
+    the length `duration`; if the song ends earlier, silence is appended.
+
+    The defaults suit most music. For large collections, set `memory` to a folder first: then each
+    song is decoded only once.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Rate in Hz to which every song is resampled.
+        Sample rate in Hz to which every song is resampled.
     n_fft : int, default=2048
-        Length of the Fourier window in samples.
+        Length of the Fourier window in samples. Longer windows resolve pitch better and time worse.
     hop_length : int, default=512
-        Step between frames in samples.
+        Number of samples between the starts of consecutive frames.
     n_mels : int, default=128
-        Number of mel bands.
+        Number of mel bands. Values between 40 and 128 are common.
     fmin : float, default=0.0
-        Lowest frequency in Hz.
+        Lowest frequency in Hz; must be in [0, fmax).
     fmax : float, default=None
-        Highest frequency in Hz, by default half of `sample_rate`.
+        Highest frequency in Hz; must be at most half of `sample_rate`, which is also the default.
     duration : float, default=30.0
-        Seconds of each song. None: the length of the longest song seen in `fit`.
+        Length of each excerpt in seconds. If None, the length of the longest song seen in `fit` after
+        its `offset`.
     offset : float or "center", default=0.0
-        Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
+        Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
     memory : str, path-like or joblib.Memory, default=None
-        Cache of the spectrogram of each song, so that the folds and candidates of a search compute it
-        once. The key of a file is its content, wherever it lies; that of a waveform its values.
+        Folder or `joblib.Memory` that caches the spectrogram of each song, so that cross-validation and
+        searches compute it only once. Files are identified by their content, so they can be moved or
+        renamed; waveforms are identified by their values. If None, nothing is cached.
     n_jobs : int, default=None
-        Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
-        means 1, -1 all processors.
+        Number of songs that are processed in parallel, in threads unless `joblib.parallel_config` sets
+        another backend. None means 1; -1 uses all processors.
     device : str, default=None
-        Where the spectra are computed: by default by librosa on the CPU, otherwise by torch on the
-        device of this name, such as ``"cuda"``. Files are read and resampled on the CPU in either
-        case; `n_jobs` speeds that up. If the device is not available in `transform`, the CPU is used.
+        Name of the torch device that computes the spectra, such as ``"cuda"``. If None, librosa computes
+        them on the CPU. Files are always decoded and resampled on the CPU, which `n_jobs` speeds up.
+        `fit` requires the device; `transform` uses the CPU if it is not available.
     verbose : int, default=0
-        1 shows a progress bar.
+        0 is silent; 1 shows a progress bar.
 
     Attributes
     ----------
     duration_ : float
-        Seconds of each song.
+        Length of each excerpt in seconds.
     n_frames_ : int
-        Number of frames of each spectrogram, ``1 + duration_ * sample_rate // hop_length``.
+        Number of frames of each spectrogram, ``1 + round(duration_ * sample_rate) // hop_length``.
 
     Raises
     ------
     ValueError
-        If a parameter is out of range.
+        If a parameter is out of range, the excerpt is shorter than one window, or `X` is not a list of
+        songs or is empty.
     InvalidSongsError
-        If songs cannot be used; it lists all of them. Files that are missing or have no valid header,
-        and waveforms that are empty or contain NaN or infinity, are found before any song is decoded;
-        files that are damaged after their header at the end of `transform`.
+        If songs cannot be used. The error lists all of them. Missing files, files without a valid
+        header, invalid waveforms and songs that end before `offset` are found before any song is
+        decoded. Files that are damaged after their header are reported at the end of `transform`.
     MissingDependencyError
-        If librosa or soundfile is not installed, or torch for a `device`.
+        If librosa or soundfile is not installed, or torch is not installed and `device` is set.
 
     See Also
     --------
     TemporalSummary : Summarize spectrograms as one row per song.
+    MelCNNAudio : Embed songs by a pretrained network.
+    AudioDynamics : Summarize whole songs by the rises and falls of each band.
 
     Notes
     -----
-    Values are decibels, ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with the other
-    defaults of librosa: 0 dB is a power of 1, and values are clipped at 80 dB below the peak of the
-    song. Those of a `device` differ by the rounding of single precision, and share the cache.
+    The values are those of ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with the other
+    defaults of librosa,
+
+    .. math:: S_{b, t} = 10 \log_{10} \max(P_{b, t}, 10^{-10}),
+
+    where :math:`P_{b, t}` is the power in band :math:`b` and frame :math:`t`. They are clipped at 80 dB
+    below the peak of the excerpt. Spectra that are computed on a `device` differ by rounding in single
+    precision, and they use the same cache.
 
     Examples
     --------
+    Two tones as spectrograms of 40 bands and 44 frames:
+
     >>> import numpy as np
     >>> from skdcca import MelSpectrogram
     >>> time = np.arange(22050) / 22050
     >>> songs = [np.sin(2 * np.pi * 440 * time), (np.sin(2 * np.pi * 880 * time), 22050)]
-    >>> MelSpectrogram(n_mels=40, duration=1.0).fit_transform(songs).shape
+    >>> spectrograms = MelSpectrogram(n_mels=40, duration=1.0).fit_transform(songs)
+    >>> spectrograms.shape
     (2, 40, 44)
+
+    The band with the most power is higher for the higher tone:
+
+    >>> spectrograms.mean(axis=2).argmax(axis=1)
+    array([ 4, 10])
     """
 
     def __init__(
@@ -125,12 +156,12 @@ class MelSpectrogram(
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the songs and set the number of frames.
+        """Check the parameters and the songs, and set the number of frames.
 
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs: paths, pairs or waveforms.
         y : object
             Ignored.
 
@@ -161,7 +192,7 @@ class MelSpectrogram(
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs: paths, pairs or waveforms.
 
         Returns
         -------
@@ -181,7 +212,7 @@ class MelSpectrogram(
         return spectrograms
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Return the names of the mel bands, the second axis of the output.
+        """Return the names of the mel bands, which are the second axis of the output.
 
         Parameters
         ----------
@@ -229,17 +260,17 @@ class MelSpectrogram(
             )
 
     def __setstate__(self, state):
-        super().__setstate__({"device": None} | state)  # older files lack it
+        super().__setstate__({"device": None} | state)  # files of older versions lack it
 
 
 def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel):
     """Return the log-mel spectrogram of a song, of shape (n_mels, 1 + n_samples // hop_length).
 
-    `key` and `version` identify the result in the cache.
+    `key` and `version` only identify the result in the cache.
     """
     librosa = _librosa()
     waveform = load_song(song, start, n_samples, sample_rate)
-    # The last frame is centered on the end: librosa pads by half a window there.
+    # librosa centers the last frame on the end of the waveform and pads it by half a window.
     waveform = librosa.util.fix_length(waveform, size=n_samples)
     power = mel_power(waveform, device, sr=sample_rate, **mel)
     return librosa.power_to_db(power).astype(np.float32)
@@ -253,7 +284,7 @@ def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
     waveform : ndarray of shape (n_samples,)
         The waveform.
     device : torch.device or None
-        Where torch computes it; None leaves it to librosa.
+        Device on which torch computes it; if None, librosa computes it.
     sr, n_fft, hop_length, **bands : int or float
         Parameters of ``librosa.feature.melspectrogram``.
     """

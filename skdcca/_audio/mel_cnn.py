@@ -13,6 +13,7 @@ from skdcca._audio.musicnn import (
     N_FRAMES,
     N_MELS,
     RATE,
+    SHIPPED,
     cut_segments,
     load_excerpt,
     load_network,
@@ -26,7 +27,7 @@ from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_device, check_integer, check_option
 
-_FORMAT = 1  # raise it whenever embeddings change, so that caches are not used
+_FORMAT = 1  # increase it whenever embeddings change, so that old caches are ignored
 _POOLINGS = ("mean", "max", "mean_std", "sequence")
 
 
@@ -35,82 +36,96 @@ def _is_table(transformer):
 
 
 class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
-    """Embeddings of songs by a convolutional network that was trained to tag music.
+    r"""Embeddings of songs by a convolutional network that was trained to tag music.
+
+    Try this transformer when there are too few songs to train a network, or when the sound of a song
+    matters more than its length and number of notes. The networks are part of the package, and
+    nothing is downloaded.
 
     Songs are cut into segments of 3 s. The embedding of a segment is the input of the last layer of the
-    network; that of a song is the summary of its segments over time, or their sequence. The network is
-    not trained further. Songs have the same forms as for `MelSpectrogram`.
+    network. The embedding of a song is a summary of its segments, or the sequence of all of them. The
+    weights of the network do not change. Songs are passed as for `MelSpectrogram`.
 
     Parameters
     ----------
     weights : str, path-like or torch.nn.Module, default="MTT_musicnn"
         The network:
 
-        - ``"MTT_musicnn"``, ``"MTT_vgg"``: trained on the 50 tags of MagnaTagATune, with filters
-          shaped after timbre and rhythm (200 features), or small and square ones (256 features);
-        - ``"MSD_musicnn"``, ``"MSD_vgg"``: the same, trained on the Million Song Dataset and 50 tags
-          of its listeners;
-        - the path of a safetensors file with the tensors and metadata of the shipped ones;
+        - ``"MTT_musicnn"``: trained on 50 tags of the data set MagnaTagATune, with filters designed for
+          timbre and rhythm (200 features);
+        - ``"MTT_vgg"``: trained on the same tags, with small square filters (256 features);
+        - ``"MSD_musicnn"``, ``"MSD_vgg"``: the same networks, trained on 50 tags by listeners of the
+          Million Song Dataset;
+        - the path of a safetensors file that has the tensors and metadata of one of these networks;
         - a module that maps log-mel spectrograms of shape ``(n, 187, 96)`` (see Notes) to
-          ``(n, n_features)``; a copy of it runs on the device, in evaluation mode.
+          ``(n, n_features)``. A copy of it in evaluation mode runs on the device.
     pooling : {"mean", "max", "mean_std", "sequence"}, default="mean"
-        How the segments of a song are combined: by their mean, by their maximum, by mean and standard
-        deviation side by side, or not at all, as input of a `SequenceEncoder`.
+        How the segments of a song are combined: ``"mean"`` and ``"max"`` average them or take their
+        maximum, ``"mean_std"`` appends their standard deviation to the mean, and ``"sequence"`` keeps
+        all of them as input of a `SequenceEncoder`.
     n_segments : int, default=None
-        Number of segments, evenly spaced from the beginning of the excerpt to its end; in a short
-        excerpt they overlap. A single segment lies in the middle. By default all consecutive segments
-        are used, without the remainder at the end; ``"sequence"`` requires a number.
+        Number of segments, evenly spaced from the beginning of the excerpt to its end. They overlap if
+        the excerpt is short; a single segment lies in the middle. If None, all consecutive segments are
+        used and the remainder at the end is ignored. ``pooling="sequence"`` requires a number.
     duration : float, default=None
-        Seconds of each song that are used, by default the whole song.
+        Length of the excerpt of each song in seconds. If None, it ends with the song.
     offset : float or "center", default=0.0
-        Where the excerpt begins, in seconds; ``"center"`` takes it from the middle of each song.
+        Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
     sample_rate : int, default=16000
-        Rate in Hz of waveforms that come without one. Every song is resampled to 16000 Hz.
+        Sample rate in Hz of waveforms that come without one. Every song is resampled to 16000 Hz, the
+        rate of the networks.
     memory : str, path-like or joblib.Memory, default=None
-        Cache of the embeddings of each song, so that the folds and candidates of a search compute them
-        once. The key of songs and networks is their content.
+        Folder or `joblib.Memory` that caches the embeddings of each song, so that cross-validation and
+        searches compute them only once. Songs and networks are identified by their content. If None,
+        nothing is cached.
     n_jobs : int, default=None
-        Number of songs at a time, in threads unless `joblib.parallel_config` says otherwise. None
-        means 1, -1 all processors.
+        Number of songs that are processed in parallel, in threads unless `joblib.parallel_config` sets
+        another backend. None means 1; -1 uses all processors.
     device : str, default=None
-        Where spectra and network are computed: by default on the CPU, the spectra by librosa, otherwise
-        by torch on the device of this name, such as ``"cuda"``. Files are read and resampled on the CPU
-        in either case; `n_jobs` speeds that up. If the device is not available in `transform`, the CPU
-        is used.
+        Name of the torch device that computes the spectra and runs the network, such as ``"cuda"``.
+        If None, librosa computes the spectra and the network runs on the CPU. Files are always
+        decoded and resampled on the CPU, which `n_jobs` speeds up. `fit` requires the device;
+        `transform` uses the CPU if it is not available.
     verbose : int, default=0
-        1 shows a progress bar.
+        0 is silent; 1 shows a progress bar.
 
     Attributes
     ----------
     n_features_out_ : int
-        Number of features of a song, or of each segment of a sequence.
+        Number of features of a song, or of each segment if ``pooling="sequence"``.
     tag_names_ : list of str
-        Tags in the order of `predict_tags`; only for networks that have tags.
+        Names of the tags in the order of `predict_tags`. Exists only if the network has tags; a module
+        has none.
     weights_ : str, bytes or torch.nn.Module
-        Name of the shipped network, content of the file, or the module.
+        Name of the shipped network, content of the safetensors file, or the module.
 
     Raises
     ------
     ValueError
-        If a parameter is out of range, a file of weights cannot be used, or a network has the wrong
-        output.
+        If a parameter is out of range, a file of weights cannot be used, a network has the wrong
+        output, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`), have less than 0.032 s in the excerpt, are silent
-        there, or far louder than [-1, 1]; it lists all of them.
+        If songs cannot be used (see `MelSpectrogram`). Excerpts also must be at least 0.032 s long, must
+        not be silent, and must not be far louder than [-1, 1]. The error lists all of these songs.
     MissingDependencyError
         If torch, librosa or soundfile is not installed.
 
     See Also
     --------
-    MelSpectrogram : Spectrograms, the input of a network that is trained with the model.
-    skdcca.encoders.SequenceEncoder : Encoder of sequences.
+    MelSpectrogram : Compute spectrograms, the input of a network that is trained with the model.
+    AudioDynamics : Summarize whole songs by the rises and falls of each band.
+    skdcca.encoders.SequenceEncoder : Encode sequences, such as those of ``pooling="sequence"``.
 
     Notes
     -----
-    The networks and weights are those of [1]_, under the ISC license; the embedding is called
-    ``penultimate`` (musicnn) or ``pool5`` (vgg) in its extractor. Their input is
-    ``log10(10000 * P + 1)``, where ``P`` is librosa's mel spectrogram of power: 96 bands, windows of 512
-    samples every 256. Excerpts shorter than a segment are repeated to its length, as in training.
+    The networks and weights are those of [1]_, under the ISC license. The embedding is the layer that
+    the package musicnn calls ``penultimate`` (musicnn) or ``pool5`` (vgg). The input of the networks
+    is
+
+    .. math:: \log_{10}(10000 P + 1),
+
+    where :math:`P` is librosa's mel power spectrogram with 96 bands and a window of 512 samples every
+    256 samples. Excerpts shorter than a segment are repeated until they fill it, as in training.
 
     Only `n_jobs` songs are decoded at a time, and only their embeddings are kept in memory.
 
@@ -128,6 +143,9 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     >>> audio = MelCNNAudio().fit(songs)
     >>> audio.transform(songs).shape
     (2, 200)
+
+    The network also predicts tags:
+
     >>> audio.predict_tags(songs).shape
     (2, 50)
     >>> audio.tag_names_[:3]
@@ -160,12 +178,12 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the songs and load the network.
+        """Check the parameters and the songs, and load the network.
 
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
         y : object
             Ignored.
 
@@ -183,29 +201,30 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
             network, tags = load_network(self.weights_, device)
         except ValueError as error:
             raise ValueError(f"`weights` {self.weights!r} cannot be used: {error}.") from error
-        # Any segment shows the number of features, as long as no row or column is constant.
+        # Run one segment to learn the number of features. Its values rise because a constant row or
+        # column could give NaN in a network that normalizes its input.
         rising = np.linspace(0, 5, N_FRAMES * N_MELS, dtype=np.float32)
         embeddings, _ = run(network, rising.reshape(1, N_FRAMES, N_MELS), device)
         n_summaries = 2 if self.pooling == "mean_std" else 1
         self.n_features_out_ = embeddings.shape[1] * n_summaries
         if tags is not None:
             self.tag_names_ = tags
-        elif hasattr(self, "tag_names_"):  # of an earlier fit
+        elif hasattr(self, "tag_names_"):  # left by an earlier fit
             del self.tag_names_
         return self
 
     def transform(self, X: Any) -> NDArray:
-        """Embed songs.
+        """Compute the embeddings of songs.
 
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
 
         Returns
         -------
         embeddings : ndarray of shape (n_samples, n_features_out_), float32
-            One row per song; for ``pooling="sequence"`` of shape
+            One row per song. With ``pooling="sequence"``, the shape is
             ``(n_samples, n_features_out_, n_segments)``.
         """
         songs = (_pool(embedding, self.pooling) for embedding, _ in self._each(X))
@@ -217,21 +236,29 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, path-like, (waveform, sample rate) or waveform
-            The songs.
+            The songs, in the forms that `MelSpectrogram` accepts.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_tags), float32
-            Probability of each of `tag_names_`, the mean over the segments.
+            Probability of each tag in `tag_names_`, averaged over the segments.
+
+        Raises
+        ------
+        ValueError
+            If `weights` is a module, which has no tags.
         """
         check_is_fitted(self)
         if not hasattr(self, "tag_names_"):
-            raise ValueError("A module has no tags. Set `weights` to one of the shipped networks.")
+            raise ValueError(
+                "`weights` must be a network with tags to predict them, got a torch.nn.Module. Use one "
+                f"of {sorted(SHIPPED)}."
+            )
         return np.stack([tags.mean(axis=0) for _, tags in self._each(X)])
 
     @available_if(_is_table)
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Return the names of the columns; not available for sequences.
+        """Return the names of the columns; not available if ``pooling="sequence"``.
 
         Parameters
         ----------
@@ -249,12 +276,12 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         return np.array([f"{part}{i}" for part in parts for i in range(width)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Set the container of the output; sequences always remain arrays.
+        """Set the container of the output of `transform`; sequences are always arrays.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            Container of tables.
+            Container of the output; None leaves the setting unchanged.
 
         Returns
         -------
@@ -274,7 +301,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         settings |= {"network": network, "device": device}
         settings["weights"] = None if self.memory is None else network_key(self.weights_)
         each = [settings | self._excerpt(length) for length in seconds]
-        # In the cache the network is identified by its key.
+        # The setting `weights` identifies the network in the cache.
         results = each_song(_embed, songs, each, self, "embeddings", ignore=["network", "device"])
         return (result for _, result in results)
 
@@ -286,7 +313,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         }
 
     def _excerpt(self, seconds):
-        """Return where the excerpt of a song of this length begins, and its samples at 16 kHz."""
+        """Return the start of the excerpt in seconds and its length in samples at 16 kHz."""
         start = excerpt_start(seconds, self.duration, self.offset)
         length = seconds - start
         if self.duration is not None:
@@ -298,14 +325,14 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         check_integer("n_segments", self.n_segments, or_none=True)
         if self.pooling == "sequence" and self.n_segments is None:
             raise ValueError(
-                '`n_segments` must be an integer >= 1 with pooling="sequence", got None. All songs must '
-                "have the same number of segments."
+                '`n_segments` must be an integer >= 1 with pooling="sequence", got None. Set it, so '
+                "that all songs have the same number of segments."
             )
         check_integer("sample_rate", self.sample_rate)
         check_excerpt(self.duration, self.offset)
 
     def __setstate__(self, state):
-        super().__setstate__({"device": None} | state)  # older files lack it
+        super().__setstate__({"device": None} | state)  # files of older versions lack it
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
@@ -316,7 +343,7 @@ def _embed(
 ):
     """Return embeddings and tags of the segments of a song, each of shape (n_segments, width).
 
-    `key`, `weights` and `version` identify the result in the cache.
+    `key`, `weights` and `version` only identify the result in the cache.
     """
     waveform = load_excerpt(song, start, n_samples, sample_rate)
     frames = log_mel(waveform, song, device)
@@ -324,7 +351,7 @@ def _embed(
 
 
 def _pool(embedding, pooling):
-    """Return the summary of the segments of a song, or their sequence with time as the last axis."""
+    """Return a summary of the segments of a song, or their sequence with time as the last axis."""
     if pooling == "sequence":
         return embedding.T
     summaries = {"mean": np.mean, "max": np.max, "std": np.std}

@@ -1,4 +1,4 @@
-"""The networks of musicnn: their input, their weights and their layers."""
+"""Networks of the package musicnn: their input, weights and layers."""
 
 import copy
 import hashlib
@@ -24,10 +24,10 @@ make_torch_fork_safe()
 SHIPPED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
 RATE = 16000  # Hz
 N_MELS = 96
-N_FRAMES = 187  # of a segment, the input of every network
+N_FRAMES = 187  # frames of a segment, the input of every network
 _N_FFT, _HOP = 512, 256
-_SEGMENT = (N_FRAMES - 1) * _HOP  # samples that have so many frames
-# Segments at once; the widest layer holds 10 MB for each.
+_SEGMENT = (N_FRAMES - 1) * _HOP  # samples of a segment
+# Segments in a batch; the widest layer takes 10 MB for each.
 _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
 
 
@@ -42,18 +42,23 @@ def load_excerpt(song, start, n_samples, sample_rate):
     song : str, path-like, (waveform, sample rate) or waveform
         The song.
     start : float
-        Where the excerpt begins, in seconds.
+        Start of the excerpt in seconds.
     n_samples : int
-        Length of the excerpt at 16 kHz.
+        Length of the excerpt in samples at 16 kHz.
     sample_rate : int
-        Sample rate of a waveform that comes without one.
+        Sample rate in Hz of a waveform that comes without one.
+
+    Raises
+    ------
+    ValueError
+        If the excerpt is shorter than a window or silent.
     """
     if not isinstance(song, (str, os.PathLike)):
-        song = as_pair(song, sample_rate)  # load_song would take the rate of the networks
+        song = as_pair(song, sample_rate)  # load_song would assume the rate of the networks
     waveform = load_song(song, start, n_samples, RATE)[:n_samples]
     if len(waveform) < _N_FFT:
         raise ValueError(
-            f"{song_name(song)} has {len(waveform) / RATE:.3f} s in the excerpt; it must be "
+            f"{song_name(song)} has {len(waveform) / RATE:.3f} s in the excerpt; it must have "
             f"{_N_FFT / RATE:.3f} s or more"
         )
     if not waveform.any():
@@ -64,10 +69,11 @@ def load_excerpt(song, start, n_samples, sample_rate):
 
 
 def log_mel(waveform, song, device=None):
-    """Return the input of the networks frame by frame, of shape (n_frames, 96)."""
+    """Return the frames of a waveform as the networks read them, of shape (n_frames, 96)."""
     power = mel_power(waveform, device, sr=RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=N_MELS)
     with np.errstate(over="ignore"):
-        # Half precision as in musicnn, but not for the logarithm: 10000 times the power overflows.
+        # Round the power to half precision, as musicnn does, but not its logarithm: 10000 times the
+        # power would overflow.
         power = power.T.astype(np.float16).astype(np.float32)
     if not np.isfinite(power).all():
         peak = np.abs(waveform).max()
@@ -79,7 +85,7 @@ def log_mel(waveform, song, device=None):
 
 
 def cut_segments(frames, n_segments):
-    """Return segments of shape (n_segments, 187, 96); None takes all consecutive ones."""
+    """Return segments of shape (n_segments, 187, 96); with None, all consecutive segments."""
     room = len(frames) - N_FRAMES
     if n_segments is None:
         starts = range(0, room + 1, N_FRAMES)
@@ -91,16 +97,16 @@ def cut_segments(frames, n_segments):
 
 
 def run(network, segments, device=None):
-    """Return embeddings, and tag probabilities or None, of segments.
+    """Return the embeddings of segments, and their tag probabilities or None.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The network; a `Tagger` has tags.
+        The network; only a `Tagger` predicts tags.
     segments : ndarray of shape (n_segments, 187, 96)
         Input.
     device : torch.device, default=None
-        Device of the network, by default the CPU.
+        Device of the network; the CPU if None.
     """
     device = torch.device("cpu") if device is None else device
     batch_size = _BATCH_SIZE if device.type == "cpu" else _BATCH_SIZE_ON_DEVICE
@@ -127,7 +133,7 @@ def run(network, segments, device=None):
 
 
 def resolve_weights(weights):
-    """Return what a fitted transformer keeps of its network: a name, the bytes of a file, a module."""
+    """Return the name of a shipped network, the bytes of a file, or the module itself."""
     if isinstance(weights, nn.Module) or (isinstance(weights, str) and weights in SHIPPED):
         return weights
     if not isinstance(weights, (str, os.PathLike)) or not os.path.isfile(weights):
@@ -140,7 +146,7 @@ def resolve_weights(weights):
 
 
 def load_network(weights, device=None):
-    """Return a network in evaluation mode on a device, and its tags; a module has none."""
+    """Return a network in evaluation mode on a device, and its tags; None for a module."""
     device = torch.device("cpu") if device is None else device
     if isinstance(weights, nn.Module):
         return copy.deepcopy(weights).to(device).eval(), None
@@ -157,7 +163,7 @@ def load_network(weights, device=None):
 
 
 def network_key(weights):
-    """Return what identifies a network in the cache."""
+    """Return a hash of the layers and weights of a network, its key in the cache."""
     if not isinstance(weights, nn.Module):
         return hashlib.blake2b(_content(weights)).hexdigest()
     common = vars(nn.Module()).keys()
@@ -178,7 +184,7 @@ def _content(weights):
 
 
 def _read_network(content):
-    """Return the network and the tags of the bytes of a safetensors file."""
+    """Return the network and the tags in the bytes of a safetensors file."""
     from safetensors.torch import load
 
     tensors = load(content)
@@ -186,7 +192,7 @@ def _read_network(content):
     metadata = json.loads(content[8:end])["__metadata__"]
     tags = json.loads(metadata["tags"])
     architecture = _ARCHITECTURES[metadata["architecture"]]
-    # On the meta device there are no initial weights, which would be drawn from the global generator.
+    # The meta device skips the initial weights, which would change the global random generator.
     with torch.device("meta"):
         network = architecture(len(tags), json.loads(metadata["pools"]))
     network.to_empty(device="cpu").load_state_dict(_dequantized(tensors))
@@ -207,14 +213,14 @@ def _dequantized(tensors):
 
 
 class Tagger(nn.Module):
-    """Network that returns embeddings, with a linear layer from embeddings to tags."""
+    """Network that returns embeddings and has a linear layer from embeddings to tags."""
 
     def probabilities(self, embeddings):
         return self.tags(embeddings).sigmoid()
 
 
 class Layer(nn.Module):
-    """Convolution, rectifier and normalization, in this order."""
+    """Convolution, rectifier and batch normalization, in this order."""
 
     def __init__(self, conv, norm):
         super().__init__()
@@ -240,11 +246,11 @@ class VGG(Tagger):
         x = self.input_norm(x.unsqueeze(1))
         for block, (size, stride) in zip(self.blocks, self.pools, strict=True):
             x = functional.max_pool2d(block(x), size, stride)
-        return x.permute(0, 2, 3, 1).flatten(1)  # the channels change fastest
+        return x.permute(0, 2, 3, 1).flatten(1)  # channels vary fastest, as in musicnn
 
 
 class MusiCNN(Tagger):
-    """Filters of timbre and of rhythm, three layers over time, and a dense layer over their summary."""
+    """Filters for timbre and rhythm, three layers over time, and a dense layer over their summary."""
 
     def __init__(self, n_tags, _):
         super().__init__()
@@ -266,12 +272,13 @@ class MusiCNN(Tagger):
         second = self.middle[1](first) + first
         third = self.middle[2](second) + second
         x = torch.cat([front, first, second, third], dim=1)
-        x = torch.stack([x.amax(dim=2), x.mean(dim=2)], dim=2).flatten(1)  # pair by pair
+        # The maximum and the mean of each channel are next to each other.
+        x = torch.stack([x.amax(dim=2), x.mean(dim=2)], dim=2).flatten(1)
         return self.hidden_norm(self.hidden(self.pool_norm(x)).relu())
 
     @staticmethod
     def _over_bands(layer, x):
-        """Return the maximum response of each filter over the bands, with the same number of frames."""
+        """Return the maximum response of each filter over the bands, for each frame."""
         around = layer.conv.kernel_size[0] - 1
         padded = functional.pad(x, (0, 0, around // 2, around - around // 2))
         return layer(padded).amax(dim=3)

@@ -1,4 +1,4 @@
-"""Songs: what a transformer takes as one, and how it works through many.
+"""Songs as the transformers of audio accept them, and the work on many songs.
 
 A song is the path of a sound file, a pair ``(waveform, sample_rate)``, or a waveform at the sample rate
 of the transformer.
@@ -23,7 +23,7 @@ from skdcca._audio.files import check_amplitude, read_excerpt, read_header, resa
 from skdcca._utils.validation import check_number, is_number
 from skdcca.exceptions import InvalidSongsError
 
-_N_LISTED = 20  # faults in a message; an error about every song of a large collection is unreadable
+_N_LISTED = 20  # faults in a message; a list of all songs of a large collection is unreadable
 _LIMITING_BLAS = Lock()
 
 
@@ -31,15 +31,15 @@ _LIMITING_BLAS = Lock()
 
 
 def check_excerpt(duration, offset):
-    """Raise ValueError unless the parameters `duration` and `offset` choose part of a song."""
+    """Raise ValueError if `duration` or `offset` is out of range."""
     check_number("duration", duration, gt=0, or_none=True)
     centered = isinstance(offset, str) and offset == "center"
     if not centered:
-        check_number("offset", offset, ge=0, remedy='It may also be "center".')
+        check_number("offset", offset, ge=0, remedy='Use "center" for the middle of each song.')
 
 
 def excerpt_start(seconds, duration, offset):
-    """Return the second at which the excerpt of a song of this length begins."""
+    """Return the start in seconds of the excerpt of a song that is `seconds` long."""
     if offset != "center":
         return float(offset)
     if duration is None:
@@ -60,14 +60,14 @@ def check_songs(songs, sample_rate, offset=0.0):
     sample_rate : int
         Sample rate of waveforms that come without one.
     offset : float or "center", default=0.0
-        Where the excerpt begins, in seconds; a song that ends before is a fault.
+        Start of the excerpt in seconds; songs that end before it cannot be used.
 
     Raises
     ------
     ValueError
         If `songs` is not a sequence of songs, or is empty.
     InvalidSongsError
-        If songs cannot be used; it lists all of them.
+        If songs cannot be used. The error lists all of them.
     """
     _check_is_list(songs)
     first = 0.0 if offset == "center" else offset
@@ -79,19 +79,19 @@ def check_songs(songs, sample_rate, offset=0.0):
             faults.append(f"song {i}: {error}")
     _raise_faults(faults, len(songs))
     if not seconds:
-        raise ValueError("Found array with 0 sample(s): X has no songs.")
+        raise ValueError("Found array with 0 sample(s): X has no songs. Pass at least one.")
     return seconds
 
 
 def song_name(song):
-    """Return how errors name a song: its file, or "it" for a waveform."""
+    """Return the name of a song in an error: its file, or "it" for a waveform."""
     return repr(os.fspath(song)) if _is_path(song) else "it"
 
 
 def as_pair(song, sample_rate):
     """Return the waveform and the sample rate of a song that is not a file.
 
-    The waveform has shape ``(n_samples,)`` or ``(n_channels, n_samples)``; anything else is a
+    The waveform must have shape ``(n_samples,)`` or ``(n_channels, n_samples)``. Any other shape raises
     ValueError.
     """
     waveform, rate = song, None
@@ -117,18 +117,18 @@ def _check_is_list(songs):
     is_table = isinstance(songs, dict) or hasattr(songs, "columns")
     if not listed or one_song or is_table:
         raise ValueError(
-            f"X must be a list of songs or one column, got {type(songs).__name__}. Give a list, even "
+            f"X must be a list of songs or one column, got {type(songs).__name__}. Pass a list, even "
             "for one song."
         )
     is_vector = isinstance(songs, np.ndarray) and songs.ndim == 1 and len(songs) > 0
     if is_vector and np.asarray(songs).dtype.kind in "fiu":
         raise ValueError(
-            f"X must be a list of songs, got one waveform of {len(songs)} samples. Give [X]."
+            f"X must be a list of songs, got one waveform of {len(songs)} samples. Pass [X]."
         )
 
 
 def _seconds_after(song, sample_rate, offset):
-    """Return the length of a song; ValueError if it cannot be used or ends before the offset."""
+    """Return the length of a song in seconds, after checking it and its offset."""
     if _is_path(song):
         seconds = _file_seconds(os.fspath(song))
     else:
@@ -160,8 +160,8 @@ def _file_seconds(path):
 def _check_waveform(waveform):
     if waveform.dtype.kind != "f":
         raise ValueError(
-            f"its waveform has dtype {waveform.dtype}; it must be floats in [-1, 1] (divide 16-bit "
-            "integers by 32768), or a path as str"
+            f"its waveform has dtype {waveform.dtype}; it must be float, in [-1, 1] (divide "
+            "16-bit integers by 32768); a path must be a str"
         )
     if waveform.ndim not in (1, 2) or waveform.size == 0:
         raise ValueError(
@@ -192,7 +192,7 @@ def _raise_faults(faults, n_songs):
 
 
 def load_song(song, start, n_samples, sample_rate):
-    """Return about `n_samples` of a song from `start` seconds on, mono and at `sample_rate`."""
+    """Return about `n_samples` of a song that begin at `start` seconds, in mono and at `sample_rate`."""
     seconds = n_samples / sample_rate
     if _is_path(song):
         waveform, rate = read_excerpt(song, start, seconds)
@@ -204,31 +204,31 @@ def load_song(song, start, n_samples, sample_rate):
 
 
 def each_song(function, songs, settings, transformer, desc, ignore=()):
-    """Yield the number and the result of each song in turn.
+    """Call a function for each song and yield the position and result of each, in order.
 
-    ``function(key, song=..., **settings[i])`` works on one song, with the number of threads, cache and
-    progress bar that the parameters `n_jobs`, `memory` and `verbose` of the transformer ask for.
+    Song ``i`` is passed as ``function(key, song=songs[i], **settings[i])``. The parameters `n_jobs`,
+    `memory` and `verbose` of the transformer set the number of threads, the cache and the progress bar.
 
     Parameters
     ----------
     function : callable
-        Function of one song. Its `key` identifies the song in the cache; a ValueError is a fault of
-        the song.
+        Function of one song. Its `key` identifies the song in the cache. A ValueError or OSError that
+        it raises is reported as a fault of the song.
     songs : sequence
         The songs.
     settings : list of dict
-        Further arguments for each song.
+        Keyword arguments of the function for each song.
     transformer : estimator
         The transformer.
     desc : str
         Label of the progress bar.
     ignore : sequence of str, default=()
-        Settings that are not part of the key in the cache.
+        Names of settings that are not part of the cache key.
 
     Raises
     ------
     InvalidSongsError
-        At the end, if songs are damaged; it lists all of them.
+        After the last song, if any of them cannot be used. The error lists all of them.
     """
     memory = transformer.memory
     memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
@@ -249,21 +249,21 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
 
 
 def _in_parallel(work, n_jobs):
-    # joblib's Parallel: that of scikit-learn sets the warning filters, which belong to the process,
-    # in every thread.
+    # Use joblib's Parallel: that of scikit-learn sets the warning filters in every thread, but the
+    # filters belong to the whole process.
     backend, _ = get_active_backend(prefer="threads")
-    # Some backends, such as ray, return results only when all are complete.
+    # Some backends, such as ray, return results only after all of them are complete.
     return_as = "generator" if backend.supports_return_generator else "list"
     return Parallel(n_jobs=n_jobs, prefer="threads", return_as=return_as)(work)
 
 
 def _attempt(function, song, **settings):
-    """Return the result of a song and its fault, one of them None.
+    """Return the result and the fault of a song, one of which is None.
 
-    An error that is raised instead would leave threads behind.
+    Errors are returned because raising one would leave other threads running.
     """
     try:
-        # Without a cache there is no need to read the bytes for a key.
+        # The key requires reading the whole file, so compute it only for a cache.
         key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
         return function(key, song=song, **settings), None
     except ValueError as error:
@@ -274,10 +274,10 @@ def _attempt(function, song, **settings):
 
 @contextmanager
 def _one_blas_thread():
-    """Limit BLAS to one thread: the products are too small for more, and songs share the processors.
+    """Limit BLAS to one thread, since matrices are small and songs are processed in parallel.
 
-    The limit belongs to the process. A second thread leaves it alone, as it would otherwise restore
-    the limit of the first after that one has left.
+    The limit belongs to the whole process. If another thread has set it, it is left unchanged:
+    this thread would otherwise restore a limit of one thread after the other has removed it.
     """
     if not _LIMITING_BLAS.acquire(blocking=False):
         yield
@@ -290,7 +290,7 @@ def _one_blas_thread():
 
 
 def _cache_key(song):
-    """Return what identifies a song in the cache: a hash of its file, or the waveform itself."""
+    """Return the cache key of a song: the hash of its file, or the waveform itself."""
     if not _is_path(song):
         return song
     path = os.path.abspath(song)
@@ -300,6 +300,6 @@ def _cache_key(song):
 
 @lru_cache(maxsize=100_000)
 def _digest(path, size, changed):
-    """Return a hash of a file's bytes; a process reads them once as long as the file is unchanged."""
+    """Return the hash of a file; an unchanged file is read only once per process."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()

@@ -1,4 +1,4 @@
-"""Summary of spectrograms over time."""
+"""Summary of spectrograms over time, one row per song."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -15,7 +15,10 @@ _MIN_FRAMES = 16
 
 
 class TemporalSummary(TransformerMixin, BaseEstimator):
-    """Summary of spectrograms over time: one row per song, for models that take a table.
+    """Summary of spectrograms over time, as one row per song.
+
+    It turns the output of `MelSpectrogram` into a table for models such as `LinearCCA` and `KernelCCA`.
+    With the defaults, a row has 3 numbers for each band and 32 for the rhythm.
 
     Parameters
     ----------
@@ -24,9 +27,9 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
         - ``"mean"``, ``"std"``: mean and standard deviation of each band over time;
         - ``"delta"``: mean absolute change of each band from frame to frame;
-        - ``"rhythm"``: autocorrelation of the onset strength (the mean rise over all bands from
-          frame to frame) at `n_lags` lags, from 2 frames to a quarter of the excerpt, evenly spaced
-          on a logarithmic scale.
+        - ``"rhythm"``: autocorrelation of the onset strength at `n_lags` lags, from 2 frames to a
+          quarter of the excerpt, evenly spaced on a logarithmic scale. The onset strength is the rise
+          from frame to frame, averaged over all bands, with falls counted as 0.
     n_lags : int, default=32
         Number of lags of the rhythm.
 
@@ -35,22 +38,31 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of bands.
     n_frames_ : int
-        Number of frames seen in `fit`.
+        Number of frames seen in `fit`, which determines the lags.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or `X` is not three-dimensional, has fewer than 16 frames,
+        contains NaN, infinity or values above 1e10 in absolute value, or has another number of bands
+        than in `fit`.
 
     See Also
     --------
     MelSpectrogram : Compute the spectrograms.
+    AudioDynamics : Summarize whole songs by the rises and falls of each band.
 
     Notes
     -----
-    Frames at the end in which every band is at the minimum of the song are left out: they are the
-    silence that a short song was padded with.
+    The silence that `MelSpectrogram` appends to short songs is ignored: these are the last frames of a
+    spectrogram in which all bands are at the minimum of the song.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdcca import TemporalSummary
-    >>> spectrograms = np.random.default_rng(0).normal(size=(5, 40, 200))
+    >>> from skdcca import MelSpectrogram, TemporalSummary
+    >>> from skdcca.datasets import make_songs
+    >>> songs = make_songs(5, duration=2, random_state=0)
+    >>> spectrograms = MelSpectrogram(n_mels=40, duration=2).fit_transform(songs.audio)
     >>> TemporalSummary().fit_transform(spectrograms).shape
     (5, 152)
     """
@@ -67,7 +79,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_mels, n_frames)
-            Spectrograms.
+            Spectrograms in dB.
         y : object
             Ignored.
 
@@ -87,7 +99,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_mels, n_frames)
-            Spectrograms.
+            Spectrograms in dB.
 
         Returns
         -------
@@ -129,7 +141,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         )
         if not known or not len(statistics):
             raise ValueError(
-                f"`statistics` must be a list of some of {sorted(_STATISTICS)}, got {statistics!r}."
+                f"`statistics` must be a list with names from {sorted(_STATISTICS)}, got {statistics!r}."
             )
         check_integer("n_lags", self.n_lags)
 
@@ -138,13 +150,13 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         if X.ndim != 3 or X.shape[1] < 1 or X.shape[2] < _MIN_FRAMES:
             raise ValueError(
                 f"X must have shape (n_samples, n_mels, n_frames) with {_MIN_FRAMES} frames or more, "
-                f"got {X.shape}. MelSpectrogram makes such spectrograms."
+                f"got {X.shape}. Compute spectrograms with MelSpectrogram."
             )
         peak = max(-X.min(), X.max())
         if peak > MAX_AMPLITUDE:
             raise ValueError(
-                f"X must have numbers of at most {MAX_AMPLITUDE:g}, got {peak:.3g}. Give spectrograms "
-                "in decibels."
+                f"X must have absolute values of at most {MAX_AMPLITUDE:g}, got {peak:.3g}. Pass "
+                "spectrograms in decibels."
             )
         return X
 
@@ -163,7 +175,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
 
 def _n_sounding(song):
-    """Return the number of frames up to the last with a band above the minimum of the song."""
+    """Return the number of frames before the silence at the end, at least 16."""
     sounding = np.flatnonzero((song > song.min()).any(axis=0))
     if not sounding.size:
         return song.shape[1]
@@ -171,7 +183,7 @@ def _n_sounding(song):
 
 
 def _rhythm(song, lags):
-    """Return the autocorrelation of the onset strength, 1 at lag 0, interpolated between lags."""
+    """Return the autocorrelation of the onset strength at fractional lags; it is 1 at lag 0."""
     onset = np.maximum(np.diff(song, axis=1), 0).mean(axis=0, dtype=np.float64)
     onset -= onset.mean()
     spectrum = np.fft.rfft(onset, n=2 * len(onset))

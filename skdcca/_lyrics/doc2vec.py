@@ -22,65 +22,96 @@ from skdcca._utils.validation import check_integer, check_option
 class Doc2VecLyrics(
     RawInputMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    """Doc2vec embeddings of lyrics, by a model that is trained on the given lyrics or pretrained.
+    r"""Doc2vec embeddings of lyrics, trained on your lyrics or loaded from a pretrained model.
 
-    Parameters have the names of gensim. Unlike in gensim, the embedding of a text is always the same: it
-    does not depend on the other texts, on earlier calls or on the process.
+    Doc2vec places texts that use similar words near each other, in a space of `vector_size`
+    dimensions. Use it for what lyrics say, together with `LyricsForm` for how they are built. Start
+    with the defaults, and vary `vector_size` between 50 and 300 first. If there are fewer than some
+    hundreds of texts to train on, use a `TfidfVectorizer` with a `TruncatedSVD`, or a `pretrained`
+    model.
+
+    The parameters have the names that gensim gives them. Unlike in gensim, the embedding of a text is
+    always the same: it does not depend on the other texts, on earlier calls or on the process.
 
     Parameters
     ----------
     vector_size : int, default=100
         Number of dimensions.
     window : int, default=5
-        Largest distance between a word and the words that predict it.
+        Maximum distance between a word and the words that predict it. Used only if ``dm=1``.
     min_count : int, default=2
-        Words that occur less often in the training lyrics are ignored.
+        Words that occur fewer times in the training lyrics are ignored.
     epochs : int, default=40
-        Passes over the training lyrics, and over each text when it is embedded.
+        Number of passes over the training lyrics, and over each text when it is embedded.
     dm : {0, 1}, default=0
-        0 trains the distributed bag of words (PV-DBOW), 1 the distributed memory model (PV-DM).
-        On corpora of the size of a song collection the first is better, see
-        ``benchmarks/doc2vec.py``.
+        Model: 0 is the distributed bag of words (PV-DBOW), 1 the distributed memory (PV-DM). For as few
+        texts as a collection of songs has, PV-DBOW is better; see ``benchmarks/doc2vec.py``.
     pretrained : str or path-like, default=None
-        File of a `gensim.models.Doc2Vec` saved with its ``save``. The model is not trained further, and
-        the parameters above are ignored. Such a file is a pickle, so open only files that you trust.
+        File of a `gensim.models.Doc2Vec` that its `save` method has written. It is not trained
+        further, and the parameters above are ignored. If None, a model is trained.
+
+        .. warning:: Such a file is a pickle, which can run any code. Load only files that you trust.
     tokenizer : callable, default=None
-        Function from a text to a list of words. By default words are runs of letters of any alphabet,
+        Function from a text to a list of words. If None, words are runs of letters of any alphabet,
         case-folded after Unicode normalization; apostrophes and hyphens separate words.
     random_state : int, RandomState instance or None, default=None
-        Seed of training and inference; pass an int for reproducible results.
+        Seed of training and inference. Pass an int for reproducible results.
     verbose : int, default=0
-        1 shows progress bars.
+        0 is silent; 1 shows progress bars.
 
     Attributes
     ----------
     model_ : gensim.models.doc2vec.Doc2Vec
         The trained model, without the vectors of its training texts.
     seed_ : int
-        Seed of each inference.
+        Seed of training and of the inference of each text, drawn from `random_state`.
 
     Raises
     ------
     TypeError
-        If a text is not a str; every such row is named.
+        If `X` is not a list of str (the error lists the rows that are not), or `tokenizer` does not
+        return a list of str.
     ValueError
-        If there are no texts, texts are blank, or no word occurs `min_count` times.
+        If a parameter is out of range, `X` is empty or contains blank texts, no word occurs `min_count`
+        times, or `pretrained` cannot be used.
     MissingDependencyError
         If gensim is not installed.
 
     Warns
     -----
     UnknownTextWarning
-        If the model knows no word of a text; its embedding is 0.
+        If the model knows no word of a text. The embedding of such a text is 0.
+
+    See Also
+    --------
+    LyricsForm : Length, phrases, repetition and punctuation of lyrics.
+    LyricsSequence : Features of consecutive parts of lyrics.
+    sklearn.feature_extraction.text.TfidfVectorizer : Weighted word counts.
 
     Notes
     -----
-    Training runs in one thread, since it is not reproducible otherwise. gensim reads the first 10,000
-    words of a text.
+    PV-DBOW learns a vector :math:`v_d` for each text :math:`d` that predicts the words of the text
+    (section 2.3 of [1]_). Its softmax is approximated by negative sampling (equation 4 of [2]_), so
+    training maximizes
+
+    .. math::
+
+        \sum_d \sum_{w \in d} \Big[ \log \sigma(u_w^\top v_d)
+        + \sum_{k=1}^{5} \mathbb{E}_{w_k} \log \sigma(-u_{w_k}^\top v_d) \Big],
+
+    where :math:`u_w` is the output vector of the word :math:`w`, :math:`\sigma` the logistic
+    function, and the words :math:`w_k` are drawn by their frequency to the power of 0.75. PV-DM
+    predicts each word from the mean of :math:`v_d` and the vectors of the words in its window instead
+    (section 2.2 of [1]_). To embed a text, the same objective is maximized over :math:`v_d` alone.
+
+    Training runs in one thread, because it would not be reproducible in several. gensim reads only the
+    first 10,000 words of a text.
 
     References
     ----------
     .. [1] Q. Le and T. Mikolov, "Distributed representations of sentences and documents", ICML 2014.
+    .. [2] T. Mikolov et al., "Distributed representations of words and phrases and their
+       compositionality", NeurIPS 2013.
 
     Examples
     --------
@@ -89,6 +120,12 @@ class Doc2VecLyrics(
     >>> model = Doc2VecLyrics(vector_size=8, min_count=1, random_state=0).fit(lyrics)
     >>> model.transform(["wonder, little star!"]).shape
     (1, 8)
+
+    The embedding does not depend on the other texts:
+
+    >>> texts = ["wonder, little star!", "what are you?"]
+    >>> bool((model.transform(texts)[1] == model.transform(texts[1:])[0]).all())
+    True
     """
 
     def __init__(
@@ -115,7 +152,7 @@ class Doc2VecLyrics(
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on the lyrics, or load the pretrained model.
+        """Train a model on the lyrics, or load the pretrained one.
 
         Parameters
         ----------
@@ -144,7 +181,7 @@ class Doc2VecLyrics(
         return self
 
     def transform(self, X: Any) -> NDArray:
-        """Embed lyrics.
+        """Compute the embeddings of lyrics.
 
         Parameters
         ----------
@@ -154,11 +191,11 @@ class Doc2VecLyrics(
         Returns
         -------
         embeddings : ndarray of shape (n_samples, vector_size), float32
-            Inferred vectors; 0 for a text without a known word.
+            Inferred vectors, one row per text; 0 for a text without known words.
         """
         check_is_fitted(self)
         check_lyrics(X)
-        # Inference draws from the random state of the model; the copy has its own.
+        # Inference replaces the random state of the model, so work on a copy.
         model = copy.copy(self.model_)
         embeddings = np.zeros((len(X), model.vector_size), dtype=np.float32)
         unknown = []
@@ -200,8 +237,8 @@ class Doc2VecLyrics(
         model.build_vocab(tagged)
         if not len(model.wv):
             raise ValueError(
-                f"No word occurs min_count={self.min_count} times in the {len(documents)} texts. Give "
-                "more text or lower `min_count`."
+                f"No word occurs min_count={self.min_count} times or more in the {len(documents)} "
+                "texts. Pass more texts or decrease `min_count`."
             )
         callbacks = [_epoch_bar(self.epochs)] if self.verbose else []
         model.train(tagged, total_examples=len(tagged), epochs=model.epochs, callbacks=callbacks)
@@ -218,7 +255,7 @@ class Doc2VecLyrics(
         return self.model_.vector_size
 
     def __getstate__(self):
-        """Return the model as words and arrays, so that a saved file has no classes of gensim."""
+        """Return the state with the model as words and arrays, so that files need no gensim classes."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = _state_of(self.model_)
@@ -231,10 +268,10 @@ class Doc2VecLyrics(
 
 
 def _infer(model, words, seed):
-    """Return the vector of a text, by the gradient steps of gensim's ``infer_vector``.
+    """Return the vector of a text, computed by the gradient steps of gensim's ``infer_vector``.
 
-    ``infer_vector`` starts from Python's `hash` of the text, which differs between processes, and
-    continues with the random state that the last call left behind.
+    ``infer_vector`` itself is not reproducible: it starts from Python's `hash` of the text, which
+    differs between processes, and continues with the random state that the last call left.
     """
     with needed_by("Doc2VecLyrics"):
         from gensim.models.doc2vec import train_document_dbow, train_document_dm
@@ -242,7 +279,7 @@ def _infer(model, words, seed):
     model.random = np.random.RandomState(seed)
     start = (model.random.random_sample(model.vector_size) - 0.5) / model.vector_size
     vector = start.astype(np.float32).reshape(1, -1)
-    # gensim frees work space that it allocates itself before it has used it.
+    # Pass the work space: gensim frees the arrays that it allocates itself while it still uses them.
     space = {"work": np.zeros(model.layer1_size, dtype=np.float32)}
     if model.sg:
         step = train_document_dbow
@@ -276,8 +313,8 @@ def _load_pretrained(path):
         model = Doc2Vec.load(str(path))
     except Exception as error:
         raise ValueError(
-            f"`pretrained` {str(path)!r} cannot be read ({error}). It must be a gensim Doc2Vec that was "
-            "saved with its method save."
+            f"`pretrained` {str(path)!r} cannot be read ({error}). Pass a file that a gensim Doc2Vec "
+            "has written by its method save."
         ) from error
     if not isinstance(model, Doc2Vec) or getattr(model, "dm_concat", 0):
         raise ValueError(
@@ -286,13 +323,13 @@ def _load_pretrained(path):
     return model
 
 
-# Numbers of a Doc2Vec that inference and training use.
+# Attributes of a Doc2Vec that inference and training use.
 _NUMBERS = ("vector_size", "window", "epochs", "alpha", "min_alpha", "sample", "negative", "hs")
 _NUMBERS += ("seed", "min_count", "ns_exponent", "dbow_words")
 
 
 def _state_of(model):
-    """Return a Doc2Vec without its training texts as plain numbers, words and arrays."""
+    """Return a Doc2Vec as plain numbers, words and arrays, without its training texts."""
     state = {name: getattr(model, name) for name in _NUMBERS}
     state |= {"dm": 1 - model.sg, "dm_mean": model.cbow_mean}
     state |= {"words": model.wv.index_to_key, "vectors": model.wv.vectors}
@@ -301,7 +338,7 @@ def _state_of(model):
         state |= {"outputs": model.syn1neg, "cum_table": model.cum_table}
     if model.hs:
         state["tree"] = model.syn1
-        # Each word has a path of its own length.
+        # The paths of the words differ in length, so store them end to end.
         state["path_lengths"] = np.array([len(path) for path in model.wv.expandos["code"]])
         state["codes"] = np.concatenate(model.wv.expandos["code"])
         state["points"] = np.concatenate(model.wv.expandos["point"])
@@ -309,7 +346,7 @@ def _state_of(model):
 
 
 def _restored(state):
-    """Return the Doc2Vec of a state, which is checked: gensim reads arrays without bounds checks."""
+    """Return the Doc2Vec of a state, after checks: gensim reads arrays without checking bounds."""
     with needed_by("Doc2VecLyrics"):
         from gensim.models.doc2vec import Doc2Vec
         from gensim.models.keyedvectors import KeyedVectors

@@ -1,4 +1,4 @@
-"""Length, syllables, phrases, repetition and punctuation of lyrics."""
+"""Form of lyrics: length, syllables, phrases, repetition and punctuation, one row per text."""
 
 import itertools
 import re
@@ -21,44 +21,73 @@ _MARKS |= {"quote": '"“”„«»', "apostrophe": "'’"}
 
 
 class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
-    """Form of lyrics: length, syllables, phrases, repetition and punctuation.
+    """Form of lyrics: their length, syllables, phrases, repetition and punctuation.
 
-    The amount of text and the length of its phrases are the properties of lyrics that are easiest to
-    predict from the music. In a `FeatureUnion` they complement the meaning, which `Doc2VecLyrics`
-    captures.
+    *Form* is how a text is built, as opposed to what it says: how long it is, how long its words and
+    phrases are, how often it repeats itself, and how it is punctuated. Each text becomes one row of 21
+    numbers, in any language and without any training.
+
+    `LyricsForm` is the counterpart of `AudioForm`. The amount of text and the length of its phrases
+    are the properties of lyrics that are easiest to predict from the music, so it is the first thing
+    to try as the view of the lyrics. To add what the text says, combine it with `Doc2VecLyrics` in a
+    `FeatureUnion`.
 
     Attributes
     ----------
     feature_names_ : list of str
-        Names of the columns: logarithms of counts (``log_...``), ratios and means.
+        Names of the columns. Columns whose names begin with ``log_`` are the logarithm of 1 plus a
+        number:
+
+        - ``log_words``, ``log_syllables``, ``log_characters``, ``log_phrases``, ``log_lines``: number of
+          words, syllables, characters, phrases and line breaks;
+        - ``syllables_per_word``, ``letters_per_word``: mean length of a word;
+        - ``phrase_mean``, ``phrase_std``, ``log_phrase_max``: mean, standard deviation and maximum of
+          the number of syllables in a phrase;
+        - ``distinct_words``, ``distinct_pairs``: share of distinct words and of distinct pairs of
+          adjacent words, low for lyrics that repeat themselves; ``commonest_word``: share of the most
+          frequent word;
+        - ``capitals_per_word``: share of words that begin with a capital letter;
+        - ``comma_per_word``, ``stop_per_word``, ``exclamation_per_word``, ``question_per_word``,
+          ``colon_per_word``, ``quote_per_word``, ``apostrophe_per_word``: number of these marks per
+          word.
 
     Raises
     ------
     TypeError
-        If a text is not a str; every such row is named.
+        If `X` is not a list of str. The error lists the rows that are not str.
     ValueError
-        If there are no texts, or texts are blank.
+        If `X` is empty or contains blank texts. The error lists their rows.
 
     See Also
     --------
-    Doc2VecLyrics : Meaning of the lyrics.
+    AudioForm : Form of songs.
+    Doc2VecLyrics : Embeddings of lyrics, which describe what they say.
+    LyricsSequence : Features of consecutive parts of lyrics.
 
     Notes
     -----
-    A syllable is a run of vowels. That is right on average for German, French, English, Latin and
-    similar languages; in other scripts a word counts as one syllable. A phrase ends at punctuation or at
-    the end of a line.
+    A word is a run of letters of any alphabet. A phrase ends at punctuation or at the end of a line.
+    Each run of vowels counts as a syllable; this is right on average for German, French, English,
+    Latin and similar languages. In other scripts, each word counts as one syllable.
 
     Examples
     --------
     >>> from skdcca import LyricsForm
-    >>> form = LyricsForm().fit(["row, row, row your boat"])
-    >>> form.transform(["row, row, row your boat", "life is but a dream"]).shape
+    >>> lyrics = ["row, row, row your boat", "life is but a dream"]
+    >>> form = LyricsForm().set_output(transform="pandas").fit_transform(lyrics)
+    >>> form.shape
     (2, 21)
+
+    Three of the five words of the first text are distinct, and there are two commas:
+
+    >>> form["distinct_words"].tolist()
+    [0.6, 1.0]
+    >>> form["comma_per_word"].tolist()
+    [0.4, 0.0]
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the lyrics; nothing is learned.
+        """Check the lyrics. No statistics are estimated.
 
         Parameters
         ----------
@@ -86,8 +115,8 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        form : ndarray of shape (n_samples, n_features_out)
-            One row per text.
+        form : ndarray of shape (n_samples, 21)
+            One row per text, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
         check_lyrics(X)
@@ -111,7 +140,7 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
 
 def _form(text):
-    """Return the features of a text by their names."""
+    """Return the features of a text as a dict from column names to values."""
     words = tokenize(text)
     n_words = max(1, len(words))
     pairs = list(itertools.pairwise(words))

@@ -1,4 +1,4 @@
-"""Lyrics as sequences: of the features of their parts, or of their characters."""
+"""Lyrics as sequences of the features of their parts, or of their characters."""
 
 import re
 import unicodedata
@@ -29,19 +29,20 @@ _TOKEN = re.compile(r"\S+")
 class LyricsSequence(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Features of consecutive parts of lyrics, so that a model can use their order.
+    """Features of consecutive parts of lyrics, which let a model use their order.
 
     Each text is cut into the same number of parts with about equally many words, at the end of a line
-    where one is near, and every part is transformed like a text. An encoder of sequences
-    (`SequenceEncoder`) reads the parts in order, like the segments of a song.
+    if there is one nearby. Each part is then transformed like a text of its own. An encoder of
+    sequences such as `SequenceEncoder` reads the parts in order, like the segments of a song.
 
     Parameters
     ----------
     transformer : estimator, default=None
-        Transformer of texts to dense rows, by default `Doc2VecLyrics()`. It is fitted on the parts.
-        Tf-idf needs a `TruncatedSVD` after it.
+        Transformer from texts to dense rows, which is cloned and fitted on the parts. If None,
+        `Doc2VecLyrics()`. Append a `TruncatedSVD` to transformers that return sparse rows, such as
+        `TfidfVectorizer`.
     n_steps : int, default=8
-        Number of parts. In a text with fewer words, some words are in several parts.
+        Number of parts. If a text has fewer words, some words are in several parts.
 
     Attributes
     ----------
@@ -53,18 +54,22 @@ class LyricsSequence(
     Raises
     ------
     TypeError
-        If a text is not a str; every such row is named.
+        If `transformer` is not a transformer, or `X` is not a list of str. The error lists the rows that
+        are not str.
     ValueError
-        If there are no texts, texts are blank, or `n_steps` is out of range.
+        If `n_steps` is out of range, `X` is empty or contains blank texts, or, in `transform`,
+        `transformer` returns a sparse matrix.
 
     Warns
     -----
     UnknownTextWarning
-        If all features of all parts of a text are 0. The same of a single part is no reason to warn.
+        If the features of all parts of a text are 0. There is no warning if this is true of only some of
+        the parts.
 
     See Also
     --------
-    skdcca.encoders.SequenceEncoder : Encoder of sequences.
+    LyricsCharacters : One-hot encode the characters of lyrics.
+    skdcca.encoders.SequenceEncoder : Encode sequences.
 
     Examples
     --------
@@ -113,12 +118,12 @@ class LyricsSequence(
         Returns
         -------
         sequences : ndarray of shape (n_samples, n_features, n_steps)
-            Features of each part; time is the last axis, as in a spectrogram. `Doc2VecLyrics` returns 0
-            for a part without a known word.
+            Features of each part. Time is the last axis, as in a spectrogram. `Doc2VecLyrics` gives 0
+            for a part without known words.
         """
         check_is_fitted(self)
         check_lyrics(X)
-        with unknown_texts_expected():  # in single parts; whole texts are checked below
+        with unknown_texts_expected():  # of single parts; whole texts are checked below
             rows = self.transformer_.transform(self._parts(X))
         if issparse(rows):
             raise ValueError(
@@ -136,50 +141,56 @@ class LyricsSequence(
 class LyricsCharacters(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """One-hot encoded characters of lyrics, for an encoder that learns to read them.
+    """One-hot encoded characters of lyrics, for an encoder that learns to read.
 
-    Each text becomes a matrix with a row for each character and a column for each position in the text.
-    Text is lowercased before, and accents and repeated spaces are removed. If words are spoken or sung
-    at a steady rate, a position in the text is a position in time, and `SequenceEncoder` with
-    ``head="steps"`` can compare both views step by step.
+    Each text becomes a matrix with one row per character of the alphabet and one column per position
+    in the text. Texts are first lowercased, and accents and repeated spaces are removed.
+
+    If words are spoken or sung at a steady rate, a position in the text corresponds to a time in the
+    song. `SequenceEncoder` with ``head="steps"`` can then compare both views step by step; set
+    ``stretch=True`` for this.
 
     Parameters
     ----------
     n_characters : int, default=None
-        Number of positions, by default the length of the longest text seen in `fit`. Longer texts are
-        truncated, shorter ones padded with zeros.
+        Number of positions. Longer texts are truncated, and shorter ones are padded with zeros. If None,
+        the length of the longest text seen in `fit`.
     stretch : bool, default=False
-        Spread every text over all positions instead, whatever its length, so that it ends where its
-        excerpt of the song does.
+        If True, spread each text evenly over all positions instead, so that it ends where its excerpt of
+        the song ends.
     min_df : float, default=0.01
-        Characters in less than this share of the training texts are unknown: their column is 0.
+        Minimum share of training texts that contain a character, in [0, 1]. Rarer characters are not
+        part of the alphabet, and the columns at their positions are 0.
 
     Attributes
     ----------
     alphabet_ : list of str
-        The characters, one per row.
+        The characters, one per row, in order.
     n_characters_ : int
         Number of positions.
 
     Raises
     ------
     TypeError
-        If a text is not a str; every such row is named.
+        If `X` is not a list of str. The error lists the rows that are not str.
     ValueError
-        If there are no texts, texts are blank, or a parameter is out of range.
+        If a parameter is out of range, `X` is empty or contains blank texts, or no character occurs in
+        enough texts.
 
     Warns
     -----
     UnknownTextWarning
-        If a text has no known character; its matrix is 0.
+        If no character of a text is in the alphabet. The matrix of such a text is 0.
 
     See Also
     --------
-    LyricsSequence : Features of the parts of lyrics.
-    skdcca.encoders.SequenceEncoder : Encoder of sequences.
+    LyricsSequence : Features of consecutive parts of lyrics.
+    skdcca.encoders.SequenceEncoder : Encode sequences.
 
     Examples
     --------
+    The first three characters of "Gön" are g, o and n, in rows 2, 5 and 4:
+
     >>> from skdcca import LyricsCharacters
     >>> characters = LyricsCharacters().fit(["Sing on", "Gone"])
     >>> characters.alphabet_
@@ -202,7 +213,7 @@ class LyricsCharacters(
         self.min_df = min_df
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the alphabet and the longest text.
+        """Determine the alphabet and the number of positions.
 
         Parameters
         ----------
@@ -226,14 +237,14 @@ class LyricsCharacters(
         self.alphabet_ = sorted(frequent)
         if not self.alphabet_:
             raise ValueError(
-                f"No character is in a share of min_df={self.min_df} of the {len(texts)} texts. Lower "
-                "`min_df`."
+                f"No character occurs in a share of min_df={self.min_df} or more of the {len(texts)} "
+                "texts. Decrease `min_df`."
             )
         self.n_characters_ = self.n_characters or max(map(len, texts))
         return self
 
     def transform(self, X: Any) -> NDArray:
-        """Encode the characters of lyrics.
+        """Encode the characters of lyrics as matrices of 0 and 1.
 
         Parameters
         ----------
@@ -243,7 +254,8 @@ class LyricsCharacters(
         Returns
         -------
         sequences : ndarray of shape (n_samples, n_alphabet, n_characters_), float32
-            1 at the position of a character, else 0; time is the last axis, as in a spectrogram.
+            1 in the row of each character at its position, and 0 elsewhere. Time is the last axis, as
+            in a spectrogram.
         """
         check_is_fitted(self)
         check_lyrics(X)
@@ -262,7 +274,8 @@ class LyricsCharacters(
 
 def _plain(text):
     """Return a text in lower case, without accents, and with single spaces."""
-    # Compatibility forms of some symbols are capitals, and case folding of some letters adds accents.
+    # Normalize twice: the compatibility forms of some symbols are capital letters, and case folding
+    # adds accents to some letters.
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return " ".join("".join(c for c in text if not unicodedata.combining(c)).split())
 
@@ -273,10 +286,10 @@ def _warn_of_zeros(sequences, unit):
 
 
 def _cut(text, n_parts):
-    """Return consecutive parts of a text with about equally many words, none of them blank."""
+    """Return consecutive parts of a text, none of them blank, with about equally many words."""
     spans = [match.span() for match in _TOKEN.finditer(text)]
     n = len(spans)
-    # Words that begin a line.
+    # Positions of the words that begin a line.
     lines = [i for i in range(1, n) if "\n" in text[spans[i - 1][1] : spans[i][0]]]
     bounds = [0]
     for k in range(1, n_parts):
@@ -294,6 +307,6 @@ def _cut(text, n_parts):
 
 
 def _nearest(ascending, value):
-    """Return the number nearest to a value in a sorted list, or None if it is empty."""
+    """Return the number in a sorted list that is nearest to a value, or None for an empty list."""
     at = bisect_left(ascending, value)
     return min(ascending[max(0, at - 1) : at + 1], key=lambda x: abs(x - value), default=None)

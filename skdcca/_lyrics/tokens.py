@@ -1,4 +1,4 @@
-"""Words of lyrics, validation of lyrics, and the warning about texts that a model does not know."""
+"""Words of lyrics, validation of lyrics, and the warning about texts without known words."""
 
 import re
 import unicodedata
@@ -14,57 +14,62 @@ _unknown_texts_expected = ContextVar("unknown_texts_expected", default=False)
 
 
 def tokenize(text):
-    """Return the words of a text, case-folded: runs of letters of any alphabet."""
-    # A soft hyphen marks where a word may be broken; it is not part of the word.
+    """Return the case-folded words of a text, which are runs of letters of any alphabet."""
+    # A soft hyphen marks where a word may be broken, so it does not separate words.
     text = unicodedata.normalize("NFKC", text).replace("\u00ad", "")
     return WORD.findall(text.casefold())
 
 
 def listed(items):
-    """Return items as they are listed in a message: the first ones, separated by commas."""
+    """Return the first items, separated by commas, as text for a message."""
     text = ", ".join(map(str, items[:_N_LISTED]))
     return f"{text}, ..." if len(items) > _N_LISTED else text
 
 
 def check_lyrics(lyrics):
-    """Raise TypeError or ValueError unless the lyrics are a sequence of texts, none of them blank."""
+    """Raise TypeError or ValueError unless the lyrics are a non-empty list of texts, none blank."""
     is_sequence = hasattr(lyrics, "__len__") and hasattr(lyrics, "__getitem__")
     is_table = isinstance(lyrics, dict) or hasattr(lyrics, "columns")
     if not is_sequence or is_table or isinstance(lyrics, (str, bytes)):
         raise TypeError(
-            f"Lyrics must be a list of str, one text per song, got {type(lyrics).__name__}."
+            f"Lyrics must be a list of str, one text per song, got {type(lyrics).__name__}. Pass a "
+            "list, even for a single text."
         )
     n = len(lyrics)
     if n == 0:
-        raise ValueError("Found array with 0 sample(s): there are no lyrics.")
+        raise ValueError(
+            "Found array with 0 sample(s): there are no lyrics. Pass at least one text."
+        )
     wrong = [
         f"row {i} is {type(text).__name__}"
         for i, text in enumerate(lyrics)
         if not isinstance(text, str)
     ]
     if wrong:
-        raise TypeError(f"{len(wrong)} of {n} lyrics are not str: {listed(wrong)}.")
+        raise TypeError(
+            f"{len(wrong)} of {n} lyrics are not str: {listed(wrong)}. Convert them to str."
+        )
     blank = [i for i, text in enumerate(lyrics) if not text.strip()]
     if blank:
         raise ValueError(
-            f"{len(blank)} of {n} lyrics are blank, in rows {listed(blank)}. Leave these songs out of "
+            f"{len(blank)} of {n} lyrics are blank, in rows {listed(blank)}. Remove these songs from "
             "both views."
         )
 
 
 def warn_unknown_texts(rows, n_texts, unit, output):
-    """Issue an UnknownTextWarning if there are rows with texts that the model does not know.
+    """Issue an UnknownTextWarning if any texts have no word or character that the model knows.
 
     Parameters
     ----------
     rows : sequence of int
-        Rows of the texts.
+        Rows of these texts.
     n_texts : int
-        Number of all texts.
+        Number of texts in total.
     unit : str
-        What the model knows of a text, such as "word".
+        Unit of text that the model knows, such as "word".
     output : str
-        What is 0 for such a text, such as "embedding".
+        Output that is 0 for these texts, such as "embedding".
     """
     if len(rows) and not _unknown_texts_expected.get():
         warn(
@@ -76,10 +81,10 @@ def warn_unknown_texts(rows, n_texts, unit, output):
 
 @contextmanager
 def unknown_texts_expected():
-    """Let transformers of texts issue no UnknownTextWarning inside.
+    """Suppress UnknownTextWarning in the current thread.
 
-    It holds for the current thread only. Unlike a filter of warnings, which belongs to the process,
-    it cannot be left behind by threads that overlap.
+    A warning filter would not do: it belongs to the whole process, and overlapping threads could
+    restore it in the wrong order.
     """
     before = _unknown_texts_expected.set(True)
     try:

@@ -1,4 +1,4 @@
-"""Files of fitted models, which run no code of their own when they are loaded."""
+"""Files of fitted models, which can be loaded without running code from the file."""
 
 from skdcca.persistence._files import load, read_header, save
 

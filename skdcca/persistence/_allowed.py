@@ -1,4 +1,4 @@
-"""The list of the types and functions that files may hold, by the names that files give them."""
+"""List of the types and functions that files may contain, by the names that files give them."""
 
 import sys
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ import numpy as np
 
 from skdcca.persistence._nodes import is_full_name
 
-# Classes and functions that may be loaded, by module. They are listed one by one: a file sets any state
-# of such an object and chooses the arguments of such a function, so a new one is allowed only once it
-# is known to be safe. It must follow no path, command or name in its state, and call nothing in it.
+# Classes and functions that may be loaded, by module. They are listed one by one, because a file can set
+# any state of an object and any arguments of a function. Before adding one, check that it does not use
+# any path, command or name in its state, and does not call anything in it.
 _CLASSES = {
     "skdcca": [
         "AudioDynamics",
@@ -47,7 +47,7 @@ _FUNCTIONS = {
     ],
 }
 # Modules whose public estimators and splitters may be loaded. Trees, neighbors and support vector
-# machines may not: their compiled code follows the numbers of a fitted model without checking bounds.
+# machines are excluded: their compiled code uses the numbers of a fitted model without checking bounds.
 _SKLEARN = [
     f"sklearn.{module}"
     for module in (
@@ -68,8 +68,8 @@ _SKLEARN = [
 ]
 # Estimators of these modules that may not be loaded.
 _UNLISTED = {
-    "MultiLabelBinarizer",  # compiled code follows its numbers
-    "FixedThresholdClassifier",  # these call any method by its name
+    "MultiLabelBinarizer",  # compiled code uses its numbers without checking bounds
+    "FixedThresholdClassifier",  # both call any method by its name
     "TunedThresholdClassifierCV",
 }
 _SCALARS = (
@@ -79,7 +79,7 @@ _SCALARS = (
 SCALARS = [f"numpy.{name}" for name in _SCALARS.split()]
 KEYS = ["builtins.float", "builtins.int", "builtins.str"]
 
-# Names in older files, and those that replace them. Entries stay forever, as old files do.
+# Names in older files, and the current names. Never remove an entry: old files still need it.
 ALIASES = {
     "skdcca._kernel._FourierMap": "skdcca._cca.FourierMap",
     "skdcca._kernel._KernelMap": "skdcca._cca.KernelMap",
@@ -88,12 +88,12 @@ ALIASES = {
 
 
 class Allowed:
-    """The types and functions that may be loaded, and those that the caller adds.
+    """Types and functions that may be loaded, including those that the caller adds.
 
     Parameters
     ----------
     trusted : sequence of str, type or function
-        What the caller adds: full names, or the types and functions themselves.
+        Full names of further types and functions, or the objects themselves.
     """
 
     def __init__(self, trusted=()):
@@ -104,23 +104,23 @@ class Allowed:
         self.trusted = {_trusted_name(one) for one in trusted}
 
     def has_class(self, name):
-        """Return True for the name of a class whose objects may be loaded."""
+        """Return True if objects of the class with this name may be loaded."""
         return name in self.trusted or _is_in(name, _CLASSES) or _is_of_sklearn(name)
 
     def has_function(self, name):
-        """Return True for the name of a function that may be loaded."""
+        """Return True if the function with this name may be loaded."""
         listed = name in self.trusted or _is_in(name, _FUNCTIONS)
         return listed or name in _metrics_of_sklearn() or _is_ufunc(name)
 
     def has_type(self, name):
-        """Return True for the name of a type that may be loaded as a type."""
+        """Return True if the type with this name may be loaded as a type, not as an object."""
         return name in self.trusted or name in (*KEYS, "builtins.bool", *SCALARS)
 
 
 def public_name(thing):
     """Return the full name that a file gives to a class or function.
 
-    It is the public name if there is one, so that files outlast a move of modules.
+    This is the public name if there is one, so that files remain valid when modules move.
     """
     own = thing.__name__
     modules = [module for module, names in (_CLASSES | _FUNCTIONS).items() if own in names]
@@ -131,16 +131,16 @@ def public_name(thing):
 
 
 def full_name(thing):
-    """Return the full name of a class or function by the module that defines it."""
+    """Return the full name of a class or function in the module that defines it."""
     return f"{getattr(thing, '__module__', None) or 'builtins'}.{thing.__qualname__}"
 
 
 def is_importable(thing, name):
-    """Return True if the name leads to the class or function itself.
+    """Return True if importing the name gives the class or function itself.
 
-    It leads elsewhere for a class of the same name, and nowhere for a lambda. The module that defines
-    the thing has been imported, but not always one that offers it under a lasting name: such modules of
-    skdcca are imported here.
+    This is not true of a lambda, or if another class has taken the name. The module that defines the
+    class has been imported, but perhaps not the one that gives it its public name, so modules of skdcca
+    are imported here.
     """
     module, _, own = name.rpartition(".")
     if _is_in(name, _CLASSES | _FUNCTIONS) and full_name(thing).startswith("skdcca."):
@@ -149,7 +149,7 @@ def is_importable(thing, name):
 
 
 def rename(node):
-    """Give a node of an older file the name that replaces its own; return True if it has one."""
+    """Replace an older name of a node by the current name; return True if it had an older one."""
     module, own = node.get("__module__"), node.get("__class__")
     if not (isinstance(module, str) and isinstance(own, str)):
         return False
@@ -162,11 +162,11 @@ def rename(node):
 
 def _trusted_name(one):
     if not isinstance(one, str) and not hasattr(one, "__qualname__"):
-        raise ValueError(f"`trusted` must hold names, classes or functions, got {one!r}.")
+        raise ValueError(f"`trusted` must contain names, classes or functions, got {one!r}.")
     name = one if isinstance(one, str) else full_name(one)
     if not is_full_name(name):
         raise ValueError(
-            "`trusted` must hold the full name of a class or function, such as 'my_encoders.Deep', "
+            "`trusted` must contain full names of classes or functions, such as 'my_encoders.Deep', "
             f"got {name!r}."
         )
     return name
@@ -178,7 +178,7 @@ def _is_in(name, lists):
 
 
 def _is_of_sklearn(name):
-    """Return True for a public estimator or splitter of the allowed modules of scikit-learn."""
+    """Return True for a public estimator or splitter in an allowed module of scikit-learn."""
     module, _, own = name.rpartition(".")
     if module not in _SKLEARN or own.startswith("_") or own in _UNLISTED:
         return False
@@ -193,7 +193,7 @@ def _is_ufunc(name):
 
 @lru_cache
 def _metrics_of_sklearn():
-    """Return the names of the functions behind scikit-learn's own scorers."""
+    """Return the full names of the functions of scikit-learn's own scorers."""
     from sklearn.metrics import get_scorer, get_scorer_names
 
     functions = (get_scorer(name)._score_func for name in get_scorer_names())

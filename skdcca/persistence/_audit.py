@@ -1,11 +1,11 @@
 """Audit of the nodes of a file, before `skops.io` builds any of them.
 
-An object is built by ``__new__`` and ``__setstate__`` of its class, and that is all that a file can
-run. The audit makes sure that
+An object is built by ``__new__`` and ``__setstate__`` of its class, and a file can run nothing else. The
+audit makes sure that
 
-- every name is on the list, and in a kind of node that `skdcca.persistence` writes;
-- the number of an object stands for one node, so that none is put in the place of another;
-- no attribute of an object takes the place of a method, or of what NumPy looks for in an object
+- every name is on the list and is in a kind of node that `skdcca.persistence` writes;
+- the number of an object refers to one node, so that no object can replace another one;
+- no attribute of an object replaces a method, or a name that NumPy looks up in objects
   (``__array_interface__`` is an address in memory);
 - no array is larger than its member, and nothing repeats without end.
 """
@@ -28,30 +28,30 @@ from skdcca.persistence._nodes import (
     name_of,
 )
 
-# Nodes of a file, each counted as often as it is referred to: lists of references to lists of
-# references would take skops, and whatever prints them, forever.
+# Largest number of nodes in a file, where each counts as often as it is referred to. Otherwise a small
+# file could keep skops, and whatever prints the object, busy forever by nested lists of references.
 _MOST_NODES = 10**6
 
 
 class Audit:
-    """Checks all nodes of a file before any is built.
+    """Checker of all nodes of a file, before any of them is built.
 
-    Names that are allowed are kept in `names`, others in `refused`, with the place of each by its name;
-    the members that nodes read are in `files`.
+    `names` collects the allowed names, and `refused` maps each of the others to the place where it was
+    found. `files` collects the members that nodes read.
     """
 
     def __init__(self, members, allowed):
         self.members, self.allowed = members, allowed
         self.refused, self.names, self.files = {}, set(), set()
         self.n_nodes = 0
-        self.sizes = {}  # nodes in each object, by its number
+        self.sizes = {}  # number of nodes in each object, by the number of the object
 
     def visit(self, node, where):
-        """Check a node and what is inside it."""
+        """Check a node and all nodes inside it."""
         loader, name = node["__loader__"], name_of(node)
         if loader == "CachedNode":
             if node.keys() != REFERENCE.keys():  # skops might read the rest instead of the number
-                raise Refusal(f"its reference {where} holds more than a number")
+                raise Refusal(f"its reference {where} contains more than a number")
             self._count(self.sizes.get(node["__id__"], 0))
             return
         number, before = node.get("__id__"), self.n_nodes
@@ -69,19 +69,21 @@ class Audit:
         if number is None:
             return
         if type(number) is not int or number < 1 or number in self.sizes:
-            raise Refusal(f"it defines the object number {number!r} more than once")
+            raise Refusal(f"it has the invalid or repeated object number {number!r}")
         self.sizes[number] = 0
 
     def _count(self, n_nodes):
         self.n_nodes += n_nodes
         if self.n_nodes > _MOST_NODES:
-            raise Refusal(f"it holds more than {_MOST_NODES} things, or the same again and again")
+            raise Refusal(
+                f"it contains more than {_MOST_NODES} objects, or the same ones repeatedly"
+            )
 
     def _refuse(self, name, where):
         self.refused.setdefault(name, where.lstrip("."))
 
     def _use(self, file):
-        """Return the size of a member; a second node that reads it would turn few bytes into many."""
+        """Return the size of a member that only one node may read, so that it is not multiplied."""
         if file in self.files:
             raise Refusal(f"its member {file} is read more than once")
         self.files.add(file)
@@ -116,7 +118,7 @@ class Audit:
             self._things(node, name, where)
 
     def _things(self, node, name, where):
-        # With more dimensions, NumPy would ask the objects in it whether they are arrays.
+        # With more dimensions, NumPy would call the objects to find out whether they are arrays.
         if node["shape"]["__loader__"] != "TupleNode" or len(node["shape"]["content"]) != 1:
             raise Refusal(f"the array {where} of objects has more than one dimension")
         self._items(node, name, where)
@@ -130,10 +132,10 @@ class Audit:
 
     def _random_state(self, node, name, where):
         self.visit(node["content"], where)
-        # NumPy reads this place of its table without checking bounds.
+        # NumPy reads this position of its table without checking bounds.
         place = node["content"]["content"]["state"]["content"]["pos"]
         if place["__loader__"] != "JsonNode" or json.loads(place["content"]) not in range(625):
-            raise Refusal(f"the random state {where} points outside of its table")
+            raise Refusal(f"the random state {where} has a position outside its table")
 
     def _bytes(self, node, name, where):
         self._use(node["file"])
@@ -151,7 +153,7 @@ class Audit:
             self._refuse(name, where)
 
     def _partial(self, node, name, where):
-        # Python would call methods such as `keys` of other objects.
+        # Python would call methods of other objects, such as `keys`.
         self._content(
             node, where, func=None, args="TupleNode", kwds="DictNode", namespace="JsonNode"
         )
@@ -159,7 +161,7 @@ class Audit:
             raise Refusal(f"the partial function {where} has attributes")
 
     def _content(self, node, where, **loaders):
-        """Check parts, each of which must be of one kind and not a reference."""
+        """Check parts of a node, each of which must be of the given kind and not a reference."""
         for part, loader in loaders.items():
             inner = node["content"][part]
             if loader is not None and inner["__loader__"] != loader:
@@ -178,10 +180,10 @@ class Audit:
         self.visit(state, where)
         place = where.lstrip(".") or name
         if not _is_null(state["content"].get("memory")):
-            raise Refusal(f"{place} has a cache folder (memory), from which it would load pickles")
+            raise Refusal(f"{place} has a cache folder (memory), from which it could load pickles")
         hidden = [key for key in state["content"] if allowed and _hides(key, node)]
         if hidden:
-            raise Refusal(f"{place} has attributes in the place of methods: {', '.join(hidden)}")
+            raise Refusal(f"{place} has attributes that replace methods: {', '.join(hidden)}")
 
 
 def _is_null(node):
@@ -189,7 +191,7 @@ def _is_null(node):
 
 
 def _hides(key, node):
-    """Return True if an attribute would be taken for a method, of the class or by NumPy."""
+    """Return True if an attribute would replace a method, or a name that NumPy looks up."""
     if key.startswith("__"):
         return True
     found = getattr(import_module(node["__module__"]), node["__class__"])
@@ -216,16 +218,18 @@ _CHECKS = {
 
 
 def _check_npy(members, file, size):
-    """Refuse anything but an array of numbers or text that fills its member exactly."""
+    """Refuse all but arrays of numbers or text that fill their member exactly."""
     with members.open(file) as member:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
-            raise Refusal(f"its array {file} is of another version of NumPy's format")
+            raise Refusal(f"its array {file} has another version of NumPy's format")
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy reads headers of Python 2, with a warning
+            warnings.simplefilter("error")  # NumPy reads headers of Python 2 with a warning
             shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         expected = math.prod(shape) * dtype.itemsize
         if dtype.kind not in DTYPE_KINDS or dtype.itemsize == 0 or min(shape, default=0) < 0:
             raise Refusal(f"its array {file} has the dtype {dtype} and the shape {shape}")
         if size - member.tell() != expected:
-            raise Refusal(f"its array {file} has {size - member.tell()} bytes of {expected}")
+            raise Refusal(
+                f"its array {file} has {size - member.tell()} bytes instead of {expected}"
+            )

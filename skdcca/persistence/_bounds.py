@@ -1,4 +1,4 @@
-"""Checks of the objects that were built, whose numbers compiled code follows without checking bounds."""
+"""Checks of the objects that were built, whose numbers compiled code uses without checking bounds."""
 
 from functools import partial
 
@@ -11,28 +11,28 @@ _METHODS = {"predict", "predict_proba", "predict_log_proba", "decision_function"
 
 
 def needs_check(names):
-    """Return True if one of these full names is that of a class with a check."""
+    """Return True if any of these full names belongs to a class that has a check."""
     return any(name.rpartition(".")[2] in _CHECKS for name in names)
 
 
 def check_parts(obj):
-    """Refuse parts of scikit-learn whose numbers point outside of their own arrays."""
+    """Refuse estimators of scikit-learn whose numbers are outside the bounds of their arrays."""
     for part in _parts(obj):
         fits = _CHECKS.get(type(part).__name__)
         if fits is not None and not fits(part):
             raise Refusal(
-                f"its {type(part).__name__} has numbers that do not fit, or a method that is not allowed"
+                f"its {type(part).__name__} has numbers out of bounds, or a method that is not allowed"
             )
 
 
 def _parts(obj):
-    """Yield everything that an object holds, once."""
+    """Yield everything that an object contains, each part once."""
     seen, ahead = {}, [obj]
     while ahead:
         part = ahead.pop()
         if id(part) in seen:
             continue
-        seen[id(part)] = part  # keeps its id from becoming that of another
+        seen[id(part)] = part  # keeps the object alive, so that its id is not reused
         yield part
         ahead += _inside(part)
 
@@ -41,7 +41,7 @@ def _inside(part):
     if isinstance(part, dict):
         return part.values()
     if isinstance(part, np.ndarray):
-        # asarray: what is masked counts too.
+        # Convert masked arrays to plain ones, so that masked values are checked too.
         return np.asarray(part).tolist() if part.dtype.kind == "O" else []
     if isinstance(part, list | tuple | set):
         return part
@@ -56,7 +56,7 @@ def _words_fit(vectorizer):
 
 
 def _categories_fit(encoder):
-    """Return True if every category has one of the columns that the encoder makes."""
+    """Return True if every category belongs to one of the columns that the encoder returns."""
     categories = getattr(encoder, "categories_", None)
     if categories is None:
         return True
@@ -65,14 +65,15 @@ def _categories_fit(encoder):
         mapped, indices = encoder._default_to_infrequent_mappings, encoder._infrequent_indices
     if encoder._drop_idx_after_grouping is not None:
         dropped = encoder._drop_idx_after_grouping
-    n_columns = list.copy(encoder._n_features_outs)  # refuses an array, whose sum would be another
+    # list.copy raises TypeError for an array, which could lie about its items.
+    n_columns = list.copy(encoder._n_features_outs)
     columns = zip(categories, n_columns, mapped, indices, dropped, strict=True)
     return all(_columns_fit(*column) for column in columns)
 
 
 def _columns_fit(values, n_columns, mapping, indices, dropped):
     if mapping is None and indices is not None:
-        return False  # unknown values would become the first of the indices
+        return False  # unknown values would be encoded as the first of the indices
     places = np.arange(len(values)) if mapping is None else np.asarray(mapping)
     if dropped is not None:
         places = places[places != dropped]

@@ -1,15 +1,15 @@
-"""Files of fitted models, which run no code of their own when they are loaded.
+"""Files of fitted models, which can be loaded without running code from the file.
 
-A file is a zip that holds ``skdcca.json``, a header, and the nodes and arrays of `skops.io`. Members are
-stored without compression, so that a small file cannot become a large one. `load` refuses other files,
-then
+A file is a zip archive with a header, ``skdcca.json``, and the nodes and arrays of `skops.io`. Its
+members are not compressed, so that a small file cannot expand to a large one. `load` refuses all
+other files. Then it
 
-- checks all nodes against the list of what is allowed (`_allowed`, `_audit`), before any is built;
-- lets skops build them, which calls nothing but ``__new__`` and ``__setstate__`` of the listed classes;
-- checks the numbers that compiled code would follow wherever they point (`_bounds`).
+- checks all nodes against the list of allowed types (`_allowed`, `_audit`) before it builds any of them;
+- lets skops build them, which calls only ``__new__`` and ``__setstate__`` of the listed classes;
+- checks the numbers that compiled code would use without checking bounds (`_bounds`).
 
-It cannot refuse a model that is honest in form and absurd in size, such as a network with so many units
-that building it takes all memory.
+It cannot recognize a valid model that is too large, such as a network with so many units that
+building it takes all memory.
 """
 
 import io
@@ -46,7 +46,7 @@ from skdcca.persistence._writer import Writer, add_member
 
 FORMAT = 1
 _HEADER, _SCHEMA = "skdcca.json", "schema.json"
-# First bytes of other files.
+# First bytes of other kinds of files.
 _PICKLES = {b"\x80": "a pickle", b"\x78": "a compressed pickle"}
 _OTHERS = {
     b"\x1f\x8b": "a gzip file",
@@ -65,59 +65,68 @@ def save(
     notes: dict[str, Any] | None = None,
     trusted: Iterable[str | type | Callable] = (),
 ) -> None:
-    """Save a fitted model or an index to a file that `load` opens without running code of the file.
+    """Save a fitted model or an index to a file that is safe to load.
 
-    The new file is loaded once before it replaces an earlier one of the same name. If anything fails,
-    the earlier file stays as it is.
+    Use it to keep a model or to pass it on: unlike a pickle, the file contains only data, and `load`
+    runs no code from it. A file holds everything that the model needs, so a `Pipeline` or a
+    `skdcca.retrieval.CrossModalIndex` can be saved as a whole.
+
+    The new file is first loaded as a test, and then it replaces any earlier file of this name. If
+    anything fails, the earlier file remains unchanged.
 
     Parameters
     ----------
     obj : estimator
-        A model of skdcca, a `Pipeline`, search or other estimator of scikit-learn around it, or a
-        `skdcca.retrieval.CrossModalIndex`.
+        A model of skdcca, a `skdcca.retrieval.CrossModalIndex`, or an estimator of scikit-learn that
+        contains one, such as a `Pipeline` or a search.
     path : str or path-like
-        The file, by convention with the ending ``.skdcca``.
+        Path of the file, by convention with the suffix ``.skdcca``.
     notes : dict, default=None
-        JSON values to keep with the model, such as the origin of the songs and the scores.
+        JSON values to keep in the header of the file, such as the origin of the songs and the scores.
+        `read_header` returns them without loading the model. None means an empty dict.
     trusted : sequence of str, type or function, default=()
-        Classes and functions outside the list that the object holds, such as an encoder of your own.
-        `load` must be given the same.
+        Classes and functions in `obj` that belong neither to skdcca nor to the allowed parts of
+        scikit-learn and NumPy, such as an encoder of your own. Give their full names, such as
+        ``"my_encoders.Deep"``, or the objects themselves. `load` needs the same names.
 
     Raises
     ------
     TypeError
-        If `obj` is not an estimator.
+        If `obj` is not an estimator, or `path` is not a path.
     UntrustedTypeError
-        If it holds types or functions that `load` would refuse; each is named with its place.
+        If `obj` contains types or functions that `load` would refuse. The error lists each of them
+        and where it is.
     ValueError
-        If it cannot be saved for another reason, or `notes` are not a dict of JSON values.
+        If `obj` cannot be saved for another reason, `notes` is not a dict of JSON values, or `trusted`
+        contains anything but names, classes and functions.
     OSError
         If the file cannot be written.
 
     See Also
     --------
     load : Load the file.
+    read_header : Read the header of the file.
 
     Notes
     -----
-    A cache (the parameter `memory` of any step) is not saved, as it belongs to one machine. Path
-    objects are saved as text.
+    Caches, which are the parameter `memory` of any step, are not saved because they belong to one
+    machine. Path objects are saved as text. The same model always gives the same file.
 
     Examples
     --------
-    >>> import os, tempfile
-    >>> import numpy as np
-    >>> from skdcca import LinearCCA
-    >>> from skdcca.persistence import load, read_header, save
-    >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> model = LinearCCA(2).fit(X, X[:, :2])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "model.skdcca")
-    ...     save(model, path, notes={"songs": "none, but random numbers"})
-    ...     again = load(path)
-    ...     print(read_header(path)["notes"])
-    {'songs': 'none, but random numbers'}
-    >>> bool((again.transform(X) == model.transform(X)).all())
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import skdcca
+    >>> from sklearn.datasets import load_linnerud
+    >>> exercise, physiology = load_linnerud(return_X_y=True)
+    >>> model = skdcca.LinearCCA(2).fit(exercise, physiology)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "model.skdcca")
+    ...     skdcca.save(model, path, notes={"data": "Linnerud, 20 men"})
+    ...     again = skdcca.load(path)
+    ...     print(skdcca.persistence.read_header(path)["notes"])
+    {'data': 'Linnerud, 20 men'}
+    >>> bool((again.transform(exercise) == model.transform(exercise)).all())
     True
     """
     if not isinstance(obj, BaseEstimator):
@@ -137,32 +146,39 @@ def save(
 
 
 def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] = ()) -> Any:
-    """Load a file of `save`; nothing else in a file can be built or run.
+    """Load a model or an index from a file of `save`.
+
+    A file can contain only types and functions of skdcca, scikit-learn and NumPy that are on a list,
+    and those in `trusted`. Everything in the file is checked before any of it is built, and no code
+    from the file is run.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        Path of the file.
     trusted : sequence of str, type or function, default=()
-        Classes and functions that may be loaded besides those of skdcca, scikit-learn and NumPy on the
-        list: full names such as ``"my_encoders.Deep"``, or the objects themselves. Their modules are
-        imported, and their code runs.
+        Further classes and functions that may be loaded: full names, such as ``"my_encoders.Deep"``,
+        or the objects themselves. Their modules are imported and their code runs, so list only what
+        you trust.
 
     Returns
     -------
     obj : estimator
-        The object that was saved.
+        The saved model or index.
 
     Raises
     ------
+    TypeError
+        If `path` is not a path.
     UntrustedTypeError
-        If the file names types or functions that are not on the list; all of them are named.
+        If the file contains types or functions that are not on the list. The error lists all of them.
     FileVersionError
-        If the file has a newer format than this version of skdcca reads.
+        If a newer version of skdcca wrote the file in a format that this version cannot read.
     DamagedFileError
-        If `save` did not write the file, or it is damaged.
+        If `save` did not write the file, or the file is damaged.
     ValueError
-        If a trusted module cannot be imported; base class of the errors above.
+        If a trusted module cannot be imported, or `trusted` contains anything but names, classes and
+        functions. This is also the base class of the three errors above.
     OSError
         If the file cannot be read.
 
@@ -173,23 +189,25 @@ def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] 
 
     See Also
     --------
-    save : Write the file.
+    save : Save a model or an index.
+    read_header : Read the header of a file without loading the model.
 
     Notes
     -----
-    The checks limit what a file can do when it is loaded and when the model transforms and scores. They
-    cannot tell whether its numbers are honest, nor how much time and memory the model takes. *Fitting* a
-    loaded model again means trusting the paths among its parameters: `pretrained` of `Doc2VecLyrics` is
-    loaded as a pickle.
+    The checks cover what a file can do when it is loaded, and when the model transforms and scores.
+    They do not tell whether its numbers are correct, or how much time and memory the model takes.
+    Before you *fit* a loaded model again, check the paths among its parameters: `fit` loads the file
+    `pretrained` of a `Doc2VecLyrics` as a pickle.
 
     Examples
     --------
-    >>> import os, tempfile
-    >>> from skdcca import LinearCCA
-    >>> from skdcca.persistence import load, save
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.skdcca")
-    >>> save(LinearCCA(2, reg=0.1), path)
-    >>> load(path)
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import skdcca
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "model.skdcca")
+    ...     skdcca.save(skdcca.LinearCCA(2, reg=0.1), path)
+    ...     skdcca.load(path)
     LinearCCA(n_components=2, reg=0.1)
     """
     allowed = Allowed(trusted)
@@ -202,36 +220,47 @@ def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] 
 
 
 def read_header(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read the header of a file of `save`, without loading the model.
+    """Read the header of a file of `save` without loading the model.
+
+    Use it to see what a file contains, and which versions wrote it, before loading it.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        Path of the file.
 
     Returns
     -------
     header : dict
-        ``format``, a number; ``skdcca`` and ``scikit-learn``, the versions that wrote the file;
-        ``class``, the full name of the model's class; ``notes``, a dict.
+        ``format``: an int, the version of the file format; ``skdcca`` and ``scikit-learn``: the
+        versions of the packages that wrote the file; ``class``: the full name of the class of the
+        model; ``notes``: the dict that was passed to `save`.
 
     Raises
     ------
+    TypeError
+        If `path` is not a path.
     FileVersionError
-        If the file has a newer format than this version of skdcca reads.
+        If a newer version of skdcca wrote the file in a format that this version cannot read.
     DamagedFileError
-        If `save` did not write the file, or it is damaged.
+        If `save` did not write the file, or the file is damaged.
     OSError
         If the file cannot be read.
 
+    See Also
+    --------
+    load : Load the model.
+
     Examples
     --------
-    >>> import os, tempfile
-    >>> from skdcca import LinearCCA
-    >>> from skdcca.persistence import read_header, save
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.skdcca")
-    >>> save(LinearCCA(), path, notes={"songs": "none yet"})
-    >>> header = read_header(path)
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import skdcca
+    >>> from skdcca.persistence import read_header
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "model.skdcca")
+    ...     skdcca.save(skdcca.LinearCCA(), path, notes={"songs": "none yet"})
+    ...     header = read_header(path)
     >>> header["class"], header["notes"]
     ('skdcca.LinearCCA', {'songs': 'none yet'})
     """
@@ -250,9 +279,10 @@ def _check_path(path):
 
 @contextmanager
 def _explained(what, error_class):
-    """Raise errors of the public classes for whatever goes wrong inside; they begin with `what`.
+    """Turn all errors inside into those of public classes, with a message that begins with `what`.
 
-    `error_class` is that of the errors that are not about the version or the types of a file.
+    Errors about the version or the types of a file have classes of their own; all others become
+    `error_class`. OSError is raised unchanged.
     """
     try:
         yield
@@ -267,14 +297,14 @@ def _explained(what, error_class):
     except Refusal as error:
         raise error_class(f"{what}: {_printable(error)}") from error
     except RecursionError as error:
-        raise error_class(f"{what}: it holds itself, or is nested too deeply") from error
+        raise error_class(f"{what}: it contains itself or is nested too deeply") from error
     except Exception as error:
         reason = _printable(f"{type(error).__name__}: {error}")
-        raise error_class(f"{what}: it is damaged, or not what it seems ({reason})") from error
+        raise error_class(f"{what}: it is damaged or invalid ({reason})") from error
 
 
 def _printable(message):
-    """Return the text with control characters escaped, as it may quote a file."""
+    """Return the text with control characters escaped, because it may quote a file."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))
 
 
@@ -304,9 +334,9 @@ def _write(obj, file, header, allowed):
         schema = writer.node(obj, "")
         if writer.refused:
             raise Untrusted(
-                f"{listed(writer.refused)} would not load again. Set what you can to None or to a "
-                "number or name by set_params; give trusted= to save and load for classes and functions "
-                "of your own that are in a module; or use joblib.dump, whose files run any code",
+                f"it contains {listed(writer.refused)}, which `load` would refuse. Replace them with "
+                "set_params, pass importable classes and functions of your own as trusted=[...] to save "
+                "and load, or use joblib.dump, whose files can run any code",
                 writer.refused,
             )
         add_member(members, _SCHEMA, json.dumps(schema | {"protocol": PROTOCOL}).encode())
@@ -324,16 +354,16 @@ def _check_beginning(file):
         raise Refusal("it is empty")
     for start, kind in (_PICKLES | _OTHERS).items():
         if beginning.startswith(start):
-            remedy = "; open it by joblib.load, and only if you trust its origin"
+            remedy = "; use joblib.load, but only if you trust its origin"
             raise Refusal(
-                f"it is {kind} by its first bytes, and not a file of skdcca.save"
+                f"it begins like {kind} and is not a file of skdcca.save"
                 f"{remedy if start in _PICKLES else ''}"
             )
     raise Refusal("it is not a file of skdcca.save")
 
 
 def _build(file, allowed):
-    """Return the object and header of a file, which is checked as a whole before anything is built."""
+    """Return the object and the header of a file, after checking all of it."""
     from skops.io import load
 
     with _opened(file) as members:
@@ -345,7 +375,7 @@ def _build(file, allowed):
             file = _renamed(members, audit.files, schema)
     file.seek(0)
     with warnings.catch_warnings():
-        # `load` issues one warning for the whole file.
+        # `load` issues a single warning for the whole file.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         warnings.simplefilter("ignore", VersionWarning)
         obj = load(file, trusted=sorted(audit.names))
@@ -355,7 +385,7 @@ def _build(file, allowed):
 
 
 def _read_schema(members):
-    """Return the tree of nodes, by today's names, and whether one of them has an older name."""
+    """Return the tree of nodes with current names, and True if any node had an older name."""
     if _SCHEMA not in members.namelist():
         raise Refusal(f"it has no {_SCHEMA}")
     renamed = []
@@ -372,27 +402,28 @@ def _read_schema(members):
 def _audited(members, schema, header, allowed):
     """Return the audit of a file in which everything is allowed."""
     protocol = schema["protocol"]
-    if protocol != PROTOCOL:  # skops would read others, whose nodes may mean other things
-        versions = f"its nodes are of version {protocol!r} and not {PROTOCOL}"
+    if protocol != PROTOCOL:  # skops reads other versions too, whose nodes may have other meanings
+        versions = f"its nodes have version {protocol!r} instead of {PROTOCOL}"
         if is_integer(protocol, ge=PROTOCOL):
-            raise TooNew(f"{versions}: update skops and skdcca")
+            raise TooNew(f"{versions}; update skops and skdcca")
         raise Refusal(f"it is damaged: {versions}")
     audit = Audit(members, allowed)
     audit.visit(schema, "")
     if audit.refused:
         raise Untrusted(
-            f"it names what is not on the list: {listed(audit.refused)}. If you know these names and "
-            "what they do, give them to load as trusted=[...]; nothing of them was run. A model that "
-            "holds other objects can be saved by joblib, whose files run any code",
+            f"it contains types or functions that are not on the list: {listed(audit.refused)}. None of "
+            "their code was run. If you trust them, pass their names to load as trusted=[...]",
             audit.refused,
         )
     if name_of(schema) != header["class"] or schema["__loader__"] != "ObjectNode":
-        raise Refusal(f"it holds a {name_of(schema)}, but its header says {header['class']}")
+        raise Refusal(
+            f"it contains a {name_of(schema)}, but its header declares a {header['class']}"
+        )
     return audit
 
 
 def _renamed(members, names, schema):
-    """Return a copy, in memory, of the members that nodes read, with the given nodes."""
+    """Return a copy in memory of the given members, with other nodes."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w") as target:
         add_member(target, _SCHEMA, json.dumps(schema).encode())
@@ -407,17 +438,17 @@ def _opened(file):
     try:
         return zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
-        raise Refusal(f"it begins as it should, but is truncated or damaged ({error})") from error
+        raise Refusal(f"it is a zip file that is truncated or damaged ({error})") from error
 
 
 def _check_members(members, file):
-    """Refuse members that are larger than the file, all together, or that hide another."""
+    """Refuse members that are together larger than the file, or that hide each other."""
     infos = members.infolist()
     size = file.seek(0, os.SEEK_END)
     if len({info.filename for info in infos}) < len(infos):
-        raise Refusal("it has two members of one name")
+        raise Refusal("it has two members with the same name")
     if any(info.compress_type or info.flag_bits & 1 for info in infos):
-        raise Refusal("it has members that are compressed or encrypted; skdcca.save writes none")
+        raise Refusal("it has compressed or encrypted members, which skdcca.save never writes")
     stored = all(info.file_size == info.compress_size for info in infos)
     if not stored or sum(info.file_size for info in infos) > size:
         raise Refusal("its members are larger than the file")
@@ -425,16 +456,16 @@ def _check_members(members, file):
 
 def _read_header(members):
     if _HEADER not in members.namelist():
-        raise Refusal(f"it is a zip file without {_HEADER}, so skdcca.save did not write it")
+        raise Refusal(f"it is a zip file without {_HEADER}, so it is not a file of skdcca.save")
     header = json.loads(members.read(_HEADER))
     number, notes = header["format"], header["notes"]
     names = [header[name] for name in ("skdcca", "scikit-learn", "class")]
     if not (is_integer(number) and isinstance(notes, dict) and all(map(_is_name, names))):
-        raise Refusal(f"its {_HEADER} is not what skdcca.save writes")
+        raise Refusal(f"its {_HEADER} is not a header of skdcca.save")
     if number > FORMAT:
         raise TooNew(
-            f"it is of format {number}, by skdcca {header['skdcca']}, and skdcca {__version__} reads "
-            f"formats up to {FORMAT}: install a newer skdcca"
+            f"it has format {number}, written by skdcca {header['skdcca']}, but skdcca {__version__} "
+            f"reads only formats up to {FORMAT}; install a newer version of skdcca"
         )
     return header
 
@@ -449,7 +480,7 @@ def _warn_of_versions(header, path):
     if other:
         now = " and ".join(f"{name} {version}" for name, version in ours.items())
         warn(
-            f"{path} was saved by {' and '.join(other)} and is loaded by {now}: check that the model "
-            "answers as before, or fit it again",
+            f"{path} was saved by {' and '.join(other)} and is loaded by {now}. Check that the results "
+            "have not changed, or fit the model again.",
             VersionWarning,
         )

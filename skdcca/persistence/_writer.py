@@ -1,7 +1,7 @@
 """Writing of an object as nodes of `skops.io`, with its arrays as members of a zip file.
 
-The nodes are written here and not by skops, so that a file is the same whatever the version of skops,
-plain lists and dicts take one node each, and an error names what is refused by its place.
+The nodes are written here and not by skops, so that a file does not depend on the version of skops,
+plain lists and dicts take only one node each, and errors name the place of each type that is refused.
 """
 
 import json
@@ -18,14 +18,14 @@ from skdcca.persistence._nodes import DTYPE_KINDS, FIXED, REFERENCE, is_slice_en
 
 
 def add_member(members, name, content):
-    """Add a member to a zip file, without the time, so that the same model gives the same file."""
+    """Add a member without a time to a zip file, so that the same model gives the same file."""
     members.writestr(zipfile.ZipInfo(name), content)
 
 
 class Writer:
-    """Writes an object as nodes; arrays and bytes become members of a zip file.
+    """Writer of objects as nodes, with arrays and bytes as members of a zip file.
 
-    Types and functions that are not allowed are kept in `refused`, with the place of each by its name.
+    `refused` maps the types and functions that are not allowed to the places where they were found.
     """
 
     def __init__(self, members, allowed):
@@ -34,7 +34,7 @@ class Writer:
         self.files = count(1)
 
     def node(self, value, where):
-        """Return the node of a value, or a reference if it has one already."""
+        """Return the node of a value, or a reference if it was written before."""
         if isinstance(value, PurePath):
             value = str(value)
         if _is_plain(value):
@@ -42,7 +42,7 @@ class Writer:
         number = self.numbers.get(id(value))
         if number is not None:
             return REFERENCE | {"__id__": number}
-        self.kept.append(value)  # keeps its id from becoming that of another
+        self.kept.append(value)  # keeps the object alive, so that its id is not reused
         self.numbers[id(value)] = len(self.kept)
         return {**self._definition(value, where), "__id__": self.numbers[id(value)]}
 
@@ -80,7 +80,7 @@ class Writer:
             return self.refuse(f"dict with keys of {full_name(strange.pop())}", where)
         if len({str(key) for key in value}) < len(value):
             return self.refuse("dict with keys that are the same as text", where)
-        # The columns of a vectorizer's words; each would be an array of one number.
+        # The vocabulary of a vectorizer; otherwise each column number would become an array.
         columns = all(isinstance(column, np.integer) for column in value.values())
         if where.endswith(".vocabulary_") and types == {str} and columns:
             return _json_node({word: int(column) for word, column in value.items()})
@@ -117,7 +117,7 @@ class Writer:
     def _npy(self, array):
         name = f"{next(self.files)}.npy"
         if not (array.flags.c_contiguous or array.flags.f_contiguous):
-            array = array.copy(order="K")  # the rounding of products depends on the order in memory
+            array = array.copy(order="K")  # the order in memory changes the rounding of products
         large = array.nbytes > 2**30
         with self.members.open(zipfile.ZipInfo(name), "w", force_zip64=large) as member:
             np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
@@ -192,7 +192,7 @@ _WRITERS_BY_BASE = {
 
 
 def _is_plain(value):
-    """Return True if JSON gives back the same value, so that one node can hold all of it."""
+    """Return True if JSON keeps the value unchanged, so that one node can hold all of it."""
     kind = type(value)
     if kind is list:
         return all(map(_is_plain, value))

@@ -1,16 +1,15 @@
-"""Plots of fitted models, as scikit-learn's Display objects.
+"""Plots of fitted models, in the style of scikit-learn's Display objects.
 
 Conventions
 -----------
-Each class draws one plot. ``from_estimator`` computes it from a fitted model and looks through pipelines
-and searches; ``from_predictions``, if there is one, takes results that were computed elsewhere. Both
-return the display, which keeps the numbers as attributes under the names of its parameters, so that
-``plot`` can draw them again on other axes. ``plot`` sets ``ax_`` and ``figure_`` and does not change the
-global settings of matplotlib.
+Each class draws one plot. ``from_estimator`` computes it from a fitted model, which may be inside a
+`Pipeline` or a search. ``from_predictions``, where there is one, draws results that were computed
+elsewhere. Both return a display, whose attributes keep the numbers under the names of its parameters.
+Call its method ``plot`` to draw them again on other axes. ``plot`` sets ``ax_`` and ``figure_`` and
+does not change the global settings of matplotlib.
 
-Lines differ in style and marker as well as in color, and signs are shown by numbers or position, so
-that the plots can be read in gray and by the color-blind. They need matplotlib:
-``pip install "skdcca[plot]"``.
+The plots need matplotlib: ``pip install "skdcca[plot]"``. They are readable in gray and for color-blind
+readers, because lines also differ in style and marker, and signs are shown by numbers or position.
 """
 
 from skdcca.plotting._correlation import CorrelationDisplay

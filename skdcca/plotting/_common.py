@@ -1,4 +1,4 @@
-"""What the displays share: styles, axes and checks of arguments."""
+"""Styles, axes and checks of arguments that all displays share."""
 
 from importlib import import_module
 
@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array
 
 from skdcca._utils.optional import needed_by
 
-# Two colors of Okabe and Ito, which the color-blind can tell apart.
+# Two colors of Okabe and Ito, which color-blind readers can distinguish.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 FIRST = {"color": _BLUE, "linestyle": "-", "marker": "o", "markersize": 5}
 SECOND = {
@@ -17,18 +17,18 @@ SECOND = {
     "markersize": 6,
     "markerfacecolor": "white",
 }
-# Lines for reference: zero, chance, the best epoch.
+# Style of reference lines, such as zero, chance and the best epoch.
 REFERENCE = {"color": "0.25", "linewidth": 1}
 
 
 def require_matplotlib(display_class):
-    """Raise MissingDependencyError before any work if matplotlib is not installed."""
+    """Raise MissingDependencyError if matplotlib is not installed, before any computation."""
     with needed_by(display_class.__name__, extra="plot"):
         import_module("matplotlib")
 
 
 def axes_of(display, ax):
-    """Return the given axes, or those of a new figure."""
+    """Return the given axes, or the axes of a new figure if None."""
     require_matplotlib(type(display))
     if ax is None:
         import matplotlib.pyplot as plt
@@ -45,23 +45,23 @@ def use_integer_ticks(axis):
 
 
 def mark_sparsely(n_points):
-    """Return the arguments that mark about ten points of a line."""
+    """Return arguments of `plot` that draw markers at about ten points of a line."""
     return {"markevery": max(1, n_points // 10)}
 
 
 def check_square(scores):
-    """Return scores as a square array of at least two rows."""
+    """Return scores as a square matrix, after checking that it has at least two rows."""
     scores = check_array(scores, dtype=np.float64, input_name="scores")
     if scores.shape[0] != scores.shape[1] or len(scores) < 2:
         raise ValueError(
-            "`scores` must be square, with at least two rows, as row i of X belongs to row i of y; got "
-            f"shape {scores.shape}."
+            f"`scores` must be square, with at least two rows, got shape {scores.shape}. Pass the score "
+            "of every row of X with every row of y."
         )
     return scores
 
 
 def check_names(names):
-    """Return the names of both views as a tuple."""
+    """Return the names of the two views as a tuple, after checking them."""
     if isinstance(names, str) or len(names) != 2:
-        raise ValueError(f"`names` must be a pair, of the two views, got {names!r}.")
+        raise ValueError(f"`names` must be a pair, one name for each view, got {names!r}.")
     return tuple(names)

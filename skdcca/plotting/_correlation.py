@@ -1,4 +1,4 @@
-"""Canonical correlations by component."""
+"""Plot of the canonical correlations by component."""
 
 from __future__ import annotations
 
@@ -23,40 +23,45 @@ if TYPE_CHECKING:
 
 
 class CorrelationDisplay:
-    """Canonical correlations by component, of training rows and of held-out rows.
+    """Canonical correlations by component, of the training rows and of held-out rows.
 
-    The gap between the two lines is overfitting. Components whose lower line is near zero describe only
-    the training rows.
+    Use it to choose the ridge and the number of components. The gap between the two lines is
+    overfitting, and components whose held-out correlation is near zero describe only the training
+    rows.
 
     Parameters
     ----------
     held_out : ndarray of shape (n_components,)
         Correlations of held-out rows.
     train : ndarray of shape (n_components,), default=None
-        Correlations of the training rows; not drawn if None.
+        Correlations of the training rows. If None, they are not drawn.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
     held_out_line_, train_line_ : matplotlib.lines.Line2D
-        The lines; `train_line_` is None without `train`.
+        The lines. `train_line_` is None if `train` is.
+
+    See Also
+    --------
+    skdcca.metrics.variate_correlations : Compute the correlations.
+    skdcca.canonical_correlation_test : Test which correlations differ from 0.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure  # with pyplot, leave ax out and call plt.show()
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
     >>> from skdcca.plotting import CorrelationDisplay
-    >>> rng = np.random.default_rng(0)
-    >>> shared = rng.normal(size=(400, 2))
-    >>> X, y = (np.hstack([shared + rng.normal(size=(400, 2)), rng.normal(size=(400, 8))]) for _ in "Xy")
-    >>> model = LinearCCA(4).fit(X[:200], y[:200])
+    >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
+    >>> model = LinearCCA(10).fit(X[:200], y[:200])
     >>> display = CorrelationDisplay.from_estimator(model, X[200:], y[200:], ax=Figure().subplots())
     >>> f"{display.train.sum():.1f} {display.held_out.sum():.1f}"
-    '1.7 0.9'
+    '7.9 3.1'
     """
 
     def __init__(self, *, held_out: NDArray, train: NDArray | None = None) -> None:
@@ -69,12 +74,12 @@ class CorrelationDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         self : CorrelationDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with the attributes `ax_`, `figure_` and those of the lines.
         """
         self.ax_ = ax = axes_of(self, ax)
         self.figure_ = ax.figure
@@ -108,15 +113,16 @@ class CorrelationDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search.
+            A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search over either.
         X, y : array-like or list
             The two views of at least two held-out rows.
         X_train, y_train : array-like or list, default=None
-            The training rows. If None, the line shows ``canonical_correlations_`` of the model. With a
-            ridge these are the shrunk maxima of its objective, smaller than the correlations of the
-            training variates; give the rows to see how the ridge reduces overfitting.
+            The two views of the training rows. If None, the line shows the `canonical_correlations_` of
+            the model. With a ridge, these are the maxima of its objective and smaller than the
+            correlations of the training variates. Pass the rows to see how a ridge reduces overfitting.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
@@ -127,17 +133,21 @@ class CorrelationDisplay:
         ------
         ValueError
             If only one of `X_train` and `y_train` is given.
+        MissingDependencyError
+            If matplotlib is not installed.
 
         Notes
         -----
-        For a `DeepCCA`, the correlations are those of the canonical variates, even with the projection
-        "raw". A component to which the projection "weighted" gives the weight 0 has correlation 0.
+        For a `DeepCCA`, the correlations are those of the canonical variates, even if
+        ``projection="raw"``. If ``projection="weighted"`` gives a component the weight 0, its
+        correlation is 0.
         """
         require_matplotlib(cls)
         if (X_train is None) != (y_train is None):
             missing = "y_train" if y_train is None else "X_train"
             raise ValueError(
-                f"`X_train` and `y_train` must be given both or not at all, got {missing}=None."
+                f"`X_train` and `y_train` must be given together, got {missing}=None. Pass both or "
+                "neither."
             )
         held_out = _correlations(estimator, X, y)
         if X_train is None:
@@ -157,14 +167,21 @@ class CorrelationDisplay:
         held_out : array-like of shape (n_components,)
             Correlations of held-out rows, as from `skdcca.metrics.variate_correlations`.
         train : array-like of shape (n_components,), default=None
-            Correlations of the training rows.
+            Correlations of the training rows. If None, they are not drawn.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         display : CorrelationDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the correlations are not one-dimensional, not finite or of different lengths.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         held_out = _vector("held_out", held_out)
         if train is not None:
@@ -178,7 +195,7 @@ class CorrelationDisplay:
 
 
 def _correlations(estimator, X, y):
-    """Return the correlations of the canonical variates, whatever a deep model's projection is."""
+    """Return the correlations of the canonical variates, for any projection of a deep model."""
     zx, zy = embed(estimator, X, y)
     _, model = inside(estimator)
     if getattr(model, "projection_", None) == "raw":

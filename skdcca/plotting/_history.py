@@ -1,4 +1,4 @@
-"""The training of a deep model, epoch by epoch."""
+"""Plot of the training of a deep model by epoch."""
 
 from __future__ import annotations
 
@@ -24,36 +24,45 @@ if TYPE_CHECKING:
 
 
 class HistoryDisplay:
-    """Training of a `DeepCCA` by epoch: the loss above, the correlations below.
+    """Training of a `DeepCCA` by epoch, with the loss above and the correlations below.
+
+    Use it to choose `max_epochs` and the learning rate. If the held-out correlation falls while that
+    of the training batches rises, the model overfits.
 
     Parameters
     ----------
     history : list of dict
-        ``history_`` of a fitted `DeepCCA`: for each epoch ``epoch`` and ``train_loss`` and, if rows
-        were held out, ``train_correlation`` and ``valid_correlation``.
+        The attribute `history_` of a fitted `DeepCCA`. Each dict has the keys ``epoch`` and
+        ``train_loss`` and, if rows were held out, ``train_correlation`` and ``valid_correlation``.
 
     Attributes
     ----------
     best_epoch_ : int or None
-        Epoch of the greatest held-out correlation; None if no rows were held out. The model has the
-        weights of this epoch, or with `warm_start` those of the best epoch of the last call.
+        Epoch with the greatest held-out correlation; None if no rows were held out. The model has the
+        weights of this epoch. With `warm_start`, it has those of the best epoch of the last call of
+        `fit`.
     ax_ : matplotlib.axes.Axes
-        The axes drawn on, split in two if rows were held out.
+        The axes of the plot. They are split in two if rows were held out.
     loss_ax_ : matplotlib.axes.Axes
-        The upper half, with the loss; `ax_` if no rows were held out.
+        The upper axes with the loss; the same as `ax_` if no rows were held out.
     correlation_ax_ : matplotlib.axes.Axes or None
-        The lower half, with the sums of the correlations.
+        The lower axes with the sums of the correlations; None if no rows were held out.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
+
+    See Also
+    --------
+    skdcca.DeepCCA : The model, with the attribute `history_`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import DeepCCA
     >>> from skdcca.plotting import HistoryDisplay
-    >>> X = np.random.default_rng(0).normal(size=(200, 4))
-    >>> model = DeepCCA(2, max_epochs=3, random_state=0).fit(X, X)
+    >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
+    >>> model = DeepCCA(2, max_epochs=3, random_state=0).fit(X[:200] / 16, y[:200] / 16)
     >>> display = HistoryDisplay.from_estimator(model, ax=Figure().subplots())
     >>> len(display.history), display.loss_ax_.get_ylabel()
     (3, 'loss')
@@ -63,17 +72,17 @@ class HistoryDisplay:
         self.history = history
 
     def plot(self, ax: Axes | None = None) -> HistoryDisplay:
-        """Draw the history.
+        """Draw the loss and the correlations.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         self : HistoryDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with `best_epoch_` and the attributes of the axes and the figure.
         """
         self.ax_ = self.loss_ax_ = bottom = axes_of(self, ax)
         self.figure_ = bottom.figure
@@ -109,14 +118,15 @@ class HistoryDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> HistoryDisplay:
-        """Draw the history of a fitted deep model.
+        """Draw the training history of a fitted deep model.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted `DeepCCA`, a `Pipeline` that ends in one, or a fitted search whose best is one.
+            A fitted `DeepCCA`, a `Pipeline` that ends in one, or a fitted
+            search whose best estimator is one.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
@@ -126,23 +136,27 @@ class HistoryDisplay:
         Raises
         ------
         TypeError
-            If the model is not trained by epochs.
+            If the model is not trained in epochs.
+        NotFittedError
+            If the model is not fitted.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         require_matplotlib(cls)
         _, model = inside(estimator)
         check_is_fitted(model)
         if not hasattr(model, "history_"):
             raise TypeError(
-                f"{type(model).__name__} has no history_, as it is not trained by epochs. Use a fitted "
-                "DeepCCA."
+                f"{type(model).__name__} has no history_, because it is not trained in epochs. Use "
+                "a fitted DeepCCA."
             )
         return cls(history=model.history_).plot(ax)
 
 
 def _split(ax):
-    """Return the two halves of the axes, one above the other, with a common horizontal axis.
+    """Return two new axes, one above the other, that share a horizontal axis and fill the given axes.
 
-    They are insets, so they move with the given axes in any layout and keep its title on top.
+    They are insets, so that they follow the given axes in any layout, below its title.
     """
     ax.set_axis_off()
     upper = ax.inset_axes([0, 0.54, 1, 0.46])

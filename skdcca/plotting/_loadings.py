@@ -1,4 +1,4 @@
-"""Loadings of a linear model as a heat map."""
+"""Heat map of the loadings of a linear model."""
 
 from __future__ import annotations
 
@@ -20,40 +20,46 @@ if TYPE_CHECKING:
 class LoadingsDisplay:
     """Heat map of the columns that correlate most with the components of a linear model.
 
-    Each cell shows its correlation as a number.
+    Use it to interpret components: the loading of a column is its correlation with the variate of its
+    view. Each cell shows its correlation as a number.
 
     Parameters
     ----------
     loadings : ndarray of shape (n_features, n_components)
         Correlation of each column of a view with each of its variates.
     feature_names : sequence of str of length n_features, default=None
-        Names of the columns; ``x0``, ``x1``, ... (or ``y0``, ``y1``, ...) if None.
+        Names of the columns. If None, they are named ``x0``, ``x1``, ... or ``y0``, ``y1``, ...
     view : {"x", "y"}, default="x"
         View of the columns.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
     image_ : matplotlib.image.AxesImage
         The heat map.
     strongest_ : ndarray of int
         Columns that are drawn, in descending order of their greatest absolute correlation.
 
+    See Also
+    --------
+    skdcca.LinearCCA : The model, with the attributes `x_loadings_` and `y_loadings_`.
+
     Examples
     --------
-    >>> import numpy as np
-    >>> from matplotlib.figure import Figure
+    Sit-ups are the exercise that correlates most with weight, waist and pulse:
+
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
     >>> from skdcca.plotting import LoadingsDisplay
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 5))
-    >>> model = LinearCCA(1).fit(X, X[:, 2] - 0.3 * X[:, 4])
+    >>> exercise, physiology = load_linnerud(return_X_y=True, as_frame=True)
+    >>> model = LinearCCA(1).fit(exercise, physiology)
     >>> display = LoadingsDisplay.from_estimator(model, n_features=2, ax=Figure().subplots())
-    >>> display.strongest_
-    array([2, 4])
+    >>> display.feature_names[display.strongest_].tolist()
+    ['Situps', 'Chins']
     """
 
     def __init__(
@@ -75,17 +81,22 @@ class LoadingsDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
         n_features : int, default=10
-            Number of columns, those with the greatest absolute correlation with a component that is
-            drawn; all if there are fewer.
+            Number of columns to draw. The columns with the greatest absolute correlations with the drawn
+            components are chosen; all columns if there are fewer.
         n_components : int, default=3
-            Number of components, starting with the first; all if there are fewer.
+            Number of components to draw, starting with the first; all components if there are fewer.
 
         Returns
         -------
         self : LoadingsDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with the attributes `ax_`, `figure_`, `image_` and `strongest_`.
+
+        Raises
+        ------
+        ValueError
+            If `n_features` or `n_components` is not an integer >= 1.
         """
         check_integer("n_features", n_features)
         check_integer("n_components", n_components)
@@ -127,11 +138,12 @@ class LoadingsDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted search whose best is one.
+            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search whose best estimator is one.
         view : {"x", "y"}, default="x"
             View of the columns.
         feature_names : sequence of str of length n_features, default=None
-            Names of the columns. If None, they come from the model, the step before it or its
+            Names of the columns. If None, the names are taken from the model, the step before it or its
             `y_transformer`.
         n_features, n_components, ax
             As in `plot`.
@@ -144,9 +156,13 @@ class LoadingsDisplay:
         Raises
         ------
         TypeError
-            If the model has no loadings.
+            If the model has no loadings, because it is not linear.
         ValueError
-            If `view` is another one, or the number of names differs from that of the columns.
+            If a parameter is out of range, or the numbers of names and columns differ.
+        NotFittedError
+            If the model is not fitted.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         require_matplotlib(cls)
         check_option("view", view, ["x", "y"])
@@ -154,8 +170,8 @@ class LoadingsDisplay:
         check_is_fitted(model)
         if not hasattr(model, f"{view}_loadings_"):
             raise TypeError(
-                f"{type(model).__name__} has no {view}_loadings_, as its components are not sums of "
-                "columns. Use a fitted LinearCCA."
+                f"{type(model).__name__} has no {view}_loadings_, because its components are not "
+                "linear in the columns. Use a fitted LinearCCA."
             )
         loadings = getattr(model, f"{view}_loadings_")
         if feature_names is None:
@@ -170,9 +186,11 @@ class LoadingsDisplay:
 
 
 def _write_values(ax, image, values):
-    """Write its number into each cell, in a size that fits and a color that is readable."""
+    """Write the number of each cell, in a size that fits and a color that is readable."""
     cell = ax.get_window_extent().size / ax.figure.dpi * 72 / values.shape[::-1]
-    size = min(10, *cell / (4.2, 1.3))  # in points; five characters and a margin, one line
+    size = min(
+        10, *cell / (4.2, 1.3)
+    )  # in points; a cell holds five characters, a margin and one line
     for (row, column), value in np.ndenumerate(values):
         brightness = image.to_rgba(value)[:3] @ np.array([0.299, 0.587, 0.114])
         color = "black" if brightness > 0.5 else "white"
@@ -181,7 +199,7 @@ def _write_values(ax, image, values):
 
 
 def _known_names(steps, model, view):
-    """Return the names of the columns that the model was fitted with; None if unknown."""
+    """Return the names of the columns in `fit`, or None if they are unknown."""
     if view == "x":
         known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
     else:
@@ -189,6 +207,6 @@ def _known_names(steps, model, view):
     if known is None and makers:
         try:
             return makers[0].get_feature_names_out()
-        except (AttributeError, ValueError):  # some transformers do not name their columns
+        except (AttributeError, ValueError):  # not all transformers name their columns
             return None
     return known

@@ -1,4 +1,4 @@
-"""Recall over the length of the list of results."""
+"""Plot of the recall over the number of results."""
 
 from __future__ import annotations
 
@@ -26,53 +26,59 @@ if TYPE_CHECKING:
 
 
 class RecallDisplay:
-    """Recall over the length of the list of results, with the level of chance.
+    """Recall at k in both directions over k, with the chance level.
+
+    The recall at k is the share of queries whose right item is among the first k results. Use the
+    plot to compare the two directions of a search with each other and with a random ranking.
 
     Parameters
     ----------
     k : array-like of shape (n_lengths,)
-        Lengths of the list of results.
+        Numbers of results.
     recall : dict of str to array-like of shape (n_lengths,)
-        Recall at each length, for ``"x_to_y"`` (queries of X find y) and ``"y_to_x"``.
+        Recall at each k, with the keys ``"x_to_y"`` (queries of X search y) and ``"y_to_x"``.
     mrr : dict of str to float
         Mean reciprocal rank, with the same keys.
     n_gallery : int
         Number of items in the gallery.
     n_queries : int
-        Number of queries in each direction, over all folds.
+        Number of queries in each direction, summed over all folds.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
     lines_ : dict of str to matplotlib.lines.Line2D
-        The curves of ``"x_to_y"``, ``"y_to_x"`` and ``"chance"``.
+        The curves, with the keys ``"x_to_y"``, ``"y_to_x"`` and ``"chance"``.
     band_ : matplotlib.collections.PolyCollection
-        The band around chance.
+        The band around the chance level.
+
+    See Also
+    --------
+    skdcca.metrics.retrieval_metrics : Compute recall, MRR and median rank as numbers.
 
     Notes
     -----
-    The line of chance is ``k / n_gallery``, the probability that a list of `k` items in random order
-    holds the right one. The band is the central 95 % of the recall at each `k` in random order, from the
-    quantiles of a binomial distribution of `n_queries` draws. A curve leaves the band at some `k` more
-    often than at a given `k`. The band is too narrow if queries resemble each other, such as songs of
-    one artist.
+    The chance level is ``k / n_gallery``, the probability that the first `k` items of a random
+    ranking include the right one. The band contains the central 95 % of the recall of random rankings
+    at each `k`, from the quantiles of a binomial distribution with `n_queries` draws. It holds for
+    each `k` separately, so a random curve leaves the band at some `k` in more than 5 % of all cases.
+    If queries resemble each other, such as songs of one artist, the band is too narrow.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
     >>> from skdcca.plotting import RecallDisplay
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(150, 4))
-    >>> y = X + rng.normal(size=(150, 4))
-    >>> model = LinearCCA().fit(X[:100], y[:100])
-    >>> display = RecallDisplay.from_estimator(model, X[100:], y[100:], ax=Figure().subplots())
-    >>> display.n_gallery, round(display.mrr["x_to_y"], 1)
-    (50, 0.4)
+    >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
+    >>> model = LinearCCA(10, reg=1.0).fit(X[:1000], y[:1000])
+    >>> display = RecallDisplay.from_estimator(model, X[1000:], y[1000:], ax=Figure().subplots())
+    >>> display.n_gallery, round(display.mrr["x_to_y"], 2)
+    (797, 0.09)
     """
 
     def __init__(
@@ -91,19 +97,19 @@ class RecallDisplay:
         self.n_queries = n_queries
 
     def plot(self, ax: Axes | None = None, *, names: Sequence[str] = ("X", "y")) -> RecallDisplay:
-        """Draw the curves of both directions and chance.
+        """Draw the curves of both directions and the chance level.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend, such as ``("audio", "lyrics")``.
 
         Returns
         -------
         self : RecallDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with the attributes `ax_`, `figure_`, `lines_` and `band_`.
         """
         first, second = check_names(names)
         self.ax_ = ax = axes_of(self, ax)
@@ -151,18 +157,26 @@ class RecallDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search.
+            A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search over either.
         X, y : array-like or list
             The two views of the same rows, preferably held out; each view is the gallery of the other.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         display : RecallDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If scores are not square matrices with at least two rows, or `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         require_matplotlib(cls)
         return cls.from_predictions(pair_scores(estimator, X, y), names=names, ax=ax)
@@ -180,19 +194,26 @@ class RecallDisplay:
         Parameters
         ----------
         scores : array-like of shape (n_samples, n_samples), or list of them
-            Score of every X with every y, as from `skdcca.metrics.pair_scores`; the right answers are
-            on the diagonal. For a list, with one matrix for each fold, the curves and the MRR are means
-            over folds; chance is that of the smallest gallery, where it is greatest, with the queries
-            of all folds.
+            Scores of every row of X with every row of y, as from `skdcca.metrics.pair_scores`, with
+            the right items on the diagonal. If it is a list with one matrix for each fold, the curves
+            and the MRR are means over the folds. The chance level is then that of the smallest
+            gallery, which is the greatest, and its band counts the queries of all folds.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         display : RecallDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If scores are not square matrices with at least two rows, or `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         folds = [check_square(fold) for fold in _folds(scores)]
         n = min(len(fold) for fold in folds)
@@ -215,7 +236,7 @@ def _folds(scores):
 
 
 def _lengths_to_name(n):
-    """Return the integer ticks of a logarithmic axis that ends at `n`."""
+    """Return the integers that are named on a logarithmic axis from 1 to `n`."""
     steps = (1, 2, 5) if n <= 1000 else (1,)
     decades = 10 ** np.arange(int(np.log10(n)) + 1)
     return [int(step * decade) for decade in decades for step in steps if step * decade < n]

@@ -1,4 +1,4 @@
-"""Scores of every X with every y as a heat map."""
+"""Heat map of the scores of every row of X with every row of y."""
 
 from __future__ import annotations
 
@@ -22,35 +22,44 @@ if TYPE_CHECKING:
 
 
 class SimilarityDisplay:
-    """Heat map of the scores of every X with every y; the diagonal outlines the right answers.
+    """Heat map of the scores of every row of X with every row of y.
+
+    The outlined diagonal has the right items. If a row of X is confused with another row of y, the
+    cell of that pair is brighter than the one on the diagonal. The plot is readable for up to about
+    fifty rows.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_samples)
-        Score of every X (rows) with every y (columns).
+        Score of every row of X (rows) with every row of y (columns).
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
     image_ : matplotlib.image.AxesImage
         The heat map.
     diagonal_ : matplotlib.collections.PolyCollection
-        The outlines of the right answers.
+        The outlines of the cells on the diagonal.
+
+    See Also
+    --------
+    skdcca.metrics.pair_scores : Compute the scores.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
     >>> from skdcca.plotting import SimilarityDisplay
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(120, 3))
-    >>> y = X + 0.5 * rng.normal(size=(120, 3))
-    >>> model = LinearCCA().fit(X[:100], y[:100])
-    >>> display = SimilarityDisplay.from_estimator(model, X[100:], y[100:], ax=Figure().subplots())
+    >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
+    >>> model = LinearCCA(10, reg=1.0).fit(X[:1000], y[:1000])
+    >>> display = SimilarityDisplay.from_estimator(
+    ...     model, X[1000:1020], y[1000:1020], ax=Figure().subplots()
+    ... )
     >>> display.scores.shape
     (20, 20)
     """
@@ -66,14 +75,14 @@ class SimilarityDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
 
         Returns
         -------
         self : SimilarityDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with the attributes `ax_`, `figure_`, `image_` and `diagonal_`.
         """
         first, second = check_names(names)
         self.ax_ = ax = axes_of(self, ax)
@@ -96,23 +105,31 @@ class SimilarityDisplay:
         names: Sequence[str] = ("X", "y"),
         ax: Axes | None = None,
     ) -> SimilarityDisplay:
-        """Compute and draw the scores of a fitted model for every X with every y.
+        """Compute and draw the scores of a fitted model.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search.
+            A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search over either.
         X, y : array-like or list
-            The two views of the same rows; readable for some tens of rows.
+            The two views of the same rows, preferably not more than about fifty.
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         display : SimilarityDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If scores are not a square matrix with at least two rows, or `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         require_matplotlib(cls)
         return cls.from_predictions(pair_scores(estimator, X, y), names=names, ax=ax)
@@ -130,22 +147,29 @@ class SimilarityDisplay:
         Parameters
         ----------
         scores : array-like of shape (n_samples, n_samples)
-            Score of every X with every y, as from `skdcca.metrics.pair_scores`.
+            Score of every row of X with every row of y, as from `skdcca.metrics.pair_scores`.
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
 
         Returns
         -------
         display : SimilarityDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If scores are not a square matrix with at least two rows, or `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         return cls(scores=check_square(scores)).plot(ax, names=names)
 
 
 def _outline_diagonal(ax, n):
-    """Outline the cells of the diagonal in white within black, visible on dark and on light cells."""
+    """Outline the cells on the diagonal in white and black, visible on dark and light cells."""
     from matplotlib.collections import PolyCollection
     from matplotlib.patheffects import Normal, Stroke
 

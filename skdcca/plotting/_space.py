@@ -1,4 +1,4 @@
-"""Two components of the shared space."""
+"""Plot of two components of the shared space of both views."""
 
 from __future__ import annotations
 
@@ -20,37 +20,42 @@ if TYPE_CHECKING:
 class SpaceDisplay:
     """Two components of the shared space, with a line between the two views of each sample.
 
-    The shorter the lines, compared with the distances between samples, the better the retrieval.
+    The shorter the lines are, compared with the distances between samples, the better the retrieval.
 
     Parameters
     ----------
     zx, zy : ndarray of shape (n_samples, n_components)
-        Embeddings of the two views of the same samples, with at least two components.
+        Variates of the two views of the same samples, with at least two components.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure that contains the axes.
     points_ : pair of matplotlib.lines.Line2D
         The points of X and those of y.
     pairs_ : matplotlib.collections.LineCollection
-        The lines that join them.
+        The lines between the points of each pair.
+
+    See Also
+    --------
+    skdcca.metrics.embed : Compute the variates.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure
+    >>> from matplotlib.figure import Figure  # with pyplot, omit ax and call plt.show()
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
     >>> from skdcca.plotting import SpaceDisplay
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(120, 3))
-    >>> y = X + 0.5 * rng.normal(size=(120, 3))
-    >>> model = LinearCCA().fit(X[:100], y[:100])
-    >>> display = SpaceDisplay.from_estimator(model, X[100:], y[100:], ax=Figure().subplots())
+    >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
+    >>> model = LinearCCA(10, reg=1.0).fit(X[:1000], y[:1000])
+    >>> display = SpaceDisplay.from_estimator(
+    ...     model, X[1000:1020], y[1000:1020], ax=Figure().subplots()
+    ... )
     >>> display.zx.shape
-    (20, 3)
+    (20, 10)
     """
 
     def __init__(self, *, zx: NDArray, zy: NDArray) -> None:
@@ -70,18 +75,23 @@ class SpaceDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; a new figure if None.
+            Axes to draw on. If None, those of a new figure.
         components : pair of int, default=(0, 1)
-            Components on the horizontal and vertical axis, counted from 0.
+            Components on the horizontal and the vertical axis, counted from 0.
         labels : sequence of str of length n_samples, default=None
-            Text beside each point of X, or "" for none; readable for a few points.
+            Text beside each point of X, or "" for none. If None, there is no text.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
 
         Returns
         -------
         self : SpaceDisplay
-            The display, with the attributes that end in an underscore.
+            The display, with the attributes `ax_`, `figure_`, `points_` and `pairs_`.
+
+        Raises
+        ------
+        ValueError
+            If `components`, `labels` or `names` do not fit the variates.
         """
         zx, zy = (np.asarray(z) for z in (self.zx, self.zy))
         components = _check_components(components, zx.shape[1])
@@ -114,12 +124,13 @@ class SpaceDisplay:
         names: Sequence[str] = ("X", "y"),
         ax: Axes | None = None,
     ) -> SpaceDisplay:
-        """Embed both views by a fitted model and draw them.
+        """Compute the variates of a fitted model and draw them.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search.
+            A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search over either.
         X, y : array-like or list
             The two views of the same rows.
         components, labels, names, ax
@@ -133,7 +144,9 @@ class SpaceDisplay:
         Raises
         ------
         ValueError
-            If the model has a single component.
+            If the model has only one component, or an argument is invalid for `plot`.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         require_matplotlib(cls)
         zx, zy = embed(estimator, X, y)
@@ -152,12 +165,12 @@ class SpaceDisplay:
         names: Sequence[str] = ("X", "y"),
         ax: Axes | None = None,
     ) -> SpaceDisplay:
-        """Draw embeddings that were computed elsewhere.
+        """Draw variates that were computed elsewhere.
 
         Parameters
         ----------
         zx, zy : array-like of shape (n_samples, n_components)
-            Embeddings of the two views, as from `skdcca.metrics.embed`.
+            Variates of the two views, as from `skdcca.metrics.embed`.
         components, labels, names, ax
             As in `plot`.
 
@@ -165,6 +178,14 @@ class SpaceDisplay:
         -------
         display : SpaceDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the variates differ in shape, have only one component or are not finite, or an argument
+            is invalid for `plot`.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         zx = check_array(zx, dtype=np.float64, input_name="zx")
         zy = check_array(zy, dtype=np.float64, input_name="zy")
@@ -188,7 +209,7 @@ def _draw_pairs(ax, zx, zy):
 
 
 def _write_beside(ax, point, partner, label):
-    """Write text on the side of the point that the line to its partner leaves free."""
+    """Write text on the side of the point that is opposite to its partner."""
     shift, end = (-6, "right") if partner[0] > point[0] else (6, "left")
     offset = {"xytext": (shift, 0), "textcoords": "offset points"}
     ax.annotate(label, point, **offset, ha=end, va="center", fontsize="small")

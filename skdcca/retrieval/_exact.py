@@ -1,34 +1,35 @@
-"""Exact search for the greatest products of queries with the rows of a gallery."""
+"""Exact search for the gallery rows that have the greatest products with queries."""
 
 import numpy as np
 from sklearn.utils import gen_batches
 
 from skdcca._utils.fork_safety import make_torch_fork_safe
 
-# Sizes of the blocks of products, chosen to stay in the cache of a core.
+# Queries and items in a block of products, so few that the block stays in the cache of a core.
 _QUERIES, _ITEMS = 256, 4096
-# Items in a block on a device, which computes many products at once.
+# Items in a block on a device, which needs large blocks to be fast.
 _ITEMS_ON_DEVICE = 2**16
-# All products are kept once the candidates exceed this share of the gallery.
+# If candidates exceed this share of the gallery, computing all products exactly is faster.
 _LARGEST_SHARE = 0.1
-# Candidates whose products are computed again at once.
+# Candidates in a block of products in double precision.
 _PAIRS = 8192
 
 
 class ExactSearch:
-    """Greatest products of queries with the rows of a gallery.
+    """Exact search for the gallery rows that have the greatest products with queries.
 
-    Products in single precision select candidates, by a bound on their rounding; the candidates are
-    computed again in double precision.
+    Products in single precision select the candidates, with a margin that bounds their rounding. The
+    products of the candidates are then computed again in double precision.
 
     Parameters
     ----------
     rows : ndarray of shape (n_items, n_features)
         The gallery, in double precision.
     decimals : int
-        Decimals that products are rounded to; equal products keep the order of the gallery.
+        Number of decimals to which products are rounded. Rows with equal products keep the order of
+        the gallery.
     device : torch.device, default=None
-        Device that selects the candidates; NumPy if None.
+        Device that selects the candidates; if None, NumPy selects them.
     """
 
     def __init__(self, rows, decimals, device=None):
@@ -46,13 +47,16 @@ class ExactSearch:
             self.single = torch.from_numpy(self.single).to(device)
 
     def top(self, queries, k):
-        """Return the greatest `k` products of each query, descending, and their rows."""
+        """Return the `k` greatest products of each query, in descending order, and their rows."""
         blocks = gen_batches(len(queries), _QUERIES)
         products, places = zip(*(self._top(queries[block], k) for block in blocks), strict=True)
         return np.concatenate(products), np.concatenate(places)
 
     def among(self, queries, places, k):
-        """Return the same for each query among its own places, of shape (n_queries, n_places)."""
+        """Return the same as `top`, but search only the given rows of each query.
+
+        `places` has shape (n_queries, n_places).
+        """
         row = np.repeat(np.arange(len(queries)), places.shape[1])
         return self._best(queries, row, places.ravel(), k)
 
@@ -66,11 +70,11 @@ class ExactSearch:
         return np.take_along_axis(products, places, axis=1), places
 
     def _candidates(self, queries, k):
-        """Return pairs of query and row that hold the best `k` of every query; None if too many.
+        """Return pairs of query and row that include the best `k` of every query; None if too many.
 
-        They come from products in single precision. No row is longer than 1, which bounds the rounding
-        of a product [1]_: a product that is less than the k-th best by more than both bounds, and by
-        more than the rounding to decimals, cannot be among the best.
+        The candidates come from products in single precision. Because no row is longer than 1, the
+        rounding error of a product is bounded [1]_. A product cannot be among the best if it is below
+        the k-th best one by more than the two bounds and the rounding to decimals.
 
         .. [1] N. J. Higham, "Accuracy and stability of numerical algorithms", SIAM 2002, section 3.1.
         """
@@ -110,7 +114,7 @@ class ExactSearch:
         return row, place
 
     def _candidates_on_device(self, queries, margin, k):
-        """Select candidates where the best of a block are found as fast as their products."""
+        """Select candidates by `topk`, which is as fast as the products on a device."""
         import torch
 
         with torch.inference_mode():
@@ -143,17 +147,17 @@ class ExactSearch:
 
 
 def _is_single_precision():
-    """Return False if torch may round the factors of products to fewer bits."""
+    """Return False if torch may round the factors of a product to fewer bits."""
     import torch
 
     try:
         return torch.get_float32_matmul_precision() == "highest"
-    except RuntimeError:  # the setting differs between kinds of devices
+    except RuntimeError:  # the setting differs between devices
         return False
 
 
 def _nearest(kept, margin, k):
-    """Return the row, place and value of what may be among the best, and the least value for that."""
+    """Return the query, row and value of candidates that may be among the best, and the threshold."""
     row, place, value = map(np.concatenate, zip(*kept, strict=True))
     least = _kth_best(row, value, k)[:, None] - margin
     near = value >= least[row, 0]
@@ -161,7 +165,7 @@ def _nearest(kept, margin, k):
 
 
 def _kth_best(row, value, k):
-    """Return the k-th greatest value of each row, of values given with the number of their row."""
+    """Return the k-th greatest value of each query; `row` has the query of each value."""
     order = np.lexsort((-value, row))
     first = np.searchsorted(row[order], np.arange(row.max() + 1))
     return value[order][first + k - 1]

@@ -1,4 +1,4 @@
-"""Approximate search for nearest neighbors by faiss."""
+"""Approximate nearest neighbor search by faiss."""
 
 from typing import Any, Self
 
@@ -11,64 +11,75 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
-# Vectors that are read from a file at once.
+# Vectors in a block that is read from a file.
 _ROWS = 2**16
-# Vectors for each list that the clusters are trained on; more take longer and change little.
+# Training vectors of the clusters for each list; more of them take longer and change little.
 _SAMPLES_PER_LIST = 128
-# A cluster of fewer vectors is a matter of chance; faiss warns below this number.
+# Smallest mean number of vectors in a list; below it the centers are unreliable, and faiss warns.
 _LEAST_PER_LIST = 39
-# Values that a code of four bits stands for.
+# Values that a code of four bits can stand for.
 _CODE_VALUES = 16
-# faiss adds up squares in single precision and ends the process when they overflow.
+# faiss adds up squares in single precision and ends the process if they overflow.
 _LARGEST = 1e15
 
 
 class FaissNeighbors(BaseEstimator):
-    """Approximate nearest neighbors by faiss, for galleries of 100,000 items and more.
+    """Approximate nearest neighbors by faiss, for galleries of 100,000 items or more.
 
-    Vectors are sorted into lists around the centers of clusters. A query searches the lists with the
-    closest centers, first by codes of four bits a number, then compares the best of these by the
-    vectors themselves [1]_. Needs the extra ``faiss``. The recall is highest where vectors vary in few
-    directions, as variates that are weighted by their correlations do.
+    Pass it as `neighbors` of a `CrossModalIndex` when the exact search is too slow or the gallery
+    does not fit in memory. It can also search any table of vectors by Euclidean distance. It needs
+    faiss: ``pip install "skdcca[faiss]"``. Try the defaults first. If too many neighbors are missed,
+    increase `n_probe`, then `n_candidates`. If the codes need too much memory, set `code_size`.
 
-    Vectors that do not fit in memory can stay in their file: `fit` reads an array in single precision
-    from ``np.load("vectors.npy", mmap_mode="r")`` in blocks, and a query reads only its candidates
-    again. Memory holds the codes, and the number and list of each vector.
+    Vectors are sorted into lists around the centers of clusters [1]_. A query searches the lists whose
+    centers are closest to it, in two steps: short codes of the vectors select candidates, whose exact
+    distances are then computed. The search misses few neighbors if vectors vary in only few directions,
+    as variates do that are weighted by their correlations.
+
+    Vectors that do not fit in memory can stay in a file. Pass ``np.load("vectors.npy",
+    mmap_mode="r")`` in single precision to `fit`, which reads the file in blocks; a query then reads
+    only its candidates from the file. Memory holds the code and the list of each vector.
 
     Parameters
     ----------
     n_lists : int, default=None
-        Number of lists; the square root of the number of vectors if None. Reduced until there are 39
-        vectors for each.
+        Number of lists. If None, the square root of the number of vectors. It is reduced if there are
+        fewer than 39 vectors for each list.
     n_probe : int, default=64
-        Number of lists that a query searches; more take longer and raise the recall.
+        Number of lists that each query searches. Larger values find more of the true neighbors and are
+        slower.
     n_candidates : int, default=5
-        Number of vectors that are compared exactly, as a multiple of the neighbors asked for.
+        Number of vectors whose exact distances are computed, as a multiple of `n_neighbors`.
     code_size : int, default=None
-        Bytes of the code of a vector. Codes and lists then use the ``2 * code_size`` directions in
-        which the vectors vary most. If None, a code takes half a byte for each number of a vector.
+        Number of bytes in the code of a vector. Codes and lists then use only the ``2 * code_size``
+        directions in which the vectors vary most. If None, the code has half a byte for each column.
     random_state : int, default=0
-        Seed of the clusters.
+        Seed of the clusters; must be in [0, 2**31 - 1].
 
     Attributes
     ----------
     n_lists_ : int
         Number of lists.
     directions_ : ndarray of shape (n_features, n_directions) or None
-        Directions that the codes describe; the columns themselves if None.
+        Directions that the codes use; None if they use the columns themselves.
     centroids_ : ndarray of shape (n_lists_, n_directions)
         Centers of the lists.
     codebook_ : ndarray of shape (n_directions, 16)
-        Values that the codes of each direction stand for.
+        The 16 values that a code can stand for, in each direction.
     n_features_in_ : int
         Number of columns.
     n_samples_fit_ : int
         Number of vectors.
 
+    See Also
+    --------
+    CrossModalIndex : Search a gallery by the other view.
+    sklearn.neighbors.NearestNeighbors : Exact nearest neighbors.
+
     Notes
     -----
-    To store a search over a file, use ``joblib.dump(search, path)``, which writes its vectors too;
-    ``joblib.load(path, mmap_mode="r")`` then reads them from there as they are needed.
+    To store a search over a file of vectors, use ``joblib.dump(search, path)``, which writes the vectors
+    too. ``joblib.load(path, mmap_mode="r")`` then reads them from that file as they are needed.
 
     References
     ----------
@@ -76,11 +87,16 @@ class FaissNeighbors(BaseEstimator):
 
     Examples
     --------
-    >>> import numpy as np
+    The nearest neighbors of images of the digits 0, 1 and 2 show the same digits:
+
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import FaissNeighbors
-    >>> vectors = np.random.default_rng(0).normal(size=(1000, 8))
-    >>> FaissNeighbors().fit(vectors).kneighbors(vectors[:3], 1, return_distance=False).ravel()
-    array([0, 1, 2])
+    >>> images, digits = load_digits(return_X_y=True)
+    >>> search = FaissNeighbors().fit(images)
+    >>> digits[search.kneighbors(images[:3], 4, return_distance=False)]
+    array([[0, 0, 0, 0],
+           [1, 1, 1, 1],
+           [2, 2, 2, 2]])
     """
 
     def __init__(
@@ -99,13 +115,13 @@ class FaissNeighbors(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Sort vectors into lists.
+        """Sort vectors into lists and encode them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The vectors, stored in single precision. A memory-mapped file in single precision and C
-            order is not copied; it must not change afterwards.
+            The vectors, which are stored in single precision. A memory-mapped file in single precision
+            and C order is not copied, and it must not change afterwards.
         y : None
             Ignored.
 
@@ -119,7 +135,8 @@ class FaissNeighbors(BaseEstimator):
         MissingDependencyError
             If faiss is not installed.
         ValueError
-            If a parameter is out of range, or X has a number above 1e15.
+            If a parameter is out of range, or X contains NaN, infinity or values above 1e15 in
+            absolute value.
         """
         faiss = _import_faiss()
         self._check_parameters()
@@ -166,23 +183,30 @@ class FaissNeighbors(BaseEstimator):
         return faiss.vector_to_array(codes.centroids).reshape(-1, _CODE_VALUES)
 
     def kneighbors(self, X, n_neighbors=5, return_distance=True):
-        """Find the nearest vectors to each query, nearest first.
+        """Find the vectors nearest to each query, nearest first.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features)
             The queries.
         n_neighbors : int, default=5
-            Number of vectors for each. If the lists of a query have fewer, all lists are searched.
+            Number of vectors for each query, at most `n_samples_fit_`. If the lists that a query
+            searches have fewer vectors, it searches all lists.
         return_distance : bool, default=True
-            Whether to return the distances too.
+            If True, return the distances too.
 
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors)
-            Euclidean distances, in single precision; only if `return_distance`.
+            Euclidean distances in single precision. Returned only if `return_distance` is True.
         indices : ndarray of shape (n_queries, n_neighbors)
-            Rows of the vectors that were fitted.
+            Rows of the fitted vectors.
+
+        Raises
+        ------
+        ValueError
+            If X contains NaN, infinity or values above 1e15 in absolute value, X has another number of
+            columns than in `fit`, or `n_neighbors` is out of range.
         """
         check_is_fitted(self)
         check_integer("n_neighbors", n_neighbors)
@@ -214,7 +238,7 @@ class FaissNeighbors(BaseEstimator):
         return squares, np.take_along_axis(places, nearest, axis=1)
 
     def _inverted_file(self):
-        """Build faiss' index of the vectors from the trained centers and codes."""
+        """Build the faiss index of the vectors from the trained centers and codes."""
         faiss = _import_faiss()
         n_lists, n_directions = self.centroids_.shape
         centers = faiss.IndexFlatL2(n_directions)
@@ -227,18 +251,17 @@ class FaissNeighbors(BaseEstimator):
             vectors = _project(self._vectors[rows], self.directions_)
             lists = self._lists[rows].astype(np.int64)
             plain.add_core(len(lists), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists))
-        index = faiss.IndexIVFPQFastScan(
-            plain
-        )  # the same codes in the layout that is searched fastest
+        # The same codes, in the layout that is searched fastest.
+        index = faiss.IndexIVFPQFastScan(plain)
         index.referenced_objects = [centers]
         return index
 
     def __getstate__(self):
-        """Return arrays alone: faiss' own format is not safe to read from untrusted files."""
+        """Return the state as arrays: the format of faiss is not safe to read from untrusted files."""
         return {k: v for k, v in super().__getstate__().items() if k != "_index"}
 
     def __setstate__(self, state):
-        state = {"code_size": None} | state  # missing in older files
+        state = {"code_size": None} | state  # files of older versions lack it
         if "_vectors" in state:
             state = {"directions_": None} | state
         super().__setstate__(state)
@@ -247,7 +270,7 @@ class FaissNeighbors(BaseEstimator):
             self._index = self._inverted_file()
 
     def _check_restored(self):
-        """Check the arrays of a file, as faiss reads them without checking bounds."""
+        """Check the arrays of a file, because faiss reads them without checking bounds."""
         n_features = n_directions = self.n_features_in_
         if self.directions_ is not None:
             shape = np.shape(self.directions_)
@@ -258,7 +281,7 @@ class FaissNeighbors(BaseEstimator):
         _check_floats("_vectors", self._vectors, (self.n_samples_fit_, n_features))
         self._vectors = np.ascontiguousarray(self._vectors)
         self.centroids_ = np.ascontiguousarray(self.centroids_)
-        if not hasattr(self, "_lists"):  # missing in older files
+        if not hasattr(self, "_lists"):  # files of older versions lack it
             self._lists = _nearest_lists(self._vectors, self.directions_, self.centroids_)
         _check_lists(self._lists, self.n_samples_fit_, self.n_lists_)
 
@@ -270,7 +293,7 @@ def _import_faiss():
 
 
 def _sample(X, n_rows, random_state):
-    """Return a random sample of at most `n_rows` rows, in their order."""
+    """Return a random sample of at most `n_rows` rows in their original order."""
     if len(X) <= n_rows:
         return X
     rows = np.random.default_rng(random_state).choice(len(X), n_rows, replace=False)
@@ -278,7 +301,7 @@ def _sample(X, n_rows, random_state):
 
 
 def _directions(sample, code_size):
-    """Return the directions in which vectors vary most, one for each half byte of a code."""
+    """Return the directions of greatest variance, one for each half byte of a code."""
     centered = sample - sample.mean(axis=0)
     _, directions = np.linalg.eigh(np.asarray(centered.T @ centered, dtype=np.float64))
     return np.ascontiguousarray(directions[:, ::-1][:, : 2 * code_size], dtype=np.float32)
@@ -289,7 +312,7 @@ def _project(vectors, directions):
 
 
 def _nearest_lists(vectors, directions, centroids):
-    """Return the number of the list of each vector."""
+    """Return the list that each vector belongs to."""
     faiss = _import_faiss()
     centers = faiss.IndexFlatL2(centroids.shape[1])
     centers.add(centroids)
@@ -300,9 +323,9 @@ def _nearest_lists(vectors, directions, centroids):
 
 
 def _squared_distances(queries, vectors, places):
-    """Return squared distances of each query to the vectors at its places; infinite for place -1.
+    """Return the squared distances of each query to the given rows; infinity for row -1.
 
-    faiss reads only these vectors, from memory or a mapped file, without a copy.
+    faiss reads only these rows, from memory or a memory-mapped file, without a copy.
     """
     faiss = _import_faiss()
     squares = np.full(places.shape, np.inf, dtype=np.float32)
@@ -316,7 +339,7 @@ def _check_vectors(X, copy=False):
     largest = max(X.max(), -X.min())
     if largest > _LARGEST:
         raise ValueError(
-            f"X must have no number above {_LARGEST:.0e} in size, got {largest:.3g}; scale it down."
+            f"X must have absolute values of at most {_LARGEST:.0e}, got {largest:.3g}. Scale X down."
         )
     return X
 

@@ -1,4 +1,4 @@
-"""A gallery of items that is searched across the two views."""
+"""Gallery of items that is searched across the two views."""
 
 import json
 from collections.abc import Sequence
@@ -23,69 +23,96 @@ from skdcca.retrieval._exact import ExactSearch
 from skdcca.retrieval._items import check_ids, check_metadata, listed
 
 _OTHER = {"x": "y", "y": "x"}
-# Queries that measure the level of chance, at most.
+# Largest number of queries that estimate the chance score.
 _CHANCE_QUERIES = 1000
 
 
 class CrossModalIndex(BaseEstimator):
-    """Index of items, in which a query of one view finds items by the other view.
+    """Index of a gallery of items, which queries of one view search by the other view.
 
-    Scores are those that the model gives, by its parameter `similarity` or `projection`; the scorers of
-    `skdcca.metrics` measure the same ranking.
+    An index is a fitted model together with a gallery: the variates of the items, their ids and their
+    metadata. Give it the lyrics of a song, and it returns the ids of the recordings that match them
+    best; give it a recording, and it returns lyrics. `fit` builds the gallery, `query` searches it,
+    and `add` and `remove` change it. The gallery needs only the view that is searched, and
+    `skdcca.save` stores the whole index in a file.
+
+    Start with the defaults: the exact search is fast enough for galleries of up to about 100,000 items.
+    For larger ones, set `neighbors` to `FaissNeighbors()`.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search over
-        either. The index keeps it, without a copy, to embed queries.
+        A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted search
+        over either. The index keeps the estimator itself, not a copy, to embed items and queries.
     neighbors : estimator, default=None
-        Unfitted nearest neighbor estimator that finds the candidates, with ``fit(vectors)`` and
-        ``kneighbors(vectors, n_neighbors, return_distance=False)`` by Euclidean distance:
-        `FaissNeighbors`, or one of scikit-learn's. The scores of its candidates are exact. If None, the
-        search is exact.
+        Unfitted nearest neighbor estimator that finds the candidates of each query: `FaissNeighbors`, or
+        one of scikit-learn such as `sklearn.neighbors.NearestNeighbors`. It must search by Euclidean
+        distance and have the methods ``fit(vectors)`` and
+        ``kneighbors(vectors, n_neighbors, return_distance=False)``. The scores of the candidates are
+        exact. If None, the search is exact.
     device : str, default=None
-        torch device on which the exact search selects candidates, such as ``"cuda"``; it then holds the
-        gallery in single precision. NumPy selects them if None. The answers are the same. An index that
-        is loaded on a machine without the device uses the CPU.
+        Name of the torch device on which the exact search selects candidates, such as ``"cuda"``. The
+        device then holds the gallery in single precision. If None, NumPy selects them. The results are
+        the same in both cases. `fit` requires the device; other methods use the CPU if it is not
+        available.
 
     Attributes
     ----------
     ids_ : ndarray of shape (n_items,)
-        Id of every item, in the order in which they were added.
+        Ids of the items, in the order in which they were added.
     zx_ : ndarray of shape (n_items, n_components) or None
-        Variates of the first view; None if the gallery has no first view.
+        Variates of the first view; None if the gallery lacks the first view.
     zy_ : ndarray of shape (n_items, n_components) or None
-        Variates of the second view; None if the gallery has no second view.
+        Variates of the second view; None if the gallery lacks the second view.
     metadata_ : dict
-        Metadata by id.
+        Metadata of the items by id. Items without metadata are not in it.
 
     See Also
     --------
-    skdcca.metrics.pair_scores : All scores of two lists.
-    skdcca.save : Store an index in a file.
+    FaissNeighbors : Approximate search for large galleries.
+    skdcca.metrics.pair_scores : Scores of every row of X with every row of y.
+    skdcca.save : Save an index to a file.
 
     Notes
     -----
-    Every score is a product of two rows (`skdcca.metrics.similarity`). The exact search computes
-    products in single precision, selects candidates by a bound on their rounding, and computes these
-    again in double precision. Items of equal score keep the order of the gallery, among those that
-    `neighbors` finds. To clone an index together with its fitted model, wrap the model in
-    :class:`sklearn.frozen.FrozenEstimator`.
+    Scores are computed by the parameter `similarity` of the model, or `projection` of a `DeepCCA`, as
+    in `skdcca.metrics.similarity`. The scorers of `skdcca.metrics` measure the same ranking. If a
+    parameter of the model changes, the next query uses it.
+
+    Each score is the product of two rows. The exact search computes all products in single precision,
+    selects candidates by a bound on the rounding error, and computes their products again in double
+    precision. Items with equal scores keep the order of the gallery; with `neighbors`, this holds
+    among the candidates.
+
+    :func:`sklearn.base.clone` returns an index with an unfitted model. To keep the fitted model in
+    the clone, wrap it in :class:`sklearn.frozen.FrozenEstimator`.
 
     Examples
     --------
+    The upper half of an image of a digit finds lower halves that fit it. The model is fitted on 1000
+    images, and the other images are the gallery:
+
     >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
     >>> from skdcca import CrossModalIndex, LinearCCA
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(100, 4))
-    >>> y = X + 0.1 * rng.normal(size=(100, 4))
-    >>> model = LinearCCA().fit(X[:50], y[:50])
-    >>> index = CrossModalIndex(model).fit(X[50:], ids=range(50, 100))  # a gallery of X
-    >>> scores, ids = index.query(y=y[70:72], n_neighbors=3)
-    >>> ids[:, 0]
-    array([70, 71])
-    >>> index.remove([70]).query(y=y[70:71], n_neighbors=1)[1] == 70
-    array([[False]])
+    >>> images, digits = load_digits(return_X_y=True)
+    >>> X, y = np.hsplit(images, 2)  # upper and lower halves
+    >>> model = LinearCCA(10, reg=1.0).fit(X[:1000], y[:1000])
+    >>> index = CrossModalIndex(model).fit(
+    ...     y=y[1000:],
+    ...     ids=range(1000, 1797),
+    ...     metadata=[{"digit": int(digit)} for digit in digits[1000:]],
+    ... )
+    >>> scores, ids = index.query(X=X[1001:1002], n_neighbors=3)
+    >>> [index.metadata_[item]["digit"] for item in ids[0].tolist()]
+    [4, 4, 4]
+
+    Items can be removed and added at any time:
+
+    >>> index.remove([1001]).ids_.size
+    796
+    >>> index.add(y=y[1001:1002], ids=[1001]).ids_.size
+    797
     """
 
     def __init__(self, estimator: Any, *, neighbors: Any = None, device: str | None = None) -> None:
@@ -106,14 +133,15 @@ class CrossModalIndex(BaseEstimator):
         Parameters
         ----------
         X : array-like or list, default=None
-            The first view (audio) as the estimator takes it; queries of y search it.
+            The first view (such as audio), in the form in which the model was fitted. Queries of y
+            search it.
         y : array-like or list, default=None
-            The second view (lyrics); queries of X search it. If both are given, row i of either is the
-            same item.
+            The second view (such as lyrics), which queries of X search. At least one view is required;
+            if both are given, row i of each must be the same item.
         ids : sequence of str or of int, of length n_items, default=None
-            Unique id of each item; 0, 1, ... if None.
+            Unique id of each item. If None, the ids are 0, 1, ...
         metadata : sequence of dict, of length n_items, default=None
-            JSON values to keep with each item, such as a title.
+            JSON values to keep with each item, such as ``{"title": "Row, row, row your boat"}``.
 
         Returns
         -------
@@ -122,9 +150,14 @@ class CrossModalIndex(BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If `estimator` is not a two-view model.
         ValueError
-            If neither view is given, lengths differ, ids are not unique, or metadata are not dicts of
-            JSON values.
+            If neither view is given, their lengths differ, `ids` are not unique or not all of one type,
+            `metadata` are not dicts of JSON values, variates are not finite, `neighbors` is not a
+            nearest neighbor estimator, or `device` is not available.
+        NotFittedError
+            If the model is not fitted.
         """
         check_is_fitted(inside(self.estimator)[1])
         _check_neighbors(self.neighbors)
@@ -148,19 +181,27 @@ class CrossModalIndex(BaseEstimator):
         Parameters
         ----------
         X, y, ids, metadata
-            As in `fit`. If `ids` is None, numbering continues and removed numbers are not used again;
-            an index with str ids needs ids.
+            As in `fit`. If `ids` is None, numbering continues after the largest number that was ever in
+            the index. An index with str ids requires `ids`.
 
         Returns
         -------
         self : object
-            The index, equal to one that was fitted with all items.
+            The index, which equals one that was fitted with all items.
+
+        Raises
+        ------
+        ValueError
+            If the views are not those of the gallery, an id is already in the index or is not of the
+            same type as the others, or an argument is invalid for `fit`.
         """
         check_is_fitted(self)
         self._check_same_views(X, y)
         has_items = len(self.ids_) > 0
         if ids is None and has_items and self.ids_.dtype.kind == "U":
-            raise ValueError("`ids` must be given, as the index has str ids, got None.")
+            raise ValueError(
+                "`ids` must be given for an index with str ids, got None. Pass one str for each item."
+            )
         new = self._items(X, y, ids, metadata, first=self._next_number)
         if has_items and new["ids"].dtype.kind != self.ids_.dtype.kind:
             raise ValueError(
@@ -182,17 +223,22 @@ class CrossModalIndex(BaseEstimator):
         return self
 
     def remove(self, ids: Sequence[Any] | NDArray) -> Self:
-        """Remove items.
+        """Remove items by their ids.
 
         Parameters
         ----------
         ids : sequence of str or of int
-            Ids of the items; all of them must be in the index.
+            Unique ids of the items, all of which must be in the index.
 
         Returns
         -------
         self : object
-            The index, equal to one that was fitted without the items.
+            The index, which equals one that was fitted without the items.
+
+        Raises
+        ------
+        ValueError
+            If an id is not in the index or occurs twice. No item is removed in this case.
         """
         check_is_fitted(self)
         ids = check_ids(ids)
@@ -220,67 +266,75 @@ class CrossModalIndex(BaseEstimator):
         Parameters
         ----------
         X : array-like or list of n_queries samples, default=None
-            Queries of the first view (audio), which search the second view.
+            Queries of the first view, which search the second view.
         y : array-like or list of n_queries samples, default=None
-            Queries of the second view (lyrics), which search the first view. Give either X or y.
+            Queries of the second view, which search the first view. Exactly one of X and y is required.
         n_neighbors : int, default=10
-            Number of items for each query, at most the size of the gallery.
+            Number of items for each query, at most the number of items in the index.
 
         Returns
         -------
         scores : ndarray of shape (n_queries, n_neighbors)
-            Scores, descending; higher is more similar.
+            Scores in descending order; higher is more similar.
         ids : ndarray of shape (n_queries, n_neighbors)
             Ids of the items.
 
         Raises
         ------
         ValueError
-            If both views or neither are given, the gallery lacks the other view, or `n_neighbors`
-            exceeds its size.
+            If both views or neither view is given, the gallery lacks the other view, or `n_neighbors`
+            is out of range.
         """
         check_is_fitted(self)
         if (X is None) == (y is None):
             given = "neither" if X is None else "both"
-            raise ValueError(f"query takes either X or y, the view of the queries, got {given}.")
+            raise ValueError(
+                f"Exactly one of `X` and `y` must be given, got {given}. Pass the view of the queries."
+            )
         view = "y" if X is None else "x"
         self._check_answerable(view, n_neighbors)
         scores, places = self._nearest(view, self.embed(X, y), n_neighbors)
         return scores, self.ids_[places]
 
     def embed(self, X: Any = None, y: Any = None) -> Any:
-        """Return variates of one or both views, as `skdcca.metrics.embed` gives them.
+        """Compute the variates of one or both views, as `skdcca.metrics.embed` does.
 
         Parameters
         ----------
         X, y : array-like or list, default=None
-            The views as the estimator takes them.
+            The views, in the form in which the model was fitted.
 
         Returns
         -------
         embedding : ndarray of shape (n_samples, n_components), or a pair of them
-            Variates.
+            Variates of the view that is given, or of X and y if both are.
         """
         return embed(self.estimator, X, y)
 
     def chance_score(self, view: str, quantile: float = 0.95) -> float | None:
-        """Return the score that the best of unrelated items reaches by chance.
+        """Return the score that the best unrelated item reaches by chance.
 
-        The items of the gallery are the queries, at most 1,000 of them, evenly spaced; each is scored
-        by the best of the other items.
+        Use it as a threshold: a query has found something only if its best score is higher. To estimate
+        it, up to 1,000 evenly spaced items of the gallery are queries themselves, and the best score
+        among all *other* items is taken for each.
 
         Parameters
         ----------
         view : {"x", "y"}
             View of the queries.
         quantile : float, default=0.95
-            Quantile of these best scores, in [0, 1].
+            Quantile of these best scores, in [0, 1]. With 0.95, unrelated items exceed the level in 5 %
+            of all queries.
 
         Returns
         -------
         level : float or None
-            A best score below it means nothing. None if the gallery lacks a view or has fewer than two
-            items.
+            The score. None if the gallery lacks a view or has fewer than two items.
+
+        Raises
+        ------
+        ValueError
+            If `view` or `quantile` is out of range.
         """
         check_is_fitted(self)
         check_option("view", view, _OTHER)
@@ -294,10 +348,12 @@ class CrossModalIndex(BaseEstimator):
         return float(np.quantile(best, quantile))
 
     def _items(self, X, y, ids, metadata, first):
-        """Return what the index keeps of new items; all checks come before the embedding."""
+        """Return ids, metadata and variates of new items, after all checks."""
         views = [view for view in (X, y) if view is not None]
         if not views:
-            raise ValueError("The gallery needs X, y or both, got neither.")
+            raise ValueError(
+                "At least one of `X` and `y` must be given, got neither. Pass the views of the items."
+            )
         check_same_length(views[0], views[-1], "item")
         n_items = num_samples(views[0])
         ids = np.arange(first, first + n_items) if ids is None else check_ids(ids)
@@ -333,8 +389,8 @@ class CrossModalIndex(BaseEstimator):
         other = _OTHER[view]
         if getattr(self, f"z{other}_") is None:
             raise ValueError(
-                f"Queries of {view} search the view {other}, which this gallery lacks. Fit it with "
-                f"{'X' if other == 'x' else 'y'}."
+                f"Queries of {view} search the view {other}, which this gallery lacks. Fit the index "
+                f"with {'X' if other == 'x' else 'y'}."
             )
         check_integer("n_neighbors", n_neighbors)
         if n_neighbors > len(self.ids_):
@@ -343,7 +399,7 @@ class CrossModalIndex(BaseEstimator):
             )
 
     def _nearest(self, view, z, k):
-        """Return scores and places in the gallery of the best `k` items for variates of a view."""
+        """Return the scores and gallery positions of the best `k` items for variates of a view."""
         how = comparison(self.estimator)
         z = check_array(z, dtype=np.float64)
         queries = scoring_rows(z, view, **how)
@@ -352,7 +408,7 @@ class CrossModalIndex(BaseEstimator):
             return gallery.top(queries, k)
         vectors = _distance_rows(z, of_queries=True, **how)
         places = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
-        # Only the variates of these candidates are read, as they may be in a file.
+        # Read the variates of the candidates only, because the gallery may be a memory-mapped file.
         found, at = np.unique(places, return_inverse=True)
         rows = scoring_rows(self._variates(_OTHER[view], found), _OTHER[view], **how)
         exact = ExactSearch(rows, score_decimals(**how))
@@ -363,13 +419,15 @@ class CrossModalIndex(BaseEstimator):
         return np.asarray(getattr(self, f"z{view}_")[rows], dtype=np.float64)
 
     def _gallery(self, view):
-        """Return the search for the items of a view: the exact one, or fitted `neighbors`.
+        """Return the search for the items of a view, either the exact one or fitted `neighbors`.
 
-        Threads may query at once: each builds what is missing, and the last one's is kept.
+        Several threads may query at the same time. Each of them builds a missing search, and the last
+        one is kept.
         """
         how = comparison(self.estimator)
-        compared_by = joblib.hash(how, coerce_mmap=True)  # the same in memory and in a file
-        known = compared_by == self._compared_by  # else a parameter of the model was set since
+        # With `coerce_mmap`, arrays in memory and memory-mapped ones have the same hash.
+        compared_by = joblib.hash(how, coerce_mmap=True)
+        known = compared_by == self._compared_by  # otherwise a parameter of the model has changed
         kept = self._galleries if self.neighbors is None else self._searches
         gallery = kept.get(view) if known else None
         device = check_device("device", self.device, must_exist=False)
@@ -388,7 +446,7 @@ class CrossModalIndex(BaseEstimator):
         kept = galleries if self.neighbors is None else searches
         if kept.get(view) is gallery:
             return
-        # New dicts, as other threads may be reading the old ones; their mark comes last.
+        # Replace the dicts, because other threads may be reading them, and set `_compared_by` last.
         kept = kept | {view: gallery}
         if self.neighbors is None:
             self._galleries, self._searches = kept, searches
@@ -400,12 +458,13 @@ class CrossModalIndex(BaseEstimator):
         state = super().__getstate__()
         if "metadata_" not in state:
             return state
-        # Galleries follow from the variates; one text is written much faster than a dict an item.
+        # The exact galleries follow from the variates. One text of all metadata is written much faster
+        # than one dict for each item.
         metadata = [self.metadata_.get(i) for i in self.ids_.tolist()]
         return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
 
     def __setstate__(self, state):
-        state = {"device": None} | state  # missing in older files
+        state = {"device": None} | state  # files of older versions lack it
         if "metadata_" in state:
             metadata = json.loads(state["metadata_"])
             _check_restored(state, metadata)
@@ -415,11 +474,11 @@ class CrossModalIndex(BaseEstimator):
 
 
 def _distance_rows(z, *, of_queries, correlations=None, power=None):
-    """Return rows whose distances order a gallery as the scores of `scoring_rows` do.
+    """Return rows whose Euclidean distances rank a gallery like the scores of `scoring_rows`.
 
-    The likelihood ratio is ``-|r w x - w y|**2 / 2`` plus a term of the query alone, with
-    ``w**2 = 1 / (1 - r**2)`` and r on the side of the gallery. The cosine orders like the distance of
-    rows of length 1; one more column gives rows of zeros that length.
+    The log-likelihood ratio is ``-|r w x - w y|**2 / 2`` plus a term that depends only on the query,
+    where ``w**2 = 1 / (1 - r**2)`` and x is in the gallery. The cosine ranks like the distance between
+    rows of length 1; an additional column gives rows of zeros this length.
     """
     if correlations is not None and power is None:
         r = np.clip(correlations, 0.0, MOST)
@@ -433,7 +492,8 @@ def _check_finite(z, name):
     bad = np.flatnonzero(~np.isfinite(z).all(axis=1)).tolist()
     if bad:
         raise ValueError(
-            f"The model gives variates that are not finite for rows {listed(bad)} of {name}."
+            f"The variates of {name} must be finite, got NaN or infinity in rows {listed(bad)}. Check "
+            "these rows and the model."
         )
     return z
 
@@ -463,7 +523,7 @@ def _check_restored(state, metadata):
         )
     if not all(of is None or isinstance(of, dict) for of in metadata):
         raise ValueError("metadata_ of a CrossModalIndex must be dicts")
-    # A query may fit them again; the `fit` of other estimators may open files.
+    # A query may fit these estimators again, and the `fit` of others might open files.
     searches = [state["neighbors"], *state["_searches"].values()]
     if not all(of is None or hasattr(type(of), "kneighbors") for of in searches):
         raise ValueError("neighbors of a CrossModalIndex must be nearest neighbor estimators")

@@ -1,4 +1,4 @@
-"""Checks of what users say about the items of a gallery: ids and metadata."""
+"""Checks of the ids and metadata of the items of a gallery."""
 
 import json
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from skdcca._utils.validation import is_integer
 
-# Values that an error lists before it counts the rest.
+# Number of values that an error lists before it counts the rest.
 _LISTED = 5
 
 
 def check_ids(ids):
-    """Return unique ids as an array of str or of int."""
+    """Return ids as an array of str or of int, after checking that they are unique."""
     if isinstance(ids, str) or not hasattr(ids, "__iter__"):
         raise ValueError(f"`ids` must be a list of str or of int, got {ids!r}.")
     ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
@@ -21,8 +21,11 @@ def check_ids(ids):
             f"`ids` must all be str or all be 64-bit integers, got {listed(ids)}. Convert larger "
             "integers to str."
         )
-    if are_names and any(i.endswith("\0") for i in ids):
-        raise ValueError("`ids` must not end in a NUL character, which NumPy strips.")
+    stripped = [i for i in ids if are_names and i.endswith("\0")]
+    if stripped:
+        raise ValueError(
+            f"`ids` must not end in a NUL character, which NumPy strips, got {listed(stripped)}."
+        )
     found = np.array(ids, dtype=str if are_names else np.int64)
     values, counts = np.unique(found, return_counts=True)
     repeated = values[counts > 1].tolist()
@@ -32,12 +35,12 @@ def check_ids(ids):
 
 
 def _is_int64(value):
-    # The greatest is left out, as the id that follows is one more.
+    # The greatest integer is excluded, because the number that follows the ids must fit too.
     return is_integer(value, ge=-(2**63)) and value < 2**63 - 1
 
 
 def check_metadata(metadata, ids):
-    """Return metadata by id, as copies that any file can hold."""
+    """Return the metadata by id, as copies that consist of JSON values."""
     if metadata is None:
         return {}
     if isinstance(metadata, str | dict) or not hasattr(metadata, "__iter__"):
@@ -60,13 +63,13 @@ def _json_copy(value, item):
     except (TypeError, ValueError, RecursionError):
         pass
     raise ValueError(
-        f"`metadata` of item {item!r} must be a dict of str to JSON values, got {value!r}. JSON values "
-        "are text, finite numbers, True, False, None, and lists and dicts of them."
+        f"`metadata` of item {item!r} must be a dict of str to JSON values, got {value!r}. Use "
+        "text, finite numbers, True, False, None, and lists and dicts of them."
     )
 
 
 def listed(values):
-    """Return the first values in words, and the number of the rest."""
+    """Return the first values and the number of the rest, as text for a message."""
     shown = ", ".join(map(repr, values[:_LISTED]))
     rest = len(values) - _LISTED
     return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,4 +1,4 @@
-"""One question to an index, with what a person needs to judge the answer."""
+"""Search of an index for one query, with the notes that a person needs to judge the result."""
 
 import warnings
 
@@ -12,10 +12,10 @@ from skdcca.metrics import inside
 
 
 def ask(index, view, query, n, level=None):
-    """Ask an index one question, for the command line and the page.
+    """Search an index for one query, for the command line and the web page.
 
-    A text that was not understood has the features of an empty one, so nothing that it finds is above
-    chance, whatever the score.
+    A text without any known word has the features of an empty text. The items that it finds are
+    never above chance, whatever their scores.
 
     Parameters
     ----------
@@ -24,27 +24,27 @@ def ask(index, view, query, n, level=None):
     view : {"x", "y"}
         View of the query.
     query : object
-        One sample of that view.
+        One sample of this view.
     n : int
-        Number of items; all of them if there are fewer.
+        Number of items to return; all items if there are fewer.
     level : float, default=None
-        Result of `CrossModalIndex.chance_score`, which is called if None.
+        Result of `CrossModalIndex.chance_score`; computed if None.
 
     Returns
     -------
     answer : Bunch
-        ``ids`` and ``scores``, lists, best first; ``level``, the level of chance or None;
-        ``understood``, False for a text without a word that the model knows; ``above``, a list of bool
-        that tells which scores are above chance, or None without a level; ``notes``, the messages of
-        other warnings.
+        ``ids`` and ``scores``: lists, best first; ``level``: the chance level or None;
+        ``understood``: False for a text without any word that the model knows; ``above``: a list of
+        bool, True for scores above chance, or None if the level is None; ``notes``: the messages of
+        all other warnings.
 
     Raises
     ------
     ValueError
-        If the index has no items, or lacks the view that is searched.
+        If the index has no items or lacks the view that is searched.
     """
     if not len(index.ids_):
-        raise ValueError("The index has no items. Add some before searching it.")
+        raise ValueError("The index has no items. Add items before searching it.")
     level = index.chance_score(view) if level is None else level
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -65,15 +65,15 @@ def ask(index, view, query, n, level=None):
 
 
 def metadata_text(metadata, key):
-    """Return a metadata value of an item as text; "" if missing."""
+    """Return a metadata value of an item as text, or "" if it is missing."""
     value = metadata.get(key)
     return "" if value is None else str(value)
 
 
 def _is_understood(estimator, query):
-    """Return False if a transformer of y that reads text makes a row of zeros of the query.
+    """Return False if a transformer of y turns the text of the query into a row of zeros.
 
-    A vectorizer that finds one of its own terms outweighs another one that finds none.
+    If there are several such transformers, one vectorizer that finds any of its terms is enough.
     """
     _, model = inside(estimator)
     readers = []
@@ -85,10 +85,10 @@ def _is_understood(estimator, query):
 
 
 def _follow(transformer, X, readers):
-    """Return the sample after a transformer if it still is or holds text, else None.
+    """Return the sample as the transformer returns it, or None if that is not text anymore.
 
-    Each transformer inside that turns text into numbers is added to `readers`, with a bool: whether any
-    of the numbers differs from 0.
+    Add each transformer that turns text into numbers to `readers`, with True if any of the numbers
+    differs from 0.
     """
     if X is None or not hasattr(transformer, "transform"):  # numbers, or "passthrough"
         return X
@@ -110,7 +110,7 @@ def _follow(transformer, X, readers):
 
 
 def _branches(transformer, X):
-    """Return the transformers of a union or of columns, each with its part of the sample."""
+    """Return the transformers of a union or column transformer, with the part of X that each gets."""
     if hasattr(transformer, "transformer_list"):
         return [(inner, X) for _, inner in transformer.transformer_list]
     if np.ndim(X) == 2 and hasattr(transformer, "transformers_"):
