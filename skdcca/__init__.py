@@ -1,7 +1,7 @@
 """Canonical correlation analysis for scikit-learn: linear, kernel and deep models of any two views.
 
-Music audio and lyrics are supported from raw files and raw text to a searchable index. Public names are
-imported on first use, so that ``import skdcca`` stays light; ``__init__.pyi`` lists them.
+Music audio and lyrics are supported from raw files and raw text to a searchable index. Public names,
+listed in ``__init__.pyi``, are imported on first use, which keeps ``import skdcca`` fast.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The contract that every canonical correlation estimator shares."""
+"""Base class of all canonical correlation estimators."""
 
 from contextlib import contextmanager
 from math import inf
@@ -34,34 +34,36 @@ __all__ = ["BaseCCA"]
 
 _FLOATS = (np.float64, np.float32)
 _SIMILARITIES = ("weighted", "cosine", "likelihood")
-# Power of the correlations that weighted variates are scaled by: benchmarks/weighting.py.
+# Power of the correlations that scale weighted variates; benchmarks/weighting.py compares others.
 WEIGHTING_POWER = 2
 
 
 class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base class of the two-view estimators: ``fit(X, y)`` with X the first view and y the second.
+    """Base class of two-view estimators, whose ``fit(X, y)`` takes X as first and y as second view.
 
-    A subclass stores its parameters in ``__init__``, among them `n_components` and `y_transformer`,
-    and implements four methods. They get validated arrays; everything that a user calls is written
-    here.
+    This class validates the input and implements all public methods. A subclass stores its parameters
+    in ``__init__``, including `n_components` and `y_transformer`, and implements four private methods,
+    which receive validated arrays:
 
-    - ``_fit(X, y)``: learn from both views and set `n_components_`. It also takes `sample_weight`
-      if the subclass has a ``fit`` that takes it.
-    - ``_project_x(X)``, ``_project_y(y)``: return variates of shape ``(n_samples, n_components_)``.
-    - ``_predict_y(X)``: return the second view as numbers.
+    - ``_fit(X, y)`` fits both views and sets `n_components_`. It also takes `sample_weight` if the
+      subclass has a ``fit`` with that parameter.
+    - ``_project_x(X)`` and ``_project_y(y)`` return variates of shape ``(n_samples, n_components_)``.
+    - ``_predict_y(X)`` returns the second view as an array of shape ``(n_samples, n_features_y_)``.
 
-    What input a subclass accepts is declared by its tags: ``input_tags.sparse`` for a sparse X,
-    ``input_tags.three_d_array`` for views with more than two axes. A subclass whose ``_reads_blocks()``
-    returns True also implements ``_fit_blocks(blocks)``, for views that are never completely in
-    memory. The page "Add an estimator" of the contributing guide has a complete example.
+    A subclass declares what input it accepts by its tags: ``input_tags.sparse`` for a sparse X, and
+    ``input_tags.three_d_array`` for views with more than two axes. To fit views that are larger than
+    memory, it returns True from ``_reads_blocks()`` and implements ``_fit_blocks(blocks)``. The page
+    "Add an estimator" of the contributing guide has a complete example.
 
     See Also
     --------
     LinearCCA : Linear canonical correlation analysis.
+    KernelCCA : Kernel canonical correlation analysis.
+    DeepCCA : Deep canonical correlation analysis.
 
     Examples
     --------
-    Canonical correlation analysis of the first column of each view:
+    A minimal estimator whose variates are the first columns of the views:
 
     >>> import numpy as np
     >>> from skdcca.base import BaseCCA
@@ -84,24 +86,32 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn the space that both views share.
+        """Fit the model to both views.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view.
-        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or what `y_transformer` takes
-            The second view; row i of both views is the same sample.
+            First view. `DeepCCA` also takes samples with more axes, such as spectrograms.
+        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or input of `y_transformer`
+            Second view. Row i of X and row i of y are the same sample.
 
         Returns
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If `y_transformer` is not a transformer.
+        ValueError
+            If a parameter is out of range, the views have different numbers of rows, or a view is None
+            or contains text, NaN or infinity.
         """
         return self._learn(X, y)
 
     def _learn(self, X, y, sample_weight=None):
-        """Fit on views that are taken whole, or on their blocks where these fit the memory better."""
+        """Fit on blocks of rows if the views may exceed memory, otherwise on whole arrays."""
         weight = () if sample_weight is None else (sample_weight,)
         blocks = self._blocks_of(X, y, *weight)
         if blocks is not None:
@@ -117,8 +127,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self._check_parameters()
             if self.y_transformer is not None:
                 raise ValueError(
-                    f"y_transformer={self.y_transformer!r} would see one block of rows alone; set it to "
-                    "None and give the numbers that a fitted transformer makes of y, block by block"
+                    f"`y_transformer` must be None for blocks of rows and dask arrays, got "
+                    f"{self.y_transformer!r}. Fit it beforehand and pass its output as y."
                 )
             X, y, *_ = self._validate_block(0, blocks.first(), reset=True)
             self._check_n_components((inf, X.shape[1]), y.shape)
@@ -127,7 +137,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @contextmanager
     def _rollback(self):
-        """Restore what was fitted before if the fit inside fails."""
+        """Restore the previous attributes if the fit inside the context fails."""
         before = dict(vars(self))
         try:
             yield
@@ -137,15 +147,15 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise
 
     def _validate(self, X, y, *, reset):
-        """Return both views as numbers; check the parameters, too.
+        """Check the parameters and return both views as numbers.
 
-        ``reset=True`` learns the columns of the views and fits `y_transformer`; otherwise the views must
-        have the columns that were learned.
+        With ``reset=True`` the columns of the views are recorded and `y_transformer` is fitted;
+        otherwise the views must have the recorded columns.
         """
         if y is None:
             raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: it is the "
-                "second view"
+                f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the "
+                "second view as y."
             )
         self._check_parameters()
         X = self._validate_x(X, reset=reset, min_rows=2 if reset else 1)
@@ -158,12 +168,12 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return X, y
 
     def _validate_block(self, number, block, reset=False):
-        """Return both views of a block as numbers; errors name the block, and the first row with NaN."""
+        """Return both views of a block as numbers; errors name the block and the first bad row."""
         with block_errors(number):
             try:
                 X, y = block
             except (TypeError, ValueError):
-                raise ValueError(f"it must be a pair (X, y), but is {_describe(block)}") from None
+                raise ValueError(f"must be a pair (X, y), got {_describe(block)}") from None
             check_same_length(X, y)
             try:
                 X_valid = self._validate_x(X, reset=reset, min_rows=0)
@@ -178,7 +188,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return False
 
     def _blocks_of(self, X, y, *weight):
-        """Return blocks of rows of views that may exceed the memory, or None to take the views whole."""
+        """Return blocks of rows if the views may exceed memory, or None to use whole arrays."""
         if not self._reads_blocks() or y is None:
             return None
         if self.y_transformer is not None and not (is_dask(X) or is_dask(y)):
@@ -197,21 +207,32 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any, y: Any) -> tuple[NDArray, NDArray]: ...
 
     def transform(self, X, y=None):
-        """Project the first view, or both.
+        """Project the first view, or both views, onto the components.
+
+        The result has the dtype of the view (float64 unless the view is float32). A dask array is
+        projected lazily, block by block, and the result is a dask array.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view. Dask arrays, here and for y, return dask arrays that are not computed yet.
-        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes, default=None
-            The second view.
+            First view.
+        y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`, default=None
+            Second view. None projects X only.
 
         Returns
         -------
         zx : ndarray of shape (n_samples, n_components_)
             Variates of the first view.
         zy : ndarray of shape (n_samples, n_components_)
-            Variates of the second view; only if `y` is given.
+            Variates of the second view; only returned if `y` is given.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If a view has other columns than in `fit`, contains text, NaN or infinity, or if the views
+            have different numbers of rows.
         """
         check_is_fitted(self)
         zx = self._by_rows(self._transform_x, X, self.n_components_)
@@ -224,21 +245,28 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._project_x(self._validate_x(X))
 
     def _by_rows(self, function, view, n_columns, dtype=None):
-        """Apply a function to the rows of a view; lazily if it is a dask array."""
+        """Apply a function to the rows of a view, lazily for a dask array."""
         return map_rows(function, view, n_columns, dtype) if is_dask(view) else function(view)
 
     def transform_y(self, y: Any) -> NDArray:
-        """Project the second view alone, such as lyrics that search for audio.
+        """Project the second view alone, for example lyrics that are queries for audio.
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-            The second view.
+        y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+            Second view.
 
         Returns
         -------
         zy : ndarray of shape (n_samples, n_components_)
-            Variates of the second view.
+            Variates of the second view, with the dtype and laziness described in `transform`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If y has other columns than in `fit`, or contains text, NaN or infinity.
         """
         check_is_fitted(self)
         zy = self._by_rows(self._transform_y, y, self.n_components_)
@@ -250,22 +278,32 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray:
         """Predict the second view from the first.
 
-        This is the regression of the training y on the variates of X. With all components of a
-        `LinearCCA` it is the regression of y on X, by least squares or, with `reg`, ridge regression;
-        with fewer components it is the best regression of that rank once y is whitened [1]_. The
-        components of a kernel or deep model correlate with an image of y, so a few of them may not
-        predict y itself well, except those of a `KernelCCA` with ``y_kernel="linear"``.
+        The prediction is the regression of the training y on the variates of X. For a `LinearCCA` with
+        all components it equals the regression of y on X: least squares, or ridge regression if `reg`
+        is positive. With fewer components it is the reduced-rank regression that is optimal for
+        whitened y [1]_.
+
+        The variates of a kernel or deep model correlate with nonlinear functions of y, so a few of them
+        may predict y itself poorly. `KernelCCA` with ``y_kernel="linear"`` is an exception.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view.
+            First view.
 
         Returns
         -------
         y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
-            The second view, with the dtype that y had in `fit`, and 1-D if y was. With a
-            `y_transformer` these are its outputs, for example vectors of lyrics rather than words.
+            Predicted second view, one-dimensional if y was in `fit`. It is float32 if y was float32 in
+            `fit`, otherwise float64. With a `y_transformer` it is the output of that transformer, for
+            example vectors of lyrics rather than words.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other columns than in `fit`, or contains text, NaN or infinity.
 
         References
         ----------
@@ -281,32 +319,40 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return y[:, 0] if self._y_is_vector else y
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Return the sum of the canonical correlations of the given rows.
+        """Return the sum of the correlations of all pairs of variates on the given rows.
 
-        On held-out rows this is the total correlation captured, the measure of the deep CCA literature.
-        A component that does not generalize adds nothing, or may lower it.
+        On held-out rows this is the total correlation captured, the standard measure of the deep CCA
+        literature. A component that does not generalize contributes about 0 or a negative value.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The first view, at least two rows.
-        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-            The second view.
+            First view, with at least two rows.
+        y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+            Second view.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
+            Weight of each row, >= 0. None weights all rows equally.
 
         Returns
         -------
         total : float
-            At most `n_components_`.
+            Sum of the correlations, between ``-n_components_`` and ``n_components_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If the views are invalid, as in `transform`, or have fewer than two rows.
         """
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
     def compare(self, zx: ArrayLike, zy: ArrayLike) -> NDArray:
-        """Score every row of one view's variates against every row of the other's.
+        """Return the similarity of each row of `zx` to each row of `zy`.
 
-        The parameter `similarity` decides how; models without it use the cosine.
+        The parameter `similarity` determines how the scores are computed; a model without this parameter
+        uses the cosine.
 
         Parameters
         ----------
@@ -318,17 +364,18 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples_x, n_samples_y)
-            Higher means more similar. The scorers of `skdcca.metrics` rank by these scores.
+            Scores; higher means more similar. The scorers of `skdcca.metrics` rank by them.
         """
         return similarity(zx, zy, **self.comparison())
 
     def comparison(self) -> dict[str, Any]:
-        """Return how variates are compared, as arguments of `skdcca.metrics.similarity`.
+        """Return the arguments with which `compare` calls `skdcca.metrics.similarity`.
 
         Returns
         -------
         arguments : dict
-            Empty for the cosine; ``correlations``, and ``power`` if they weight the variates.
+            Empty for the cosine; ``correlations`` and ``power`` for weighted variates; ``correlations``
+            alone for the likelihood.
         """
         check_is_fitted(self)
         kind = self._check_similarity()
@@ -340,22 +387,22 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return arguments | {"power": WEIGHTING_POWER if kind == "weighted" else kind}
 
     def _check_parameters(self):
-        """Raise an error for parameters out of range, before any work."""
+        """Raise an error for a parameter out of range, before any computation."""
         self._check_similarity()
 
     def _check_similarity(self):
         kind = getattr(self, "similarity", "cosine")
         if not is_number(kind, ge=0):
-            other = "or a number >= 0, the power of the correlations that weight the variates"
+            other = "or a finite number >= 0"
             check_option("similarity", kind, _SIMILARITIES, otherwise=other)
         return kind
 
     def _validate_x(self, X, *, reset=False, min_rows=1):
-        """Return the first view as floats, with the columns that were learned."""
+        """Return the first view as floats; unless ``reset``, check its columns."""
         if X is None:
-            raise ValueError(f"X is None, but {type(self).__name__} needs the first view")
+            raise ValueError(f"X must be the first view of {type(self).__name__}, got None.")
         tags = get_tags(self).input_tags
-        remedy = "give what turns it into numbers as a step before, such as MelSpectrogram()"
+        remedy = "Add a step that turns it into numbers before the model, such as MelSpectrogram()."
         with _text_errors(X, "X", remedy):
             return validate_data(
                 self,
@@ -368,9 +415,9 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             )
 
     def _validate_y(self, y, *, reset=False, min_rows=1):
-        """Return the second view as numbers of shape (n_samples, n_features_y), transformed."""
+        """Return the transformed second view as floats of shape (n_samples, n_features_y)."""
         if y is None:
-            raise ValueError(f"y is None, but {type(self).__name__} needs the second view")
+            raise ValueError(f"y must be the second view of {type(self).__name__}, got None.")
         n_samples, names = num_samples(y), None
         if reset:
             check_transformer("y_transformer", self.y_transformer)
@@ -379,8 +426,11 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             names = list(y.columns) if hasattr(y, "columns") else None
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
-        remedy = "give what turns it into numbers, such as y_transformer=Doc2VecLyrics()"
-        with _text_errors(y, "y", f"y_transformer is {self.y_transformer_}; {remedy}"):
+        remedy = (
+            f"Set `y_transformer`, which is {self.y_transformer_}, to a transformer that returns "
+            "numbers, such as Doc2VecLyrics()."
+        )
+        with _text_errors(y, "y", remedy):
             y = check_array(
                 y,
                 dtype=_FLOATS,
@@ -392,8 +442,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             )
         if len(y) != n_samples:
             raise ValueError(
-                f"{type(self.y_transformer_).__name__} made {len(y)} rows of {n_samples}; "
-                "y_transformer must give a row for each sample"
+                f"`y_transformer` must return one row for each sample, but "
+                f"{type(self.y_transformer_).__name__} returned {len(y)} rows for {n_samples} samples."
             )
         vector = y.ndim == 1
         y = y.reshape(-1, 1) if vector else y
@@ -406,17 +456,17 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_y_features(self, y, names):
         if y.shape[1] != self.n_features_y_:
             raise ValueError(
-                f"y has {y.shape[1]} features, but {type(self).__name__} was fitted with "
-                f"{self.n_features_y_} features in y"
+                f"y has {y.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_y_} features as input."
             )
         if names is not None and self._y_names is not None and names != self._y_names:
             raise ValueError(
                 f"y has the columns {names}, but {type(self).__name__} was fitted with "
-                f"{self._y_names}, in this order"
+                f"{self._y_names}. Pass the same columns in the same order."
             )
 
     def _check_n_components(self, x_shape, y_shape=None):
-        """Raise an error for too many components; called before and after y becomes numbers."""
+        """Raise ValueError for too many components; called before and after y is transformed."""
         k = self.n_components
         check_integer("n_components", k, or_none=True)
         if k is None:
@@ -424,12 +474,17 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         limits = self._most_components(x_shape, y_shape)
         reason, most = min(limits.items(), key=lambda item: item[1])
         if k > most:
-            raise ValueError(f"n_components={k} is too large: at most {most} here ({reason})")
+            raise ValueError(f"`n_components` must be <= {most} ({reason}), got {k}.")
 
     def _most_components(self, x_shape, y_shape):
-        """Return the limits of `n_components` by their reason; the shape of y may not be known yet."""
-        limits = {"the number of samples - 1": x_shape[0] - 1, "the features of X": x_shape[1]}
-        return limits if y_shape is None else limits | {"the features of y": y_shape[1]}
+        """Return the limits of `n_components` by their reason; `y_shape` is None if not yet known."""
+        limits = {
+            "the number of samples - 1": x_shape[0] - 1,
+            "the number of features of X": x_shape[1],
+        }
+        if y_shape is None:
+            return limits
+        return limits | {"the number of features of y": y_shape[1]}
 
     @property
     def _n_features_out(self):
@@ -442,8 +497,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         stamp = state.get("_skdcca_version")
         if stamp != __version__:
             warn(
-                f"this {type(self).__name__} was pickled by skdcca {stamp} and is loaded by "
-                f"{__version__}: check that it answers as before, or fit it again",
+                f"This {type(self).__name__} was pickled by skdcca {stamp} and loaded by {__version__}. "
+                "Check that its results have not changed, or fit it again.",
                 VersionWarning,
             )
         super().__setstate__({k: v for k, v in state.items() if k != "_skdcca_version"})
@@ -460,7 +515,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 @contextmanager
 def block_errors(number):
-    """Prefix an error with the number of the block that it is about."""
+    """Prefix errors with the number of the block in which they occur."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -469,19 +524,19 @@ def block_errors(number):
 
 @contextmanager
 def _text_errors(view, name, remedy):
-    """Explain an error about a view that holds text."""
+    """Explain an error that a view with text causes."""
     try:
         yield
     except ValueError as error:
         if not _holds_text(view):
             raise
-        raise ValueError(f"{name} holds text ({error}); {remedy}") from error
+        raise ValueError(f"{name} contains text. {remedy} ({error})") from error
 
 
 def _holds_text(view):
     try:
         values = np.asarray(view)
-    except ValueError:  # ragged
+    except ValueError:  # rows of different lengths
         return False
     if values.dtype.kind == "O":
         return any(isinstance(value, str) for value in values.flat)
@@ -489,7 +544,7 @@ def _holds_text(view):
 
 
 def _raise_not_finite(view, name):
-    """Name the first row with NaN or infinity, if the view has one."""
+    """Raise ValueError with the first row that contains NaN or infinity, if there is one."""
     try:
         numbers = np.asarray(view.toarray() if issparse(view) else view, dtype=np.float64)
     except (TypeError, ValueError):
@@ -497,8 +552,8 @@ def _raise_not_finite(view, name):
     bad = np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"{name} holds NaN or infinity, first in row {bad[0]} of the block: leave such rows out of "
-            "both views, or impute them"
+            f"{name} contains NaN or infinity, first in row {bad[0]} of the block. Impute such rows, or "
+            "remove them from both views."
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""Warnings and errors that callers can tell apart by their class.
+"""Classes of the warnings and errors that callers may want to handle separately.
 
-Every error is also the built-in one that fits it (`ValueError`, `ImportError`), and every warning a
-`UserWarning`, so code that does not know these classes keeps working.
+Every error is a subclass of a built-in one (`ValueError` or `ImportError`), and every warning a subclass
+of `UserWarning`, so code that catches the built-in classes works too.
 """
 
 __all__ = [
@@ -22,20 +22,20 @@ __all__ = [
 
 
 class CheckpointWarning(UserWarning):
-    """The state of a training cannot be written; training continues.
+    """Warning issued when `DeepCCA` cannot write its checkpoint; training continues.
 
     Examples
     --------
     >>> import warnings
     >>> from skdcca.exceptions import CheckpointWarning
-    >>> warnings.simplefilter("error", CheckpointWarning)  # stop instead
+    >>> warnings.simplefilter("error", CheckpointWarning)  # stop training instead
     """
 
 
 class RankWarning(UserWarning):
-    """A view has fewer independent directions than `n_components`.
+    """Warning issued when `n_components` exceeds the rank of the data.
 
-    The components past the rank have a correlation of 0 and weights of 0.
+    The components beyond the rank have correlation 0 and weights of 0.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class RankWarning(UserWarning):
     >>> import numpy as np
     >>> from skdcca import LinearCCA
     >>> from skdcca.exceptions import RankWarning
-    >>> X = np.arange(12.0).reshape(6, 2)  # the second column is the first plus 1
+    >>> X = np.arange(12.0).reshape(6, 2)  # rank 1: the second column is the first plus 1
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always", RankWarning)
     ...     cca = LinearCCA(2).fit(X, X)
@@ -53,40 +53,43 @@ class RankWarning(UserWarning):
 
 
 class SkippedSongsWarning(UserWarning):
-    """Songs of a table or folder cannot be used and were left out.
+    """Warning issued when songs of a table or folder cannot be used and are skipped.
 
     Examples
     --------
     >>> import warnings
     >>> from skdcca.exceptions import SkippedSongsWarning
-    >>> warnings.simplefilter("ignore", SkippedSongsWarning)  # the faults are known
+    >>> warnings.simplefilter("ignore", SkippedSongsWarning)  # these songs are known to be unusable
     """
 
 
 class SmallBatchWarning(UserWarning):
-    """A batch has too few rows to estimate the correlations of its components.
+    """Warning issued when a batch has too few rows to estimate its correlations.
 
     Examples
     --------
     >>> import warnings
     >>> from skdcca.exceptions import SmallBatchWarning
-    >>> warnings.simplefilter("error", SmallBatchWarning)
+    >>> warnings.simplefilter("error", SmallBatchWarning)  # refuse to train on such batches
     """
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """Training ended early, by Ctrl-C or a callback; the model is the best one so far.
+    """Warning issued when Ctrl-C or a callback interrupts training.
+
+    The fitted model has the weights of the best epoch so far, or those of the last batch if no rows are
+    held out.
 
     Examples
     --------
     >>> import warnings
     >>> from skdcca.exceptions import TrainingInterruptedWarning
-    >>> warnings.simplefilter("error", TrainingInterruptedWarning)  # do not accept such a model
+    >>> warnings.simplefilter("error", TrainingInterruptedWarning)  # refuse such a model
     """
 
 
 class UnknownTextWarning(UserWarning):
-    """A text has no word or character that the model knows, so its features are 0.
+    """Warning issued when the model knows no word or character of a text, whose features are then 0.
 
     Examples
     --------
@@ -103,7 +106,7 @@ class UnknownTextWarning(UserWarning):
 
 
 class VersionWarning(UserWarning):
-    """A model was saved by another version of skdcca or scikit-learn.
+    """Warning issued when a model was saved by another version of skdcca or scikit-learn.
 
     Examples
     --------
@@ -114,7 +117,7 @@ class VersionWarning(UserWarning):
 
 
 class DamagedFileError(ValueError):
-    """A file was not written by `skdcca.save`, or is truncated or damaged.
+    """Error raised when a file was not written by `skdcca.save`, or is truncated or damaged.
 
     Examples
     --------
@@ -133,7 +136,7 @@ class DamagedFileError(ValueError):
 
 
 class DivergenceError(ValueError):
-    """Training diverged: the loss or the encodings are not finite.
+    """Error raised when the loss or the encodings of a network contain NaN or infinity.
 
     Examples
     --------
@@ -147,41 +150,45 @@ class DivergenceError(ValueError):
 
 
 class FileVersionError(ValueError):
-    """A file has a format that is newer than this version of skdcca.
+    """Error raised when a file has a newer format than this version of skdcca can read.
 
     Examples
     --------
+    >>> import skdcca
     >>> from skdcca.exceptions import FileVersionError
-    >>> issubclass(FileVersionError, ValueError)
-    True
+    >>> def load_or_exit(path):
+    ...     try:
+    ...         return skdcca.load(path)
+    ...     except FileVersionError:
+    ...         raise SystemExit("Upgrade skdcca to load this model.")
     """
 
 
 class InvalidSongsError(ValueError):
-    """Songs cannot be used.
+    """Error raised when songs cannot be used.
 
-    The message is the summary, the remedy and the faults, so that a program with its own remedy can
-    raise the error again.
+    The message consists of the summary, the remedy and one line for each fault. The summary and the
+    faults are also attributes, so that a program can raise the error again with its own remedy.
 
     Parameters
     ----------
     summary : str
-        How many songs cannot be used.
+        Number of songs that cannot be used, in words, without a period at the end.
     faults : sequence of str, default=()
-        What is wrong, with the song named.
+        One entry for each fault: the song and what is wrong with it.
     remedy : str, default=""
-        What to do about it, as a sentence.
+        What the user can do, as a full sentence.
     n_usable : int, default=0
         Number of songs that can be used.
     n_listed : int, default=None
-        Number of faults in the message, by default all.
+        Largest number of faults listed in the message. None lists all of them.
 
     Attributes
     ----------
     summary : str
-        How many songs cannot be used, such as "3 of 30 songs cannot be used".
+        The summary, such as "3 of 30 songs cannot be used".
     faults : list of str
-        All faults, without the remedy.
+        All faults, including those that the message does not list.
     n_usable : int
         Number of songs that can be used.
 
@@ -210,7 +217,7 @@ class InvalidSongsError(ValueError):
 
 
 class MissingDependencyError(ImportError):
-    """A package that is needed is not installed; the message says how to install it.
+    """Error raised when a required package is not installed; the message says how to install it.
 
     Examples
     --------
@@ -223,12 +230,19 @@ class MissingDependencyError(ImportError):
 
 
 class UntrustedTypeError(ValueError):
-    """A file, or an object to be saved, holds types that are not on the list of allowed ones.
+    """Error raised when a file, or an object to be saved, contains types that are not trusted.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    names : sequence of str, default=()
+        Full names of the types and functions that are not trusted.
 
     Attributes
     ----------
     names : list of str
-        Full names of the types and functions, as `trusted` takes them.
+        The same names. Pass those that you trust to `skdcca.load` or `skdcca.save` as `trusted`.
 
     Examples
     --------

@@ -179,11 +179,11 @@ ADDRESS = {"data": shape(8, False), "shape": shape(4), "typestr": text("<f8"), "
 DAMAGES = {
     "an address": (
         lambda s: set_attribute(s, "__array_interface__", mapping(ADDRESS)),
-        "in the place of methods: __array_interface__",
+        "that replace methods: __array_interface__",
     ),
     "a method": (
         lambda s: set_attribute(s, "transform", node("FunctionNode", "numpy.exp")),
-        r"skdcca\.LinearCCA has attributes in the place of methods: transform",
+        r"skdcca\.LinearCCA has attributes that replace methods: transform",
     ),
     "a mask of an object": (
         lambda s: set_attribute(s, "reg", masked(node("ObjectNode", "skdcca.LinearCCA"))),
@@ -213,24 +213,24 @@ DAMAGES = {
         lambda s: set_attribute(s, "reg", partial_function(namespace=text({"a": 1}))),
         "has attributes",
     ),
-    "exponential repetition": (repeat, "again and again"),
-    "a list as the whole": (lambda s: s.update(items()), r"holds a builtins\.list"),
-    "an object number defined twice": (redefine, "number 901 more than once"),
+    "exponential repetition": (repeat, "objects, or the same ones repeatedly"),
+    "a list as the whole": (lambda s: s.update(items()), r"contains a builtins\.list"),
+    "an object number defined twice": (redefine, "repeated object number 901"),
     "keys by reference": (refer, "have no types"),
     "a reference with content": (
         lambda s: s["content"].update(reference(901, content=[], key_types=[])),
         "not a dict",
     ),
-    "a state by reference": (refer_to_state, "holds more than a number"),
+    "a state by reference": (refer_to_state, "contains more than a number"),
     "a number that is a float": (lambda s: s.update(__id__=1.0), "number 1.0"),
     "an unknown number": (lambda s: set_attribute(s, "reg", reference(999)), "damaged"),
-    "a reference to itself": (hold_itself, "holds itself"),
+    "a reference to itself": (hold_itself, "contains itself"),
     "keys without types": (lambda s: s["content"]["key_types"]["content"].pop(), "no types"),
     "a cache folder": (lambda s: set_attribute(s, "memory", text("folder")), "cache folder"),
     "a cache folder by reference": (hide_memory, "cache folder"),
     "a random state out of bounds": (
         lambda s: set_attribute(s, "reg", random_state(text(100_000))),
-        "points outside",
+        "position outside its table",
     ),
     "a slice of texts": (
         lambda s: set_attribute(
@@ -244,7 +244,7 @@ DAMAGES = {
     "an old protocol": (lambda s: s.update(protocol=0), "version 0"),
     "a newer protocol": (lambda s: s.update(protocol=99), "update skops"),
     "a protocol that is text": (lambda s: s.update(protocol="2"), "damaged"),
-    "another class": (lambda s: s.update(__class__="KernelCCA"), r"holds a skdcca\.KernelCCA"),
+    "another class": (lambda s: s.update(__class__="KernelCCA"), r"contains a skdcca\.KernelCCA"),
     "an array read twice": (
         lambda s: set_attribute(s, "reg", {**array_node(s), "__id__": 990}),
         "read more than once",

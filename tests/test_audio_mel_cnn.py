@@ -103,7 +103,7 @@ def test_names_and_containers():
 def test_a_module_has_no_tags():
     audio = MelCNNAudio().fit(CLIPS).set_params(weights=BandMeans()).fit(CLIPS)
     assert not hasattr(audio, "tag_names_")
-    with pytest.raises(ValueError, match="no tags"):
+    with pytest.raises(ValueError, match="`weights` must be a network with tags"):
         audio.predict_tags(CLIPS)
 
 

@@ -66,8 +66,8 @@ LATE_SONGS = [
 
 
 WAVEFORMS = [
-    ("bytes", b"a.wav", r"dtype \|S5", "a path as str"),
-    ("None", None, "dtype object", "a path as str"),
+    ("bytes", b"a.wav", r"dtype \|S5", "a path must be a str"),
+    ("None", None, "dtype object", "a path must be a str"),
     ("16-bit integers", np.arange(99, dtype=np.int16), "dtype int16", "divide"),
     ("no samples", np.zeros(0), r"shape \(0,\)", "not empty"),
     ("NaN", np.full(RATE, np.nan), "contains NaN", ""),
@@ -121,7 +121,7 @@ OF_SUMMARIES = [
         "numbers that overflow",
         lambda s: 1e200 * s,
         {},
-        r"X must have numbers .* got 1e\+200",
+        r"X must have absolute values .* got 1e\+200",
         "decibels",
     ),
     ("an unknown statistic", lambda s: s, {"statistics": ["median"]}, "'median'", "rhythm"),

@@ -25,7 +25,7 @@ OF_TEXTS = [
         ["", *LYRICS, " \n", "\u3000"],
         ValueError,
         "3 of 15 .* rows 0, 13, 14",
-        "Leave",
+        "Remove",
     ),
     ("bytes", [*LYRICS, b"la"], TypeError, "row 12 is bytes", "not str"),
     ("None", [None, *LYRICS, None], TypeError, "row 0 is NoneType, row 13 is NoneType", ""),
@@ -42,7 +42,7 @@ OF_LYRICS = [
     ("Doc2VecLyrics", {"vector_size": 0}, ValueError, "`vector_size` .* got 0", ">= 1"),
     ("Doc2VecLyrics", {"window": "5"}, ValueError, "`window` .* got '5'", "an integer"),
     ("Doc2VecLyrics", {"dm": 2}, ValueError, "`dm` .* got 2", r"\[0, 1\]"),
-    ("Doc2VecLyrics", {"min_count": 99}, ValueError, "min_count=99", "lower `min_count`"),
+    ("Doc2VecLyrics", {"min_count": 99}, ValueError, "min_count=99", "decrease `min_count`"),
     (
         "Doc2VecLyrics",
         {"pretrained": "a.d2v"},

@@ -74,7 +74,7 @@ def test_redundant_columns_change_nothing(spoil):
 def test_rank_below_n_components_warns_and_keeps_the_shape():
     X, y = shared_views(p=5, q=5)
     X[:, 2:] = X[:, :2] @ np.ones((2, 3))
-    with pytest.warns(UserWarning, match="n_components=5.*the last 3 components"):
+    with pytest.warns(UserWarning, match="n_components=5.*The last 3 components"):
         fitted = LinearCCA(5).fit(X, y)
     assert fitted.x_weights_.shape == fitted.y_weights_.shape == (5, 5)
     assert not fitted.canonical_correlations_[2:].any()
@@ -223,11 +223,11 @@ def test_one_dimensional_y():
 @pytest.mark.parametrize(
     ("estimator", "X", "y", "message"),
     [
-        (LinearCCA(), X, Y[:-1], "X has 20 samples and y has 19"),
+        (LinearCCA(), X, Y[:-1], "the same number of samples, got 20 and 19"),
         (LinearCCA(), X, None, "requires y to be passed"),
-        (LinearCCA(5), X, Y, "n_components=5 is too large: at most 4 here .the features of y"),
-        (LinearCCA(7), X, Y, "n_components=7 is too large: at most 6 here .the features of X"),
-        (LinearCCA(4), X[:4], Y[:4], "n_components=4 is too large: at most 3 .*samples - 1"),
+        (LinearCCA(5), X, Y, "`n_components` must be <= 4 .the number of features of y., got 5"),
+        (LinearCCA(7), X, Y, "`n_components` must be <= 6 .the number of features of X., got 7"),
+        (LinearCCA(4), X[:4], Y[:4], "`n_components` must be <= 3 .*samples - 1., got 4"),
         (LinearCCA(0), X, Y, "`n_components` must be an integer >= 1, or None, got 0"),
         (LinearCCA(1.5), X, Y, "`n_components` must be .*, got 1.5"),
         (LinearCCA(True), X, Y, "`n_components` must be .*, got True"),
@@ -238,10 +238,10 @@ def test_one_dimensional_y():
         (LinearCCA(), X[:1], Y[:1], "minimum of 2 is required"),
         (LinearCCA(), X * np.nan, Y, "Input X contains NaN"),
         (LinearCCA(), X, np.where(Y[3, 2] == Y, np.inf, Y), "Input y contains infinity"),
-        (LinearCCA(), np.ones((20, 3)), Y, "every column of X is constant"),
-        (LinearCCA(), X, np.zeros((20, 3)), "every column of y is constant"),
+        (LinearCCA(), np.ones((20, 3)), Y, "Every column of X is constant"),
+        (LinearCCA(), X, np.zeros((20, 3)), "Every column of y is constant"),
         (LinearCCA(), X[:, :, None], Y, "Found array with dim 3"),
-        (LinearCCA(), X, ["text"] * 20, "y holds text .*y_transformer=Doc2VecLyrics"),
+        (LinearCCA(), X, ["text"] * 20, "y contains text.* `y_transformer`.*Doc2VecLyrics"),
     ],
 )
 def test_bad_input_is_named(estimator, X, y, message):
@@ -331,7 +331,7 @@ def test_a_stream_with_dependent_columns():
     for rows in np.array_split(np.arange(400), 4):
         streamed.partial_fit(X[rows], y[rows])
     assert_allclose(streamed.canonical_correlations_, orthonormal_correlations(X, y), atol=1e-10)
-    with pytest.warns(UserWarning, match="the last 3 components have correlation 0"):
+    with pytest.warns(UserWarning, match="The last 3 components have correlation 0"):
         padded = LinearCCA(4).partial_fit(y, X[:, [0, 6, 0, 6]])
     assert padded.x_weights_.shape == padded.y_weights_.shape == (4, 4)
     assert_array_equal(padded.y_weights_[:, 1:], 0)

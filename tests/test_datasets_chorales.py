@@ -93,7 +93,7 @@ def test_a_missing_music21_is_named(monkeypatch, tmp_path):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(_chorales, "version", missing)
-    with pytest.raises(MissingDependencyError, match=r'music21.* pip install "skdcca\[songs\]"'):
+    with pytest.raises(MissingDependencyError, match=r'music21.*`pip install "skdcca\[songs\]"`'):
         load_chorales(cache=tmp_path)
 
 

@@ -163,7 +163,7 @@ def test_unusable_paths(folder):
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match=r"not UTF-8 .* Save it as UTF-8"):
         load_songs(folder / "latin.csv")
-    with pytest.raises(ValueError, match=r"no songs. It must have pairs such as name.wav"):
+    with pytest.raises(ValueError, match=r"no songs. It must contain pairs such as name.wav"):
         load_songs(folder / "empty")
     with pytest.raises(ValueError, match=r"`path` must be a table .* got .*a.wav'"):
         load_songs(folder / "a.wav")

@@ -82,13 +82,13 @@ def test_every_epoch_sees_every_training_row_and_no_held_out_one():
 
 def test_small_batches_warn():
     X, y = two_views(n=200)
-    few = r"batches of 20 rows .* of 5 components.*larger batch"
+    few = r"Batches of 20 rows .* for 5 components.*larger batch"
     with pytest.warns(SmallBatchWarning, match=few) as caught:
         small(5, batch_size=20, loss="cca").fit(X, y)
     assert caught[0].filename == __file__
     with pytest.warns(SmallBatchWarning, match="more samples"):
         small(5, loss="cca").fit(X[:20], y[:20])
-    with pytest.warns(SmallBatchWarning, match=r"batches of 10 rows .* of 12 components"):
+    with pytest.warns(SmallBatchWarning, match=r"Batches of 10 rows .* for 12 components"):
         small(12, batch_size=10, loss="ey").fit(X, y)
     small(5, batch_size=20, loss="ey").fit(X, y)
     small(5, batch_size=4, loss="infonce").fit(X, y)  # no covariance, no warning

@@ -122,7 +122,10 @@ def test_parameters_that_do_not_affect_the_weights_may_differ(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", pickle.dumps(print)])
 def test_a_damaged_or_foreign_file_is_refused_and_not_executed(content, tmp_path):
     (tmp_path / "training.pt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"training.pt cannot be read .*; remove it to start anew"):
+    with pytest.raises(
+        ValueError,
+        match=r"`checkpoint` must hold a readable training.pt, .* Remove the file to start again",
+    ):
         DeepCCA(**NET, checkpoint=tmp_path).fit(X, Y)
 
 
@@ -131,7 +134,10 @@ def test_bad_parameters_are_refused_before_any_work(tmp_path):
     for params, message in [
         ({"checkpoint": tmp_path / "file"}, "`checkpoint` must be a folder .*file"),
         ({"checkpoint": 3}, "`checkpoint` must be a folder or None, got 3"),
-        ({"checkpoint": tmp_path, "warm_start": True}, "use only one of them"),
+        (
+            {"checkpoint": tmp_path, "warm_start": True},
+            "`checkpoint` must be None .* Use only one of them",
+        ),
         ({"checkpoint": tmp_path, "loss": lambda zx, zy: (zx * zy).mean()}, "lambda"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -141,7 +147,7 @@ def test_bad_parameters_are_refused_before_any_work(tmp_path):
 def test_ctrl_c_leaves_the_best_so_far_and_the_checkpoint(tmp_path):
     whole = DeepCCA(**NET).fit(X, Y)
     stopped = DeepCCA(**NET, checkpoint=tmp_path, callbacks=[DieAfter(4, KeyboardInterrupt)])
-    with pytest.warns(TrainingInterruptedWarning, match="training was interrupted"):
+    with pytest.warns(TrainingInterruptedWarning, match="Training was interrupted"):
         stopped.fit(X, Y)
     assert stopped.n_epochs_ == 4
     assert np.isfinite(stopped.transform(X)).all()

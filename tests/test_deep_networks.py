@@ -53,9 +53,9 @@ def test_views_of_any_dimension():
         zx, zy = fitted.transform(Xd, yd)
         assert zx.shape == zy.shape == (120, 2)
         assert fitted.x_shape_ == x_shape
-        with pytest.raises(ValueError, match=r"shape \(.*fitted with|features"):
+        with pytest.raises(ValueError, match=r"must have shape \(.*in `fit`, got \(|features"):
             fitted.transform(np.zeros((3, *x_shape, 2)))
-        with pytest.raises(ValueError, match=r"shape \(.*fitted with|features"):
+        with pytest.raises(ValueError, match=r"must have shape \(.*in `fit`, got \(|features"):
             fitted.transform_y(np.zeros((3, *y_shape, 2)))
     with pytest.raises(ValueError, match=r"`x_encoder` .*\(2, 3, 4\), got None"):
         DeepCCA(2, y_transformer="not yet asked").fit(X.reshape(-1, 2, 3, 4), y)
@@ -107,7 +107,7 @@ def test_build_must_return_a_module():
         def build(self, shape, n_outputs):
             return "network"
 
-    with pytest.raises(TypeError, match=r"Wrong\.build returned a str"):
+    with pytest.raises(TypeError, match=r"Wrong\.build must return .*, got a str"):
         small(x_encoder=Wrong()).fit(*two_views())
 
 
@@ -127,14 +127,14 @@ class Partly(Encoder):
 @pytest.mark.parametrize("loss", LOSS_NAMES)
 def test_dead_outputs_warn_and_keep_their_columns(loss):
     X, y = two_views()
-    with pytest.warns(RankWarning, match="the last 2 components"):
+    with pytest.warns(RankWarning, match="The last 2 components"):
         fitted = small(3, loss=loss, x_encoder=Partly(1)).fit(X, y)
     assert fitted.canonical_correlations_[0] > 0.1
     np.testing.assert_array_equal(fitted.canonical_correlations_[1:], 0)
     assert np.isfinite(fitted.transform(X)).all()
     assert fitted.transform(X).shape == (300, 3)
     for fraction in (0, 0.1):
-        with pytest.raises(ValueError, match="network of X returns the same numbers"):
+        with pytest.raises(ValueError, match="network of X returns the same encoding"):
             small(3, loss=loss, x_encoder=Partly(0), validation_fraction=fraction).fit(X, y)
 
 
@@ -143,7 +143,9 @@ def test_a_wrong_number_of_outputs_is_refused():
         def build(self, shape, n_outputs):
             return nn.Linear(shape[0], n_outputs + 1)
 
-    with pytest.raises(ValueError, match=r"Wide.*\(2, 3\) for 2 samples.*n_outputs=2"):
+    with pytest.raises(
+        ValueError, match=r"Wide.*\(2, 2\) for 2 samples.*n_components=2, got \(2, 3\)"
+    ):
         small(x_encoder=Wide()).fit(*two_views())
 
 

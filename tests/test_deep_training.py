@@ -188,10 +188,10 @@ def test_warm_start_continues():
     assert cold.n_epochs_ == 5
     with pytest.raises(ValueError, match="features"):
         fitted.set_params(warm_start=True).fit(X[:, :3], y)
-    with pytest.raises(ValueError, match=r"n_components=3 .* 2 outputs .*warm_start=True"):
+    with pytest.raises(ValueError, match=r"`n_components` must be the 2 .*warm_start=True, got 3"):
         fitted.set_params(n_components=3).fit(X, y)
     with pytest.raises(
-        ValueError, match=r"x_encoder=MLP\(.*\(99,\).*the fitted encoder MLP\(.*\(16,\)"
+        ValueError, match=r"`x_encoder` must be the fitted MLP\(.*\(16,\).*got MLP\(.*\(99,\)"
     ):
         fitted.set_params(n_components=2, x_encoder=MLP((99,), dropout=0)).fit(X, y)
 
@@ -234,7 +234,7 @@ def test_interruption_leaves_the_best_so_far():
                 raise KeyboardInterrupt
 
     X, y = two_views()
-    interrupted = r"interrupted, .* after 4 of 30 epochs.*best so far"
+    interrupted = r"interrupted .* after 4 of 30 epochs.*best epoch so far"
     with pytest.warns(TrainingInterruptedWarning, match=interrupted) as caught:
         fitted = small(max_epochs=30, callbacks=[Interrupt()]).fit(X, y)
     assert caught[0].filename == __file__
@@ -248,14 +248,16 @@ def test_divergence_is_an_error_at_once():
     def nan(zx, zy):
         return (zx.sum() + zy.sum()) * float("nan")
 
-    with pytest.raises(DivergenceError, match=r"diverged in epoch 1: the loss is nan.*lr \(0.001"):
+    with pytest.raises(
+        DivergenceError, match=r"diverged in epoch 1 with lr=0.001: the loss is nan.*smaller lr"
+    ):
         small(loss=nan).fit(X, y)
     encoder = MLP((8,), batch_norm=False)
     explosive = small(x_encoder=encoder, y_encoder=encoder, optimizer="sgd", lr=1e30)
     for fraction in (0, 0.1):
         with pytest.raises(
             DivergenceError,
-            match=r"(the encodings are|the network returns numbers that are) not finite",
+            match=r"(the encodings contain|The network returns) NaN or infinity",
         ):
             explosive.set_params(validation_fraction=fraction).fit(X, y)
 
@@ -296,7 +298,7 @@ def test_custom_losses():
     [(lambda zx, zy: zx * zy, r"shape \(270, 2\)"), (lambda zx, zy: 1.0, "float")],
 )
 def test_a_loss_must_return_a_scalar_tensor(loss, given):
-    with pytest.raises(ValueError, match=f"the loss returns {given}"):
+    with pytest.raises(ValueError, match=f"The loss must return .*, got {given}"):
         small(loss=loss).fit(*two_views())
 
 

@@ -180,7 +180,7 @@ def test_p_of_a_kernel_model_is_uniform_under_independence():
             "`reg` must be 0 .*, got .0, 0.1",
         ),
         ({"estimator": LinearCCA(reg=-1)}, "`reg` must be .*, got -1"),
-        ({"estimator": LinearCCA(9)}, "n_components=9"),
+        ({"estimator": LinearCCA(9)}, "`n_components` must be <= 3 .*, got 9"),
     ],
 )
 def test_bad_values_are_named(kwargs, message):
@@ -191,20 +191,20 @@ def test_bad_values_are_named(kwargs, message):
 
 def test_wrong_data_and_estimators_are_refused():
     X, y = correlated_views()
-    with pytest.raises(TypeError, match="LinearCCA, not a CCA"):
+    with pytest.raises(TypeError, match="must be a LinearCCA with method='wilks', got a CCA"):
         canonical_correlation_test(CCA(), X, y, method="wilks")
-    with pytest.raises(ValueError, match=r"got 5 rows for 3 \+ 2"):
+    with pytest.raises(ValueError, match=r"got 5 rows and ranks 3 \+ 2"):
         canonical_correlation_test(LinearCCA(), X[:5], y[:5], method="wilks")
-    with pytest.raises(ValueError, match="60 samples and y has 59"):
+    with pytest.raises(ValueError, match="same number of samples, got 60 and 59"):
         canonical_correlation_test(LinearCCA(), X, y[:-1])
-    with pytest.raises(ValueError, match="every column of y is constant"):
+    with pytest.raises(ValueError, match="Every column of y is constant"):
         canonical_correlation_test(LinearCCA(), X, np.ones((60, 2)))
     for function in (variance_explained, redundancy):
-        with pytest.raises(TypeError, match="`estimator` must be a LinearCCA, not a Pipeline"):
+        with pytest.raises(TypeError, match="`estimator` must be a LinearCCA, got a Pipeline"):
             function(make_pipeline(LinearCCA()).fit(X, y), X, y)
         with pytest.raises(NotFittedError):
             function(LinearCCA(), X, y)
-        with pytest.raises(ValueError, match="60 samples and y has 59"):
+        with pytest.raises(ValueError, match="same number of samples, got 60 and 59"):
             function(LinearCCA().fit(X, y), X, y[:-1])
         with pytest.raises(ValueError, match="constant in the given rows"):
             function(LinearCCA().fit(X, y), X[[0, 0]], y[:2])

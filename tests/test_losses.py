@@ -104,7 +104,7 @@ HARD = {
     "one dead unit": (X, Y * [1, 0, 1, 1]),
     "two dead units": (X, Y * DEAD + 3),
     "two dead units in both": (X * DEAD + 0.1, Y * DEAD),
-    "a dead view": (X, 0 * Y + 0.1),  # 0.1 is not the mean of many 0.1, but for rounding
+    "a dead view": (X, 0 * Y + 0.1),  # 0.1 is not the mean of many 0.1, except for rounding
     "all zero": (0 * X, 0 * Y),
     "white": (WHITE[:, :4], WHITE[:, 2:6]),
     "two dead and two white units": (X[:32], WHITE[:, :4] * DEAD),
@@ -287,11 +287,16 @@ def test_the_learned_scale_is_at_most_100(log_scale):
 @pytest.mark.parametrize(
     ("losses", "zx", "zy", "message"),
     [
-        (LOSSES, X, Y[:-1], r"shapes \(40, 4\) and \(39, 4\)"),
-        (LOSSES, X[:, 0], Y[:, 0], r"shapes \(40,\) and \(40,\)"),
-        (LOSSES, X, Y[:, :, None], r"shapes \(40, 4\) and \(40, 4, 1\)"),
-        ([*COMPARING, *CONTRASTIVE], X, Y[:, :3], "4 and 3 components"),
-        ([CCALoss(), *COMPARING], X[:1], Y[:1], "a batch of 1 rows has no covariance"),
+        (LOSSES, X, Y[:-1], r"got \(40, 4\) and \(39, 4\)"),
+        (LOSSES, X[:, 0], Y[:, 0], r"got \(40,\) and \(40,\)"),
+        (LOSSES, X, Y[:, :, None], r"got \(40, 4\) and \(40, 4, 1\)"),
+        ([*COMPARING, *CONTRASTIVE], X, Y[:, :3], "same number of components .*, got 4 and 3"),
+        (
+            [CCALoss(), *COMPARING],
+            X[:1],
+            Y[:1],
+            "must have at least 2 rows for a covariance, got 1",
+        ),
     ],
 )
 def test_bad_shapes_are_named(losses, zx, zy, message):
@@ -406,7 +411,7 @@ def test_a_subclass_needs_only_to_be_callable():
     rng = np.random.default_rng(0)
     views = rng.normal(size=(2, 200, 3))
     deep = DeepCCA(2, loss=Scaled(), max_epochs=2, random_state=0)
-    with pytest.warns(SmallBatchWarning, match=r"batches of 100 rows .* of 2 components"):
+    with pytest.warns(SmallBatchWarning, match=r"Batches of 100 rows .* for 2 components"):
         fitted = deep.fit(*views)
     assert fitted.batch_size_ == 100
     assert fitted.projection_ == "raw"

@@ -126,7 +126,7 @@ def test_bad_parameters_are_named(name, value):
 
 
 def test_too_rare_words_are_refused():
-    with pytest.raises(ValueError, match="No word occurs min_count=5 times in the 2 texts"):
+    with pytest.raises(ValueError, match="No word occurs min_count=5 times or more in the 2 texts"):
         Doc2VecLyrics(min_count=5).fit(["one two", "three four"])
 
 

@@ -50,9 +50,11 @@ def test_embed_looks_through_pipelines_and_searches():
 
 def test_embed_refuses_models_without_a_second_view():
     X, y = views()
-    with pytest.raises(TypeError, match="StandardScaler cannot embed a second view"):
+    with pytest.raises(
+        TypeError, match="must contain a canonical correlation model, got StandardScaler"
+    ):
         embed(make_pipeline(StandardScaler()).fit(X), X, y)
-    with pytest.raises(ValueError, match="needs X, y or both"):
+    with pytest.raises(ValueError, match="X, y or both must be given"):
         embed(LinearCCA().fit(X, y))
 
 

@@ -92,9 +92,9 @@ def test_correlations_near_one_and_decimals_of_scores():
 def test_a_power_out_of_range_is_refused(power):
     with pytest.raises(ValueError, match="`power` must be a finite number >= 0, got"):
         similarity(np.eye(3), np.eye(3), [0.9, 0.5, 0.1], power)
-    with pytest.raises(ValueError, match=r"`similarity` must be one of .* or a number >= 0"):
+    with pytest.raises(ValueError, match=r"`similarity` must be one of .* or a finite number >= 0"):
         LinearCCA(similarity=power).fit(np.eye(5), np.eye(5))
-    with pytest.raises(ValueError, match="`power` needs `correlations`, got power=2 alone"):
+    with pytest.raises(ValueError, match="`correlations` must be given with power=2, got None"):
         similarity(np.eye(3), np.eye(3), power=2)
 
 

@@ -43,7 +43,7 @@ def evil(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", BEYOND)
 def test_numbers_out_of_bounds_are_refused(path, kind):
-    with pytest.raises(ValueError, match=r"numbers that do not fit|damaged"):
+    with pytest.raises(ValueError, match=r"numbers out of bounds|damaged"):
         save(BEYOND[kind], path)
 
 
@@ -65,7 +65,7 @@ def test_methods_that_a_file_names_are_not_called(linear, path, evil):
         search = GridSearchCV(linear, {"reg": [1]}, scoring=harm)
         with pytest.raises(
             ValueError,
-            match=r"_Scorer has numbers that do not fit, or a method that is not allowed",
+            match=r"_Scorer has numbers out of bounds, or a method that is not allowed",
         ):
             save(search, path)
     for name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):

@@ -192,13 +192,13 @@ def test_missing_folders_and_paths_of_folders_are_refused(linear, tmp_path):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ({"format": 2, "skdcca": "3.1"}, r"format 2, by skdcca 3\.1.*install a newer"),
-        ({"format": 0}, "not what skdcca.save writes"),
-        ({"format": "1"}, "not what skdcca.save writes"),
-        ({"notes": 3}, "not what skdcca.save writes"),
-        ({"class": None}, "not what skdcca.save writes"),
-        ({"skdcca": "1\x1b[0m"}, "not what skdcca.save writes"),
-        ({"scikit-learn": [1]}, "not what skdcca.save writes"),
+        ({"format": 2, "skdcca": "3.1"}, r"format 2, written by skdcca 3\.1.*install a newer"),
+        ({"format": 0}, "not a header of skdcca.save"),
+        ({"format": "1"}, "not a header of skdcca.save"),
+        ({"notes": 3}, "not a header of skdcca.save"),
+        ({"class": None}, "not a header of skdcca.save"),
+        ({"skdcca": "1\x1b[0m"}, "not a header of skdcca.save"),
+        ({"scikit-learn": [1]}, "not a header of skdcca.save"),
     ],
 )
 def test_invalid_headers_are_refused(linear, path, header, message):
@@ -286,7 +286,7 @@ def test_zip_bombs_are_refused(linear, path):
     save(linear, path)
     with pytest.warns(UserWarning, match="Duplicate name"):
         rewritten(path, extra=[("schema.json", b"{}")])
-    with pytest.raises(ValueError, match="two members of one name"):
+    with pytest.raises(ValueError, match="two members with the same name"):
         load(path)
     # A directory that declares larger members than there are.
     for sizes in [(10**9, 10**9), (10, 10**9)]:
@@ -323,5 +323,5 @@ def test_missing_trusted_modules_are_named(linear, path):
 def test_files_that_hold_a_list_are_refused(linear, path):
     save(linear, path)
     tampered(path, lambda s: s.update(items()), header={"class": "builtins.list"})
-    with pytest.raises(ValueError, match=r"holds a builtins\.list"):
+    with pytest.raises(ValueError, match=r"contains a builtins\.list"):
         load(path)

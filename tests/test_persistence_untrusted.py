@@ -192,7 +192,12 @@ def test_a_thousand_damaged_files_are_refused_or_load(tmp_path):
     assert set(counts) == {"refused", "loaded"}
     assert counts["loaded"] > 100, "too few files get past the audit to test what follows it"
     reasons = " ".join(ending[1] for ending in endings.values() if ending[0] == "refused")
-    for reached in ("not on the list", "bytes of", "defines the object number", "holds more than"):
+    for reached in (
+        "not on the list",
+        "bytes instead of",
+        "repeated object number",
+        "contains more than",
+    ):
         assert reached in reasons
     used = Counter(
         one for ending in endings.values() if ending[0] == "loaded" for one in ending[1:]

@@ -431,7 +431,7 @@ def _refused():
         ({"extra": LinearCCA().fit}, r"method \(in extra\)"),
         ({"extra": 1j}, r"builtins\.complex"),
         ({"extra": np.random.default_rng(0)}, r"Generator \(in extra\)"),
-        ({"extra": loop}, "holds itself"),
+        ({"extra": loop}, "contains itself"),
         ({"extra": DecisionTreeRegressor()}, "DecisionTreeRegressor"),
     ]
 

@@ -298,7 +298,11 @@ def test_files_and_waveforms_give_the_same_model(songs, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (lambda audio, lyrics: (audio, lyrics[:-1]), ValueError, "X has 60 samples and y has 59"),
+        (
+            lambda audio, lyrics: (audio, lyrics[:-1]),
+            ValueError,
+            "same number of samples, got 60 and 59",
+        ),
         (lambda audio, lyrics: ([], []), ValueError, "no songs"),
         (
             lambda audio, lyrics: (["lost.wav", *audio[1:]], lyrics),
@@ -324,7 +328,7 @@ def test_bad_songs_are_named(songs, spoil, error, message):
 
 def test_too_many_components_are_named(songs):
     with pytest.raises(
-        ValueError, match=r"n_components=50 is too large: at most 20 here .the features of y"
+        ValueError, match=r"`n_components` must be <= 20 .the number of features of y., got 50"
     ):
         make_model().set_params(cca__n_components=50).fit(songs.audio, songs.lyrics)
 

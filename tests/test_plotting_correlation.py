@@ -66,11 +66,11 @@ def test_negative_correlations_are_inside_the_axes():
 
 def test_training_rows_of_one_view_are_refused(linear):
     with pytest.raises(
-        ValueError, match=r"`X_train` and `y_train` must be given both.* got y_train=None"
+        ValueError, match=r"`X_train` and `y_train` must be given together.* got y_train=None"
     ):
         CorrelationDisplay.from_estimator(linear, X, Y, X_train=X)
     with pytest.raises(
-        ValueError, match=r"`X_train` and `y_train` must be given both.* got X_train=None"
+        ValueError, match=r"`X_train` and `y_train` must be given together.* got X_train=None"
     ):
         CorrelationDisplay.from_estimator(linear, X, Y, y_train=Y)
 

@@ -60,5 +60,7 @@ def test_without_held_out_rows_only_the_loss_is_drawn():
 def test_models_without_history_are_refused(linear):
     with pytest.raises(TypeError, match=r"LinearCCA has no history_.*Use a fitted DeepCCA"):
         HistoryDisplay.from_estimator(linear)
-    with pytest.raises(TypeError, match="StandardScaler cannot embed a second view"):
+    with pytest.raises(
+        TypeError, match="must contain a canonical correlation model, got StandardScaler"
+    ):
         HistoryDisplay.from_estimator(StandardScaler())

@@ -222,7 +222,7 @@ def test_invalid_arguments_of_faiss_are_refused():
         ),
         (
             lambda: FaissNeighbors().fit(1e30 * vectors),
-            r"X must have no number above 1e\+15 in size, got .*e\+30",
+            r"X must have absolute values of at most 1e\+15, got .*e\+30",
         ),
         (
             lambda: FaissNeighbors(random_state=2**40).fit(vectors),

@@ -54,8 +54,8 @@ def test_bad_galleries_are_refused_before_they_are_embedded(views, model, monkey
     index = CrossModalIndex(model)
     monkeypatch.setattr("skdcca.retrieval._index.embed", lambda *_, **__: pytest.fail("embedded"))
     cases = [
-        ({}, "needs X, y or both"),
-        ({"X": X, "y": y[:-1]}, "X has 300 items and y has 299"),
+        ({}, "At least one of `X` and `y` must be given, got neither"),
+        ({"X": X, "y": y[:-1]}, "same number of items, got 300 and 299"),
         ({"X": X[:3], "ids": ["a", "b"]}, "`ids` must have one id for each of 3 items, got 2"),
         ({"X": X[:3], "ids": ["a", "b", "a"]}, "`ids` must be unique, got 'a' more than once"),
         ({"X": X[:2], "ids": ["a", 1]}, "`ids` must all be str or all be .* got 'a', 1"),

@@ -39,6 +39,7 @@ def test_the_error_passes_between_processes():
 
 def test_gensim_has_no_wheels_for_python_3_14(monkeypatch):
     monkeypatch.setattr("sys.version_info", (3, 14, 0))
-    monkeypatch.setitem(sys.modules, "gensim", None)
+    for name in ["gensim", *(name for name in sys.modules if name.startswith("gensim."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=r"gensim has no wheels for Python 3\.14 yet"):
         Doc2VecLyrics(5, min_count=1).fit(["one fine day", "a day in May"])

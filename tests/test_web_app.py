@@ -278,7 +278,7 @@ def test_a_damaged_clip_does_not_reveal_its_path(client, scratch):
 
 def test_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "python_multipart", None)
-    message = r"'python_multipart', which is not installed: pip install \"skdcca\[web\]\""
+    message = r"'python_multipart', which is not installed. Run `pip install \"skdcca\[web\]\""
     for function in (web.make_app, web.serve):
         with pytest.raises(MissingDependencyError, match=message):
             function(number_index())

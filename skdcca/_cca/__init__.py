@@ -1,6 +1,6 @@
 """Linear and kernel canonical correlation analysis.
 
-The names that other parts of skdcca may use are imported on first use; ``__init__.pyi`` lists them.
+The names that other parts of skdcca may use, listed in ``__init__.pyi``, are imported on first use.
 """
 
 import lazy_loader

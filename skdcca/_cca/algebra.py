@@ -1,18 +1,18 @@
-"""Linear algebra that the linear and the kernel model share."""
+"""Linear algebra shared by the linear and the kernel model."""
 
 import numpy as np
 from scipy import linalg
 
-# If at most this share of the components is asked for, the others are not computed.
+# The other components are not computed if at most this share of them is requested.
 _FEW = 0.25
-# A squared correlation above this one has at least nine correct digits.
+# Squared correlations above this limit have at least nine correct digits.
 _LEAST_SQUARE = 1e-6
 
 
 def leading_svd(cross, k=None):
     """Return the first `k` left singular vectors, singular values and right singular vectors.
 
-    Vectors are columns. All of them are returned if `k` is None or exceeds their number.
+    The vectors are columns. All of them are returned if `k` is None or exceeds their number.
     """
     small = min(cross.shape)
     if k is not None and k <= _FEW * small:
@@ -26,9 +26,9 @@ def leading_svd(cross, k=None):
 def _leading_by_products(cross, k):
     """Return the first `k` singular triplets from ``cross.T @ cross``, or None if they are inexact.
 
-    For few components this costs a fraction of a full decomposition. It is as exact where no value is
-    so small that its square loses digits. Random projections would be neither: where most of the
-    matrix is noise, the values decay too slowly to separate the leading ones.
+    For few components this costs a fraction of a full decomposition. It is equally exact unless a value
+    is so small that its square loses digits. Random projections would be neither fast nor exact: if
+    most of the matrix is noise, the values decay too slowly to separate the leading ones.
     """
     small = min(cross.shape)
     is_tall = cross.shape[1] == small

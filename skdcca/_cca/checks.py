@@ -1,4 +1,4 @@
-"""Checks of the arguments that the models of this wing share."""
+"""Check the arguments that linear and kernel CCA share."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from skdcca._utils.validation import is_number
 
 
 def check_reg(reg):
-    """Return the ridges of both views."""
+    """Return the ridges of both views, or raise ValueError."""
     pair = tuple(reg) if isinstance(reg, (tuple, list, np.ndarray)) else (reg, reg)
     if len(pair) != 2 or not all(is_number(value, ge=0) for value in pair):
         raise ValueError(f"`reg` must be a finite number >= 0 or a pair of them, got {reg!r}.")
@@ -15,10 +15,9 @@ def check_reg(reg):
 
 
 def check_weight(sample_weight, X, *, complete=True):
-    """Return the weights as an array, or None if there are none.
+    """Return the weights as an array, or None for None.
 
-    ``complete=False`` is for some rows out of many: only the weights of all rows must be enough for a
-    variance.
+    The weights must suffice for a variance, unless ``complete=False`` says that more rows follow.
     """
     if sample_weight is None:
         return None
@@ -27,13 +26,13 @@ def check_weight(sample_weight, X, *, complete=True):
     if complete and (total <= 1 or n_weighted < 2):
         raise ValueError(
             "`sample_weight` must be positive in two or more rows and sum to more than 1, got the sum "
-            f"{total:.3g} in {n_weighted} rows. A weight counts as that many rows."
+            f"{total:.3g} in {n_weighted} rows. Pass larger weights: a weight of 2 counts as two rows."
         )
     return weight
 
 
 def without_zero_weights(X, y, sample_weight):
-    """Leave out the rows with a weight of 0."""
+    """Return the views and weights without the rows whose weight is 0."""
     if sample_weight is None:
         return X, y, None
     weighted = sample_weight > 0

@@ -1,4 +1,4 @@
-"""Kernel canonical correlation analysis: exact, by landmarks, or by random Fourier features."""
+"""Kernel canonical correlation analysis."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,78 +29,85 @@ from skdcca.exceptions import RankWarning
 
 
 class KernelCCA(BaseCCA):
-    """Kernel canonical correlation analysis, exact or approximated, with a ridge.
+    r"""Kernel canonical correlation analysis, exact or approximated, with a ridge.
 
-    It is linear CCA of the images of both views in the feature spaces of their kernels, so it finds
-    nonlinear relations. The views are *not* standardized: put a `StandardScaler` before the model
-    (and in `y_transformer`) if columns have different units.
+    Kernel CCA is linear CCA in the feature spaces of two kernels, one for each view. With a nonlinear
+    kernel it finds nonlinear relations. The exact model suits up to a few thousand rows; for more rows
+    set `approximation`.
+
+    The views are *not* standardized. If columns have different units or ranges, put a `StandardScaler`
+    before the model, and one in `y_transformer`. Then choose `reg` and `gamma` by cross-validation.
 
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates. None takes as many as the data have: the smaller of the ranks of
-        both centered kernels, which for most kernels is the number of rows minus 1.
+        Number of pairs of variates. None computes all of them; their number is the smaller of the
+        ranks of the two centered kernels, usually the number of rows minus 1.
     kernel : {"linear", "rbf", "poly", "cosine", "precomputed"} or callable, default="rbf"
-        Kernel of the first view. A callable takes two arrays, of shape (n, n_features) and
-        (m, n_features), and returns their kernel of shape (n, m), as the functions of
-        `sklearn.metrics.pairwise` and Gaussian process kernels do. With "precomputed", X is the
-        kernel: (n_samples, n_samples) in `fit` and (n_rows, n_samples) in `transform`.
+        Kernel of the first view. With "precomputed", X is the kernel itself: of shape
+        ``(n_samples, n_samples)`` in `fit` and ``(n_rows, n_samples)`` in `transform`. A callable takes
+        two arrays of shapes ``(n, n_features)`` and ``(m, n_features)`` and returns an array of shape
+        ``(n, m)``, like the functions of `sklearn.metrics.pairwise` and the kernels of Gaussian
+        processes.
     gamma : float or "scale", default="scale"
-        Coefficient of "rbf" and "poly"; "scale" is ``1 / (n_features * X.var())``.
+        Coefficient of the kernels "rbf" and "poly", > 0. "scale" is ``1 / (n_features * X.var())``.
     degree : int, default=3
-        Degree of "poly".
+        Degree of the kernel "poly", >= 1.
     coef0 : float, default=1
-        Constant of "poly", must be >= 0.
+        Constant of the kernel "poly", >= 0.
     y_kernel, y_gamma, y_degree, y_coef0 : default=None
-        The same for the second view. None uses the value of the first view, so with a precomputed X
-        y is precomputed too, unless `y_kernel` is given.
+        The same parameters for the second view. None uses the value of the first view; with a
+        precomputed X, y must therefore be precomputed too unless `y_kernel` is set.
     reg : float or pair of float, default=0.1
-        Ridge: `reg` times the total variance of the view in its feature space is added to the variance
-        in every direction. A direction that holds the share `reg` of the total variance is therefore
-        shrunk by half, at every sample size and in every unit. A pair sets ``(reg_x, reg_y)``. With 0
-        and a kernel of full rank all correlations are 1 and meaningless.
+        Ridge, >= 0: `reg` times the total variance of a view in its feature space is added to its
+        variance in every direction. A value has the same effect for every number of samples and every
+        unit of the columns. A pair sets ``(reg_x, reg_y)``. Try 0.01 and 0.1 first. With 0 and a kernel
+        of full rank, all correlations are 1 and meaningless.
     approximation : {None, "nystroem", "rff"}, default=None
-        None is exact, with a cost cubic in the number of rows. "nystroem" uses the kernel with
-        `n_landmarks` training rows as features; "rff" uses `n_landmarks` random Fourier features and
-        needs the kernel "rbf". Both take time linear in the number of rows, and memory that does not
-        grow with it.
+        None is exact: its time is cubic and its memory quadratic in the number of rows. "nystroem"
+        uses as features the kernel values of a row with `n_landmarks` random training rows. "rff" uses
+        `n_landmarks` random Fourier features, for the kernel "rbf" only. The time of both
+        approximations is linear in the number of rows, and their memory does not grow with it.
     n_landmarks : int, default=300
-        Number of landmarks (at most the number of rows), or of random features. Only used by an
-        approximation.
+        Number of landmarks or of random features, >= 1. More features are more exact and slower. Used
+        only with an approximation; there are at most as many landmarks as rows.
     similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
-        How `compare`, the retrieval scorers and every index score a pair of variates
-        (`skdcca.metrics.similarity`):
+        How `compare`, the retrieval scorers and indexes score a row of X for a row of y. The formulas
+        are in `skdcca.metrics.similarity`.
 
-        - ``"weighted"``: cosine of the variates scaled by their squared correlations, so that reliable
-          components count more. A number is another power of the correlations; try 4 with many
-          components and rows.
-        - ``"cosine"``: cosine of the plain variates.
-        - ``"likelihood"``: log-likelihood ratio of a matching pair over a random pair. It is sensitive
-          to magnitude, and suits few components, one of which is a length or another amount.
+        - ``"weighted"``: cosine of the variates, scaled by their squared canonical correlations so that
+          reliable components count more. A float >= 0 is another power of the correlations; try 4
+          with many components and many rows.
+        - ``"cosine"``: cosine of the variates without scaling.
+        - ``"likelihood"``: log-likelihood ratio of a matching pair over a random pair, which is
+          sensitive to magnitude. Try it if there are few components and one of them is an amount, such
+          as a length.
     random_state : int, RandomState instance or None, default=None
-        Generator of the landmarks or random features.
+        Seed of the landmarks or random features. Pass an int for reproducible results. Used only with
+        an approximation.
     y_transformer : estimator, default=None
-        Transformer of the second view (for example `Doc2VecLyrics`), fitted inside `fit`. None if y is
-        numeric.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. None if y
+        is numeric.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (n_components_,)
-        Canonical correlations of the training rows, descending. With a ridge they are the maxima of
-        the regularized objective, which are smaller than the correlations of the training variates.
+        Canonical correlations of the training rows, in descending order. With a ridge they are the
+        values of the objective (see Notes), which are smaller than the correlations of the variates.
     x_coefs_ : ndarray of shape (n_rows, n_components_)
-        Dual coefficients: ``kernel(X, x_rows_) @ x_coefs_ + x_intercept_`` are the variates. The rows
-        are all training rows, or the landmarks; with "rff" they are the random features.
+        Dual coefficients of the first view: the variates are
+        ``kernel(X, x_rows_) @ x_coefs_ + x_intercept_``. There is one row for each training row or, with
+        an approximation, for each landmark or random feature.
     y_coefs_ : ndarray of shape (n_rows, n_components_)
         Dual coefficients of the second view.
     x_intercept_, y_intercept_ : ndarray of shape (n_components_,)
-        Intercepts that center the variates.
+        Intercepts, which center the variates on the training rows.
     x_rows_, y_rows_ : ndarray of shape (n_rows, n_features) or None
-        Training rows with which the kernel of new rows is evaluated, minus the mean of the view if the
-        kernel is "linear". With ``approximation=None`` a fitted model thus keeps its training data.
-        None for "rff" and "precomputed".
+        Rows with which the kernel of new rows is evaluated: a copy of the training rows, or the
+        landmarks. For the kernel "linear", the mean of the view is subtracted. None for "rff" and
+        "precomputed".
     x_gamma_, y_gamma_ : float or None
-        Coefficients of the kernels; None for kernels without one.
+        Coefficients of the kernels; None for kernels other than "rbf" and "poly".
     n_components_ : int
         Number of components.
     n_features_in_ : int
@@ -110,29 +117,50 @@ class KernelCCA(BaseCCA):
     y_transformer_ : estimator or None
         The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, if X has names that are all strings.
+        Names of the columns of X. Only defined if all of them are strings.
+
+    Raises
+    ------
+    ValueError
+        From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
+        view contains NaN, infinity or text, or if a kernel is not symmetric, not positive
+        semi-definite, not finite, or the same for all rows. From `predict`, if the kernel of y is
+        precomputed.
 
     Warns
     -----
     RankWarning
-        If `n_components` exceeds the rank of the data (few distinct rows, or a linear kernel of few
-        columns): the components past the rank have correlation 0 and coefficients of 0.
+        If `n_components` exceeds the rank of the kernels, because a view has few distinct rows or
+        a linear kernel has few columns. The components beyond the rank have correlation 0 and
+        coefficients of 0.
+
+    See Also
+    --------
+    LinearCCA : Linear CCA, which is faster and has interpretable weights.
+    DeepCCA : Nonlinear CCA by neural networks, for raw spectrograms and many rows.
 
     Notes
     -----
-    Each centered kernel is decomposed into its eigenvectors, of which those that are only rounding are
-    dropped, and one singular value decomposition of the whitened cross product gives the correlations
-    [1]_, [2]_. These are problems of n rows, never the eigenproblem of 2n. The eigenvalues of
-    ``Kc / (n - 1)`` are the variances in feature space, and the ridge is ``reg * trace(Kc) / (n - 1)``.
-    So ``KernelCCA(kernel="linear", reg=reg)`` on standardized columns is ``LinearCCA(reg=reg * p)`` for
-    a view of p columns, whose mean variance is 1 and whose total variance is p.
+    Let :math:`K_x` and :math:`K_y` be the centered kernels of n training rows. The first component
+    maximizes [1]_, [2]_
 
-    An approximation maps blocks of rows to features, from the eigenvectors of the landmarks' kernel [3]_
-    or cosines of random projections [4]_, and solves the same problem by their covariances. Both
-    views have the same rows as landmarks; with all rows "nystroem" is exact. Its kernel must be positive
-    semi-definite without centering.
+    .. math::
+        \frac{\alpha^\top K_x K_y\, \beta}{n - 1} \quad \text{subject to} \quad
+        \alpha^\top \Big(\frac{K_x^2}{n - 1} + \rho_x K_x\Big) \alpha =
+        \beta^\top \Big(\frac{K_y^2}{n - 1} + \rho_y K_y\Big) \beta = 1,
 
-    Everything is computed in float64; variates have the type of the rows. The sign of a component is
+    with the ridges :math:`\rho_x = \mathtt{reg}_x \operatorname{tr}(K_x) / (n - 1)` and
+    :math:`\rho_y` likewise. Each kernel is decomposed into its eigenvectors, without those that are only
+    rounding errors. The singular values of the whitened cross product are the correlations. A
+    ``KernelCCA(kernel="linear", reg=reg)`` of p standardized columns in each view is the same model as
+    ``LinearCCA(reg=reg * p)``, because the total variance of the columns is p.
+
+    An approximation maps each row to features: by the eigenvectors of the kernel of the landmarks [3]_,
+    or by cosines of random projections [4]_. It then solves the same problem by the covariances of the
+    features. The same rows are landmarks of both views, and with all rows as landmarks "nystroem" is
+    exact. For "nystroem" the kernel must be positive semi-definite without centering.
+
+    All computations are in float64; the variates have the dtype of the view. The sign of a component is
     chosen so that its largest coefficient of X is positive.
 
     References
@@ -148,20 +176,31 @@ class KernelCCA(BaseCCA):
 
     Examples
     --------
-    Views whose columns are uncorrelated, but related through a circle and a square:
+    X is a point on a circle, and y is the cosine of twice its angle. Both views are uncorrelated, so
+    linear CCA fails on held-out rows and kernel CCA does not:
 
     >>> import numpy as np
-    >>> from skdcca import KernelCCA
+    >>> from skdcca import KernelCCA, LinearCCA
     >>> rng = np.random.default_rng(0)
     >>> angle = rng.uniform(0, 2 * np.pi, size=400)
     >>> X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(400, 2))
     >>> y = np.cos(2 * angle) + 0.1 * rng.normal(size=400)
-    >>> cca = KernelCCA(n_components=1, reg=0.01).fit(X[:300], y[:300])
-    >>> print(round(cca.score(X[300:], y[300:]), 1))
-    1.0
-    >>> from skdcca import LinearCCA
-    >>> print(round(abs(LinearCCA(1).fit(X[:300], y[:300]).score(X[300:], y[300:])), 1))
-    0.0
+    >>> kernel = KernelCCA(n_components=1, reg=0.01).fit(X[:300], y[:300])
+    >>> linear = LinearCCA(n_components=1).fit(X[:300], y[:300])
+    >>> print(f"{abs(linear.score(X[300:], y[300:])):.1f} {kernel.score(X[300:], y[300:]):.1f}")
+    0.0 1.0
+
+    Columns with different units are standardized by a `Pipeline`:
+
+    >>> from sklearn.datasets import load_linnerud
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> exercises, measurements = load_linnerud(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(), KernelCCA(n_components=2, y_transformer=StandardScaler())
+    ... )
+    >>> model.fit(exercises, measurements).transform(exercises).shape
+    (20, 2)
     """
 
     def __init__(
@@ -205,18 +244,18 @@ class KernelCCA(BaseCCA):
     def fit_blocks(
         self, blocks: Iterable[tuple[Any, ...]] | Callable[[], Iterable[tuple[Any, ...]]]
     ) -> Self:
-        """Fit on blocks of rows that are never all in memory, with the result of one fit on all rows.
+        """Fit the model to blocks of rows, for views that are larger than memory.
 
-        It needs an approximation, because the exact kernel keeps every row. `y_transformer` must be
-        None, because it would see one block at a time. A block may have any size, and is in memory
-        while it is used.
+        The result is the same as that of `fit` on all rows. Only one block at a time is in memory, and
+        a block may have any number of rows. Set `approximation`, because the exact model keeps every
+        row. `y_transformer` must be None, because it would see one block at a time.
 
         Parameters
         ----------
-        blocks : iterable that can be read again, or function that returns a new one
-            Pairs ``(X, y)`` of arrays with the same rows, the same each time. "nystroem" reads them
-            three times: for the statistics of the views, for the landmarks and for the moments of the
-            features. "rff" reads them twice.
+        blocks : iterable that can be read again, or function that returns an iterable
+            Pairs ``(X, y)`` of arrays with the same rows, which must be the same each time. "nystroem"
+            reads them three times: for the statistics of the views, for the landmarks, and for the
+            covariances of the features. "rff" reads them twice.
 
         Returns
         -------
@@ -225,39 +264,41 @@ class KernelCCA(BaseCCA):
 
         Raises
         ------
+        TypeError
+            If `blocks` is neither an iterable nor a function.
         ValueError
-            If `approximation` is None, or blocks can be read only once, as a generator. If a block
-            cannot be used: the error names its number, from 0, and the first row with NaN.
+            If `approximation` is None, if `blocks` is empty, is a generator or differs when it is read
+            again, or if a block is invalid. The error gives the number of the block, from 0, and the
+            first row with NaN.
 
         Examples
         --------
         >>> import numpy as np
         >>> from skdcca import KernelCCA
-        >>> def blocks():
+        >>> def read_blocks():
         ...     rng = np.random.default_rng(0)
         ...     for _ in range(5):
         ...         angle = rng.uniform(0, 2 * np.pi, size=1000)
         ...         yield np.column_stack([np.cos(angle), np.sin(angle)]), np.cos(2 * angle)
         >>> cca = KernelCCA(1, reg=0.01, approximation="nystroem", n_landmarks=50, random_state=0)
-        >>> cca.fit_blocks(blocks).canonical_correlations_.round(1)
+        >>> cca.fit_blocks(read_blocks).canonical_correlations_.round(1)
         array([1.])
         """
         if self.approximation is None:
             raise ValueError(
-                "`approximation` must be 'nystroem' or 'rff' to fit on blocks, got None. The exact "
-                "kernel keeps every row."
+                "`approximation` must be 'nystroem' or 'rff' to fit on blocks, got None. Set it, "
+                "because the exact model keeps every row."
             )
         blocks = as_blocks(blocks)
         if not blocks.again:
             raise ValueError(
-                f"`blocks` can be read only once, but approximation={self.approximation!r} reads them "
-                "again. Pass a list, or the function that makes the generator: fit_blocks(f), not "
-                "fit_blocks(f())."
+                f"`blocks` must be readable more than once with approximation={self.approximation!r}, "
+                "got a generator. Pass a list or a function: fit_blocks(f), not fit_blocks(f())."
             )
         return self._learn_blocks(blocks)
 
     def _y_parameter(self, name):
-        """Return a parameter of the second view, by default that of the first."""
+        """Return a parameter of the second view, or that of the first view if it is None."""
         value = getattr(self, f"y_{name}")
         return getattr(self, name) if value is None else value
 
@@ -283,8 +324,8 @@ class KernelCCA(BaseCCA):
     def _check_approximation(self, name, kernel):
         if self.approximation == "nystroem" and is_kernel(kernel, "precomputed"):
             raise ValueError(
-                f"`{name}` must not be 'precomputed' with approximation='nystroem', which needs rows to "
-                "choose landmarks from. Set approximation=None, or pass the rows and their kernel."
+                f"`{name}` must not be 'precomputed' with approximation='nystroem', which chooses "
+                "landmarks among rows. Set approximation=None, or pass rows and another kernel."
             )
         if self.approximation == "rff" and not is_kernel(kernel, "rbf"):
             raise ValueError(
@@ -302,7 +343,7 @@ class KernelCCA(BaseCCA):
         if self.approximation is None:
             self._fit_kernels(X, y)
         else:
-            # Views that were validated as a whole are one block.
+            # Views that are already validated form one block.
             self._fit_features(Blocks([(X, y)]), lambda _, block: block)
 
     def _fit_blocks(self, blocks):
@@ -325,11 +366,11 @@ class KernelCCA(BaseCCA):
         self._set_solution((x_map, y_map), (x_view, y_view), cross, y_covariance)
 
     def _fit_features(self, blocks, check):
-        """Solve by the moments of features, block by block; `check` validates a block."""
+        """Solve by the moments of the features; ``check(number, block)`` validates a block."""
         spreads = blocks.gather(Spreads, check)
         n = spreads.x.n
         if n < 2:
-            raise ValueError(f"`blocks` must have 2 rows or more in total, got {n}.")
+            raise ValueError(f"`blocks` must have at least 2 rows in total, got {n}.")
         self._check_n_components((n, self.n_features_in_))
         maps = self._choose_features(self._set_kernels(spreads), blocks, n, check)
         sums = blocks.gather(partial(FeatureSums, *maps, self._y_mean), check)
@@ -346,7 +387,7 @@ class KernelCCA(BaseCCA):
         self._set_solution(maps, (x_view, y_view), cross, products)
 
     def _set_kernels(self, spreads):
-        """Return the kernels of both views, with parameters that may depend on their spreads."""
+        """Return the kernels of both views, and set what depends on their spreads."""
         of_x, of_y = self._kernel_parameters()
         x_map = KernelMap(spreads.x, "X", *of_x)
         y_map = KernelMap(spreads.y, "y", *of_y)
@@ -355,7 +396,7 @@ class KernelCCA(BaseCCA):
         return x_map, y_map
 
     def _choose_features(self, maps, blocks, n, check):
-        """Return maps of rows to random features, or to those of landmarks among the n rows."""
+        """Return maps to random features, or to the features of landmarks among the n rows."""
         rng = check_random_state(self.random_state)
         if self.approximation == "rff":
             return [FourierMap(kernel_map, self.n_landmarks, rng) for kernel_map in maps]
@@ -367,8 +408,8 @@ class KernelCCA(BaseCCA):
     def _set_solution(self, maps, views, cross, y_covariance):
         """Set the fitted attributes.
 
-        `cross` is the whitened cross-covariance, and `y_covariance` the covariance of the whitened
-        directions of X with y itself.
+        `cross` is the whitened cross-covariance, and `y_covariance` is the covariance of the whitened
+        directions of X with y.
         """
         x_view, y_view = views
         x_turn, correlations, y_turn = leading_svd(cross, self.n_components)
@@ -376,9 +417,9 @@ class KernelCCA(BaseCCA):
         k = rank if self.n_components is None else self.n_components
         if k > rank:
             warn(
-                f"n_components={k}, but the data have only {rank} pairs of canonical variates (the rank "
-                f"of a centered kernel): the last {k - rank} components have correlation 0 and "
-                "coefficients of 0",
+                f"n_components={k} exceeds the rank of the kernels, which is {rank}. The last "
+                f"{k - rank} components have correlation 0 and coefficients of 0. Set n_components to "
+                f"{rank} or less.",
                 RankWarning,
             )
         self.n_components_ = int(k)
@@ -404,8 +445,8 @@ class KernelCCA(BaseCCA):
     def _predict_y(self, X):
         if is_kernel(self._y_map.kernel, "precomputed"):
             raise ValueError(
-                "`y_kernel` must not be 'precomputed' to predict, because the kernel does not hold y. "
-                "Fit on y itself, with the name or function of its kernel."
+                "`y_kernel` must not be 'precomputed' to predict, because y itself is unknown. Fit on y "
+                "with the name or function of its kernel."
             )
         return self._project_x(X) @ self._y_of_variates.T + self._y_mean
 

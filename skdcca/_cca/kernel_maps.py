@@ -1,4 +1,4 @@
-"""Maps from rows to kernel values or features, and the statistics of views that determine them."""
+"""Map rows to kernel values or features, and compute the statistics that the maps depend on."""
 
 import numpy as np
 from scipy import linalg
@@ -10,13 +10,13 @@ from skdcca._utils.validation import check_integer, check_number, check_option, 
 
 _KERNELS = ("linear", "rbf", "poly", "cosine", "precomputed")
 _EPS = np.finfo(np.float64).eps
-# A block of rows holds at most this many rows, and numbers (32 MB).
+# A block has at most this many rows and this many numbers (32 MB).
 _ROWS = 4096
 _NUMBERS = 2**22
 
 
 def is_kernel(kernel, *names):
-    """Return True if the kernel is given by one of these names."""
+    """Return True if the kernel is one of these names."""
     return isinstance(kernel, str) and kernel in names
 
 
@@ -28,45 +28,45 @@ def check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
     if not is_number(gamma, gt=0):
         check_option(f"{prefix}gamma", gamma, ("scale",), otherwise="or a finite number > 0")
     check_integer(f"{prefix}degree", degree)
-    remedy = "With a negative constant the kernel is not positive semi-definite."
+    remedy = "Use 0 or 1: with a negative constant the kernel is not positive semi-definite."
     check_number(f"{prefix}coef0", coef0, ge=0, remedy=remedy)
 
 
 def check_precomputed(view, name):
-    """Raise ValueError unless the view is a kernel of the training rows."""
+    """Raise ValueError unless the view is a square, symmetric kernel."""
     argument = {"X": "kernel", "y": "y_kernel"}[name]
     remedy = f"Pass the kernel of the training rows, or set `{argument}` to 'rbf'."
     if view.shape[0] != view.shape[1]:
         raise ValueError(
-            f"{name} must be a square kernel with `{argument}`='precomputed', got shape {view.shape}. "
+            f"{name} must be a square kernel with {argument}='precomputed', got shape {view.shape}. "
             f"{remedy}"
         )
     difference = np.abs(view - view.T).max()
     if difference > np.sqrt(np.finfo(view.dtype).eps) * np.abs(view).max():
         raise ValueError(
-            f"{name} is not symmetric (by up to {difference:.2g}), but `{argument}` is 'precomputed'. "
-            f"{remedy}"
+            f"{name} must be a symmetric kernel with {argument}='precomputed', got differences up to "
+            f"{difference:.2g}. {remedy}"
         )
 
 
 def positive_part(eigenvalues, limit, name):
-    """Return a slice of the ascending eigenvalues that exceed rounding; there must be one."""
+    """Return the slice of ascending eigenvalues that exceed the limit of rounding errors."""
     if eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
         raise ValueError(
-            f"the kernel of {name} is not positive semi-definite: its smallest eigenvalue is "
-            f"{eigenvalues[0]:.2g} and its largest {eigenvalues[-1]:.2g}. Pass similarities, not "
-            "distances; for an 'rbf' kernel, remove outliers, next to which other distances vanish."
+            f"The kernel of {name} must be positive semi-definite, got eigenvalues from "
+            f"{eigenvalues[0]:.2g} to {eigenvalues[-1]:.2g}. Pass similarities, not distances. With the "
+            "kernel 'rbf', remove outliers or scale the view."
         )
     if eigenvalues[-1] <= limit:
         raise ValueError(
-            f"all rows of {name} are the same to the kernel, up to rounding, so there is nothing to "
-            "correlate. If they differ, standardize the view or change gamma."
+            f"The kernel does not distinguish the rows of {name}, so there is nothing to correlate. "
+            "Standardize the view, or change gamma."
         )
     return slice(np.searchsorted(eigenvalues, limit, side="right"), None)
 
 
 class Spread:
-    """Number, mean, scatter and range of the rows of a view, in float64; blocks are merged."""
+    """Number, mean, scatter and range of the rows of a view, accumulated in float64."""
 
     n = 0
 
@@ -88,7 +88,7 @@ class Spread:
         self.merge(part)
 
     def merge(self, other):
-        """Add the rows of another one."""
+        """Add the rows of another spread."""
         if not other.n or not self.n:
             vars(self).update(vars(other))
             return self
@@ -103,7 +103,7 @@ class Spread:
 
     @property
     def variance(self):
-        """Variance of all numbers about their common mean."""
+        """Variance of all values about their common mean."""
         deviation = self.mean - self.mean.mean()
         return self.squares / (self.n * len(deviation)) + np.mean(deviation**2)
 
@@ -121,14 +121,14 @@ class Spreads:
 
     def add(self, X, y):
         """Add rows of both views."""
-        # Only some kernels need the squares, and those refuse an overflow themselves.
+        # Only some kernels need the squares, and they raise an error themselves after an overflow.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             self.x.add(X)
             self.y.add(y)
         return self
 
     def merge(self, other):
-        """Add the rows of another one."""
+        """Add the rows of other spreads."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             self.x.merge(other.x)
             self.y.merge(other.y)
@@ -136,9 +136,9 @@ class Spreads:
 
 
 class KernelMap:
-    """A kernel with its parameters, and the rows with which it is evaluated.
+    """Kernel with its parameters and the rows that it is evaluated with.
 
-    Fitted models and saved files hold its attributes by name.
+    Fitted models and saved files contain its attributes by name.
     """
 
     def __init__(self, spread, name, kernel, gamma, degree, coef0):
@@ -150,17 +150,17 @@ class KernelMap:
         self.offset, self.rows, self.basis = 0.0, None, None
         # The cosine does not depend on the unit, but scikit-learn treats tiny rows as zeros.
         self.unit = spread.peak if is_kernel(kernel, "cosine") and spread.peak else 1.0
-        # These kernels, once centered, do not depend on the origin; a large offset costs digits.
+        # After centering, these kernels do not depend on the origin, and a large offset costs digits.
         if is_kernel(kernel, "linear", "rbf"):
             self.offset = spread.mean
 
     def keep(self, rows):
-        """Evaluate the kernel with these rows from now on."""
+        """Keep a copy of the rows that the kernel is evaluated with."""
         if not is_kernel(self.kernel, "precomputed"):
             self.rows = rows.copy()
 
     def choose(self, rows):
-        """Keep these rows as landmarks; the eigenvectors of their kernel turn it into features."""
+        """Keep these rows as landmarks, and compute the basis that turns their kernel into features."""
         self.keep(rows)
         kernel = self.of_kept(rows)
         limit = 10 * len(kernel) * _EPS * np.abs(kernel).max()
@@ -169,35 +169,35 @@ class KernelMap:
         self.basis = vectors[:, positive] / np.sqrt(variance[positive])
 
     def features(self, rows):
-        """Return the features of rows; needs landmarks."""
+        """Return the features of rows, after `choose`."""
         return self(rows) @ self.basis
 
     def of_kept(self, rows):
-        """Return the kernel of the kept rows with themselves, and check its symmetry."""
+        """Return the kernel of the kept rows with themselves, after checking its symmetry."""
         kernel = self(rows, rows)
         if callable(self.kernel):
             difference = np.abs(kernel - kernel.T).max()
             if difference > np.sqrt(_EPS) * np.abs(kernel).max():
                 raise ValueError(
-                    f"the callable kernel of {self.name} is not symmetric (by up to "
-                    f"{difference:.2g}). kernel(a, b) must be the transpose of kernel(b, a)."
+                    f"The callable kernel of {self.name} must be symmetric, got differences up to "
+                    f"{difference:.2g}. Make kernel(a, b) the transpose of kernel(b, a)."
                 )
         return kernel
 
     def __call__(self, rows, kept=None):
-        """Return the kernel of rows with the kept ones, in float64; pass `kept` if both are the same."""
+        """Return the kernel of rows with the kept rows in float64; pass `kept` if they are the same."""
         rows = rows.astype(np.float64)
         if is_kernel(self.kernel, "precomputed"):
             return rows
         rows -= self.offset
         rows /= self.unit
-        # The same array, if rows are the kept ones: scikit-learn sets distances on its diagonal to 0.
+        # If both are the same array, scikit-learn sets the distances on the diagonal to exactly 0.
         others = (self.rows - self.offset) / self.unit if kept is None else rows
         kernel = self._evaluate(rows, others)
         if not np.isfinite(kernel).all():
             raise ValueError(
-                f"the kernel of {self.name} contains NaN or infinity. Scale the view (by a "
-                "StandardScaler before it, or in `y_transformer`), or use a smaller degree or gamma."
+                f"The kernel of {self.name} contains NaN or infinity. Standardize the view (X by a "
+                "StandardScaler in a Pipeline, y in `y_transformer`), or use a smaller degree or gamma."
             )
         return kernel
 
@@ -212,13 +212,13 @@ class KernelMap:
         expected = (len(rows), len(others))
         if kernel.shape != expected:
             raise ValueError(
-                f"the callable kernel of {self.name} must return an array of shape {expected} for "
+                f"The callable kernel of {self.name} must return an array of shape {expected} for "
                 f"{len(rows)} and {len(others)} rows, got shape {kernel.shape}."
             )
         return kernel
 
     def public(self, coefs):
-        """Return the rows and intercept with which the plain kernel gives the variates."""
+        """Return the rows and intercept with which the uncentered kernel gives the variates."""
         if not is_kernel(self.kernel, "linear"):
             return self.rows, self.intercept
         rows = self.rows - self.offset
@@ -226,9 +226,9 @@ class KernelMap:
 
 
 class FourierMap:
-    """Random Fourier features of a Gaussian kernel: their products are the kernel on average.
+    """Random Fourier features, whose inner products approximate a Gaussian kernel.
 
-    Fitted models and saved files hold its attributes by name.
+    Fitted models and saved files contain its attributes by name.
     """
 
     kernel, rows, basis = "rbf", None, None
@@ -250,12 +250,12 @@ class FourierMap:
     features = __call__
 
     def public(self, coefs):
-        """Return the rows, of which there are none, and the intercept."""
+        """Return None, because no rows are kept, and the intercept."""
         return None, self.intercept
 
 
 class FeatureSums:
-    """Moments of the features of both views, and the products of those of X with y itself."""
+    """Moments of the features of both views, and products of the features of X with y itself."""
 
     def __init__(self, x_map, y_map, y_mean):
         self._maps, self._y_mean = (x_map, y_map), y_mean
@@ -271,14 +271,14 @@ class FeatureSums:
         return self
 
     def merge(self, other):
-        """Add the rows of another one."""
+        """Add the rows of other sums."""
         self.moments.merge(other.moments)
         self.products = self.products + other.products
         return self
 
 
 def project(view, view_map, coefs):
-    """Return variates, computed by blocks of rows so that memory does not grow with them."""
+    """Return the variates, computed in blocks so that memory does not grow with the rows."""
     variates = np.empty((len(view), coefs.shape[1]), dtype=view.dtype)
     step = max(1, min(_ROWS, _NUMBERS // len(coefs)))
     for rows in gen_batches(len(view), step):
@@ -287,13 +287,13 @@ def project(view, view_map, coefs):
 
 
 def _scale(spread, name):
-    """Return the gamma that "scale" stands for; 1 for a constant view, which is refused later."""
+    """Return the value of ``gamma="scale"``; 1 for a constant view, which raises an error later."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         variance = spread.variance
         gamma = 1.0 / (len(spread.mean) * variance) if variance > 0 else 1.0
     if not 0 < gamma < np.inf or (variance == 0 and spread.high > spread.low):
         raise ValueError(
-            f"gamma='scale' cannot be computed for {name}: its variance is {variance:.3g}. Scale the "
-            "view."
+            f"gamma='scale' cannot be computed for {name}, whose variance is {variance:.3g}. "
+            "Standardize the view."
         )
     return gamma

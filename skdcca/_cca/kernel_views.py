@@ -1,4 +1,4 @@
-"""A view as kernel CCA decomposes it: by its kernel, or by the covariance of its features."""
+"""Decompositions of a view for kernel CCA, by its kernel or by the covariance of its features."""
 
 import numpy as np
 from scipy import linalg
@@ -7,7 +7,7 @@ from skdcca._cca.kernel_maps import positive_part
 
 
 class KernelView:
-    """A view by the eigenvectors of its centered kernel, except those that are only rounding."""
+    """View decomposed by the eigenvectors of its centered kernel."""
 
     def __init__(self, view, kernel_map, reg):
         kernel_map.keep(view)
@@ -15,12 +15,12 @@ class KernelView:
         self.means = kernel.mean(axis=0)
         is_precomputed = kernel_map.rows is None
         rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps
-        # An eigenvalue is known up to the rounding of the kernel's numbers times their number.
+        # The error of an eigenvalue is the rounding error of a kernel value times the number of rows.
         limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
         kernel -= self.means
         kernel -= kernel.mean(axis=1)[:, None]
         total = np.trace(kernel)
-        # The transpose is equal, and in the memory order of LAPACK.
+        # The transpose is equal and has the memory order of LAPACK.
         eigenvalues, vectors = linalg.eigh(
             kernel.T, overwrite_a=True, check_finite=False, driver="evd"
         )
@@ -36,22 +36,22 @@ class KernelView:
 
     def coefficients(self, turn):
         """Return the dual coefficients and intercepts of rotated directions."""
-        # Two roots, because the product of tiny numbers would be 0.
+        # The roots are taken before multiplying, because the product of tiny numbers would be 0.
         scale = np.sqrt(self.eigenvalues) * np.sqrt(self.regularized)
         coefs = self.left @ (turn / scale[:, None])
-        # Centered coefficients center the rows of any kernel; the intercept centers its columns.
+        # Centered coefficients center the rows of a kernel, and the intercept centers its columns.
         coefs -= coefs.mean(axis=0)
         return coefs, -self.means @ coefs
 
 
 class FeatureView:
-    """A view by the eigenvectors of its features' covariance, except those that are only rounding."""
+    """View decomposed by the eigenvectors of the covariance of its features."""
 
     def __init__(self, covariance, mean, feature_map, reg):
         self.mean, self.basis = mean, feature_map.basis
         total = np.trace(covariance)
         limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
-        # Older SciPy requests too little work space for the faster driver on a single number.
+        # Older versions of SciPy request too little workspace for the driver "evd" and a 1x1 matrix.
         driver = "evd" if len(covariance) > 1 else None
         variance, vectors = linalg.eigh(covariance, driver=driver)
         positive = positive_part(variance, limit, feature_map.name)

@@ -20,59 +20,63 @@ from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA, block_errors
 from skdcca.exceptions import RankWarning
 
-# A block of rows that are projected holds at most this many numbers (32 MB).
+# Rows are projected in blocks of at most this many numbers (32 MB).
 _NUMBERS = 2**22
 
 
 class LinearCCA(BaseCCA):
-    """Linear canonical correlation analysis, exact, with an optional ridge.
+    r"""Linear canonical correlation analysis (CCA) with an optional ridge.
 
-    Find pairs of directions, one in each view, whose projections (the canonical variates) have
-    maximal correlation, each uncorrelated with the previous ones. Both views are centered and
-    standardized inside and the scales folded back into the weights, so that units do not matter.
+    CCA finds pairs of linear combinations, one of the columns of X and one of the columns of y, whose
+    correlation is as large as possible. Each pair (the canonical variates of a component) is
+    uncorrelated with the previous pairs. The solution is exact and is computed without iterations.
+
+    The columns of both views are centered and standardized internally, so their units do not matter.
+    Begin with the defaults; if there are many columns or few rows, choose `reg` by cross-validation.
 
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates. None takes as many as the data have: the smaller of the ranks of
-        both views.
+        Number of pairs of variates. None computes all of them; their number is the smaller of the
+        ranks of the two views.
     reg : float or pair of float, default=0.0
-        Ridge: `reg` times the mean variance of the standardized view (which is 1) is added to the
-        variance of each of its columns, so a value means the same at every sample size and in every
-        unit. A pair sets ``(reg_x, reg_y)``. 0 is classical CCA, which overfits when features outnumber
-        samples; try values between 0.1 and 10.
+        Ridge, >= 0, that is added to the variance of each standardized column. A value has the same
+        effect for every number of samples and every unit of the columns. A pair sets
+        ``(reg_x, reg_y)``. 0 is classical CCA, which overfits when features outnumber samples; try
+        values between 0.1 and 10.
     similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
-        How `compare`, the retrieval scorers and every index score a pair of variates
-        (`skdcca.metrics.similarity`):
+        How `compare`, the retrieval scorers and indexes score a row of X for a row of y. The formulas
+        are in `skdcca.metrics.similarity`.
 
-        - ``"weighted"``: cosine of the variates scaled by their squared correlations, so that reliable
-          components count more. A number is another power of the correlations; try 4 with many
-          components and rows.
-        - ``"cosine"``: cosine of the plain variates.
-        - ``"likelihood"``: log-likelihood ratio of a matching pair over a random pair. It is sensitive
-          to magnitude, and suits few components, one of which is a length or another amount.
+        - ``"weighted"``: cosine of the variates, scaled by their squared canonical correlations so that
+          reliable components count more. A float >= 0 is another power of the correlations; try 4
+          with many components and many rows.
+        - ``"cosine"``: cosine of the variates without scaling.
+        - ``"likelihood"``: log-likelihood ratio of a matching pair over a random pair, which is
+          sensitive to magnitude. Try it if there are few components and one of them is an amount, such
+          as a length.
     y_transformer : estimator, default=None
-        Transformer of the second view (for example `Doc2VecLyrics`), fitted inside `fit`. None if y is
-        numeric. Its output must be dense; follow tf-idf by a `TruncatedSVD`. X may be sparse.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. Its
+        output must be dense, so add a `TruncatedSVD` after tf-idf. None if y is numeric.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (n_components_,)
-        Canonical correlations of the training rows, descending. With a ridge they are the maxima of
-        the regularized objective, which are smaller than the correlations of the training variates.
+        Canonical correlations of the training rows, in descending order. With a ridge they are the
+        values of the objective (see Notes), which are smaller than the correlations of the variates.
     x_weights_ : ndarray of shape (n_features_in_, n_components_)
-        Weights of the first view in its own units: ``(X - x_mean_) @ x_weights_`` are the variates.
-        Their variance is 1 on the training rows (with a ridge, variance plus penalty is 1).
+        Weights of the first view, for columns in their own units: the variates are
+        ``(X - x_mean_) @ x_weights_``. On the training rows they have variance 1, or less with a ridge.
     y_weights_ : ndarray of shape (n_features_y_, n_components_)
         Weights of the second view.
     x_loadings_ : ndarray of shape (n_features_in_, n_components_)
-        Correlation of each column of X with each of its variates; 0 for a constant column.
+        Correlation of each column of X with each variate of X; 0 for a constant column.
     y_loadings_ : ndarray of shape (n_features_y_, n_components_)
-        Correlation of each column of y with each of its variates.
+        Correlation of each column of y with each variate of y; 0 for a constant column.
     x_mean_, x_scale_ : ndarray of shape (n_features_in_,)
-        Mean and standard deviation of the columns of X; the scale of a constant column is 1.
+        Mean and standard deviation of the columns of X. The scale of a constant column is 1.
     y_mean_, y_scale_ : ndarray of shape (n_features_y_,)
-        Mean and standard deviation of the columns of y.
+        Mean and standard deviation of the columns of y. The scale of a constant column is 1.
     n_components_ : int
         Number of components.
     n_features_in_ : int
@@ -82,46 +86,86 @@ class LinearCCA(BaseCCA):
     y_transformer_ : estimator or None
         The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, if X has names that are all strings.
+        Names of the columns of X. Only defined if all of them are strings.
+
+    Raises
+    ------
+    ValueError
+        From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
+        view contains NaN, infinity or text, or if all columns of a view are constant.
 
     Warns
     -----
     RankWarning
-        If `n_components` exceeds the rank of a view, which is lower than its number of columns: the
-        components past the rank have correlation 0 and weights of 0.
+        If `n_components` exceeds the rank of a view, because some of its columns depend on others. The
+        components beyond the rank have correlation 0 and weights of 0.
+
+    See Also
+    --------
+    KernelCCA : Nonlinear CCA by kernels, exact or approximated.
+    DeepCCA : Nonlinear CCA by neural networks.
+    skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
+    skdcca.variance_explained : Share of the variance of a view that its variates explain.
+    sklearn.cross_decomposition.CCA : Iterative CCA without a ridge.
 
     Notes
     -----
-    The singular values of the whitened cross-covariance are the correlations [1]_; the ridge is that of
-    [2]_. A view with more rows than columns is whitened by the Cholesky factor of its correlation
-    matrix, which is accumulated in blocks, so that memory does not grow with the rows. If that matrix is
-    too close to singular to be exact, or if there are more columns than rows, the singular value
-    decomposition of the standardized view reveals its rank. For a sparse view these are the
-    eigenvectors of its correlation matrix, or of the products of its rows. If few of many components
-    are requested, only those are computed. The sign of a component is chosen so that its largest
-    loading on X is positive.
+    Let :math:`R_{xx}` and :math:`R_{yy}` be the correlation matrices of the columns of each view, and
+    :math:`R_{xy}` the correlations between them. The first component maximizes [1]_
+
+    .. math::
+        a^\top R_{xy}\, b \quad \text{subject to} \quad
+        a^\top (R_{xx} + \rho_x I)\, a = b^\top (R_{yy} + \rho_y I)\, b = 1,
+
+    where :math:`\rho_x` and :math:`\rho_y` are given by `reg`. Later components satisfy the same
+    constraints and are orthogonal to the previous ones in these metrics. The solutions are the singular
+    vectors of the whitened cross-correlation matrix, and its singular values are the canonical
+    correlations [2]_. Finally, the weights are divided by the standard deviations of the columns.
+
+    A view with more rows than columns is whitened by the Cholesky factor of its correlation matrix,
+    which is accumulated in blocks of rows. If this matrix is nearly singular, or if a view has more
+    columns than rows, the singular value decomposition of the standardized view determines its rank. A
+    sparse X remains sparse: its rank is determined by the eigenvectors of its correlation matrix or of
+    the products of its rows. The sign of a component is chosen so that its largest loading on X is
+    positive.
 
     References
     ----------
-    .. [1] A. Bjorck and G. H. Golub, "Numerical methods for computing angles between linear
-       subspaces", Mathematics of Computation 27 (1973).
-    .. [2] H. D. Vinod, "Canonical ridge and econometrics of joint production", Journal of
+    .. [1] H. D. Vinod, "Canonical ridge and econometrics of joint production", Journal of
        Econometrics 4 (1976).
+    .. [2] A. Bjorck and G. H. Golub, "Numerical methods for computing angles between linear
+       subspaces", Mathematics of Computation 27 (1973).
 
     Examples
     --------
-    >>> import numpy as np
+    Relate three exercises to three body measurements of 20 men:
+
+    >>> from sklearn.datasets import load_digits, load_linnerud
     >>> from skdcca import LinearCCA
-    >>> rng = np.random.default_rng(0)
-    >>> shared = rng.normal(size=(500, 1))
-    >>> X = shared + rng.normal(size=(500, 4))
-    >>> y = shared + rng.normal(size=(500, 3))
+    >>> X, y = load_linnerud(return_X_y=True)
     >>> cca = LinearCCA(n_components=2).fit(X, y)
-    >>> cca.canonical_correlations_.round(1)
-    array([0.8, 0.1])
-    >>> zx, zy = cca.transform(X, y)
-    >>> print(np.corrcoef(zx[:, 0], zy[:, 0])[0, 1].round(1))
-    0.8
+    >>> cca.canonical_correlations_.round(2)
+    array([0.8, 0.2])
+
+    The loadings of the first component show that men with a smaller waist do more sit-ups:
+
+    >>> cca.x_loadings_[:, 0].round(1)  # chin-ups, sit-ups, jumps
+    array([0.7, 0.8, 0.2])
+    >>> cca.y_loadings_[:, 0].round(1)  # weight, waist, pulse
+    array([-0.6, -0.9,  0.3])
+
+    Relate the left and right halves of images of digits. With 100 training rows for 32 columns in each
+    view, classical CCA overfits. A ridge lowers the sum of the correlations of the training rows, but
+    raises that of held-out rows:
+
+    >>> images = load_digits().images
+    >>> left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
+    >>> for reg in (0, 1):
+    ...     cca = LinearCCA(n_components=10, reg=reg).fit(left[:100], right[:100])
+    ...     scores = cca.score(left[:100], right[:100]), cca.score(left[1000:], right[1000:])
+    ...     print(f"reg={reg}: training {scores[0]:.1f}, held out {scores[1]:.1f}")
+    reg=0: training 8.4, held out 1.8
+    reg=1: training 7.1, held out 2.8
     """
 
     def __init__(
@@ -143,35 +187,13 @@ class LinearCCA(BaseCCA):
         Parameters
         ----------
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            The first view. Dask arrays and memory-mapped ones are read in blocks of rows, and never as
-            a whole, if they have more rows than columns.
-        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or what `y_transformer` takes
-            The second view; row i of both views is the same sample.
+            First view. Dask arrays and memory-mapped arrays with more rows than columns are read in
+            blocks of rows and are never completely in memory.
+        y : array-like of shape (n_samples, n_features_y) or (n_samples,), or input of `y_transformer`
+            Second view. Row i of X and row i of y are the same sample.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row; a weight of 2 is the same as the row twice. Their sum must exceed 1.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return self._learn(X, y, check_weight(sample_weight, X))
-
-    def fit_blocks(
-        self, blocks: Iterable[tuple[Any, ...]] | Callable[[], Iterable[tuple[Any, ...]]]
-    ) -> Self:
-        """Fit on blocks of rows that are never all in memory, with the result of one fit on all rows.
-
-        `y_transformer` must be None, because it would see one block at a time. A block may have any
-        size, and is in memory while it is read; the solution is computed once, at the end.
-
-        Parameters
-        ----------
-        blocks : iterable, or function that returns one
-            Pairs ``(X, y)`` of arrays with the same rows, or triples ``(X, y, sample_weight)``. A
-            generator is read once. Blocks that can be read again, such as a list or a function that
-            returns a new generator, are read a second time if columns are so dependent that the
-            moments of one pass would lose digits.
+            Weight of each row, >= 0. A row with weight 2 counts as two equal rows, and a row with
+            weight 0 is ignored. The sum of the weights must exceed 1. None weights all rows by 1.
 
         Returns
         -------
@@ -181,42 +203,91 @@ class LinearCCA(BaseCCA):
         Raises
         ------
         ValueError
-            If a block cannot be used: the error names its number, from 0, and the first row with NaN.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skdcca import LinearCCA
-        >>> def blocks():
-        ...     rng = np.random.default_rng(0)
-        ...     for _ in range(20):
-        ...         shared = rng.normal(size=(1000, 1))
-        ...         yield shared + rng.normal(size=(1000, 4)), shared + rng.normal(size=(1000, 3))
-        >>> LinearCCA(n_components=1).fit_blocks(blocks).canonical_correlations_.round(1)
-        array([0.8])
+            If a parameter, a view or a weight is invalid; see the class.
         """
-        return self._learn_blocks(as_blocks(blocks))
+        return self._learn(X, y, check_weight(sample_weight, X))
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Update the model with more rows, with the result of one fit on all rows so far.
+    def fit_blocks(
+        self, blocks: Iterable[tuple[Any, ...]] | Callable[[], Iterable[tuple[Any, ...]]]
+    ) -> Self:
+        """Fit the model to blocks of rows, for views that are larger than memory.
 
-        Only the moments of the rows are kept, so a stream may exceed memory. Each call solves a problem
-        whose cost is cubic in the number of columns, so use batches with more rows than columns. The
-        first call fits `y_transformer`. After `fit`, the next call starts afresh.
+        The result is the same as that of `fit` on all rows. Only one block at a time is in memory, and
+        a block may have any number of rows. The solution is computed once, after the last block.
+        `y_transformer` must be None, because it would see one block at a time.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of the first view; two or more in the first call, and more than `n_components`.
-        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-            The second view.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
+        blocks : iterable, or function that returns one
+            Pairs ``(X, y)`` or triples ``(X, y, sample_weight)`` of arrays with the same rows. A list,
+            or a function that returns a new generator, can be read a second time, which is needed to
+            keep all digits if columns are nearly dependent. A generator is read only once.
 
         Returns
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If `blocks` is neither an iterable nor a function.
+        ValueError
+            If `blocks` is empty, if they differ when they are read again, or if a block is invalid. The
+            error gives the number of the block, from 0, and the first row with NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdcca import LinearCCA
+        >>> def read_blocks():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(20):
+        ...         shared = rng.normal(size=(1000, 1))
+        ...         yield shared + rng.normal(size=(1000, 4)), shared + rng.normal(size=(1000, 3))
+        >>> LinearCCA(n_components=1).fit_blocks(read_blocks).canonical_correlations_.round(1)
+        array([0.8])
+        """
+        return self._learn_blocks(as_blocks(blocks))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Update the model with more rows.
+
+        The result is the same as that of `fit` on all rows so far. Only their means and covariances are
+        kept, so memory does not grow with the rows. Each call solves a problem whose cost is cubic in
+        the number of columns, so pass batches with more rows than columns. The first call fits
+        `y_transformer`. A call after `fit` or `fit_blocks` starts a new model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of the first view. The first call needs at least two rows, and more rows than
+            `n_components`.
+        y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+            Rows of the second view.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, >= 0. None weights all rows by 1.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the rows are invalid, as in `fit`. The model keeps its state from the previous call.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_linnerud
+        >>> from skdcca import LinearCCA
+        >>> X, y = load_linnerud(return_X_y=True)
+        >>> cca = LinearCCA()
+        >>> for rows in (slice(0, 10), slice(10, 20)):
+        ...     cca = cca.partial_fit(X[rows], y[rows])
+        >>> cca.canonical_correlations_.round(2)  # as from one fit on all 20 rows
+        array([0.8 , 0.2 , 0.07])
         """
         seen = getattr(self, "_moments", None)
         is_first = seen is None
@@ -236,7 +307,7 @@ class LinearCCA(BaseCCA):
     def _fit(self, X, y, sample_weight=None):
         X, y, sample_weight = without_zero_weights(X, y, sample_weight)
         self._forget_moments()
-        # With more columns than rows the correlation matrix is larger than the view, and singular.
+        # With more columns than rows, the correlation matrix is singular and larger than the view.
         is_tall = X.shape[0] > max(X.shape[1], y.shape[1])
         if is_tall:
             moments = PairMoments().add(X, y, sample_weight)
@@ -256,8 +327,8 @@ class LinearCCA(BaseCCA):
         moments = blocks.gather(PairMoments, self._validate_block)
         if moments.weight <= 1:
             raise ValueError(
-                f"the weights of all blocks must sum to more than 1, got {moments.weight:.3g} in "
-                f"{blocks.n_rows} rows. A weight counts as that many rows."
+                f"The weights of all blocks must sum to more than 1, got {moments.weight:.3g} in "
+                f"{blocks.n_rows} rows. Pass larger weights: a weight of 2 counts as two rows."
             )
         self._check_n_components((blocks.n_rows, self.n_features_in_))
         if self._solve_by_moments(moments, at_any_cost=not blocks.again):
@@ -266,7 +337,7 @@ class LinearCCA(BaseCCA):
         self._solve_by_views(FactorView(moments, factor, 0), FactorView(moments, factor, 1))
 
     def _forget_moments(self):
-        """Let the next `partial_fit` start afresh."""
+        """Make the next `partial_fit` start a new model."""
         vars(self).pop("_moments", None)
 
     def _validate_block(self, number, block, reset=False):
@@ -276,7 +347,7 @@ class LinearCCA(BaseCCA):
         X, y, weight = block
         X, y = super()._validate_block(number, block[:2], reset)
         if np.shape(weight) == X.shape[:1] and not np.any(weight):
-            return X[:0], y[:0]  # allowed in one block, not in all of them
+            return X[:0], y[:0]  # one block may have zero weights only; all blocks together may not
         with block_errors(number):
             weight = check_weight(weight, X, complete=False)
         return without_zero_weights(X, y, weight)
@@ -294,10 +365,10 @@ class LinearCCA(BaseCCA):
         return None if blocks.n_rows <= n_columns else blocks
 
     def _solve_by_moments(self, moments, at_any_cost=True):
-        """Solve by correlation matrices.
+        """Solve by the correlation matrices, and return True on success.
 
-        If they are too close to singular for a Cholesky factor, use their eigenvectors, which lose
-        digits; return False instead unless ``at_any_cost``.
+        If a matrix is too close to singular for a Cholesky factor, return False, or use its
+        eigenvectors, which lose digits, with ``at_any_cost=True``.
         """
         x_covariance, y_covariance, cross = moments.covariances()
         reg_x, reg_y = check_reg(self.reg)
@@ -328,9 +399,8 @@ class LinearCCA(BaseCCA):
         k = rank if self.n_components is None else self.n_components
         if k > rank:
             warn(
-                f"n_components={k}, but the data have only {rank} pairs of canonical variates (the rank "
-                f"of a view is lower than its number of columns): the last {k - rank} components have "
-                "correlation 0 and weights of 0",
+                f"n_components={k} exceeds the rank of the views, which is {rank}. The last {k - rank} "
+                f"components have correlation 0 and weights of 0. Set n_components to {rank} or less.",
                 RankWarning,
             )
         self.n_components_ = int(k)
@@ -349,7 +419,7 @@ class LinearCCA(BaseCCA):
         self.y_weights_ = y_weights * sign / y_view.scale[:, None]
         self.x_loadings_ = x_loadings * sign
         self.y_loadings_ = y_loadings * sign
-        # Covariance of y with the variates of X: the correlations turn those of y into it.
+        # Covariance of y with the variates of X: that with the variates of y times the correlations.
         y_covariance += y_view.reg * y_weights
         y_covariance *= self.canonical_correlations_ * sign
         self._y_of_variates = y_view.scale[:, None] * y_covariance
@@ -367,20 +437,20 @@ class LinearCCA(BaseCCA):
 
 
 def singular_views(estimator, X, y):
-    """Return both views as a fit of the estimator would center, standardize and decompose them."""
+    """Return both views, centered, standardized and decomposed as in a fit of the estimator."""
     X, y = clone(estimator)._validate(X, y, reset=True)
     X = X.toarray() if issparse(X) else X
     return SingularView(X, "X"), SingularView(y, "y")
 
 
 def numbers_and_variates(model, X, y):
-    """Return both views as the numbers that a fitted model projects, and their variates."""
+    """Return both views as the arrays that a fitted model projects, and their variates."""
     X, y = model._validate_x(X), model._validate_y(y)
     return X, y, model._project_x(X), model._project_y(y)
 
 
 def _solvable_view(moments, side, covariance, reg, at_any_cost):
-    """Return a view by its correlation matrix, or None if that would lose digits."""
+    """Return a `GramView`, or None if its correlation matrix would lose digits."""
     view = GramView(moments, side, covariance, reg)
     if view.factor():
         return view
@@ -391,7 +461,7 @@ def _solvable_view(moments, side, covariance, reg, at_any_cost):
 
 
 def _project(view, mean, weights):
-    """Return variates, computed by blocks of rows so that memory does not grow with them."""
+    """Return the variates, computed in blocks so that memory does not grow with the rows."""
     variates = np.empty((len(view), weights.shape[1]), dtype=view.dtype)
     step = max(1, _NUMBERS // len(mean))
     for rows in gen_batches(len(view), step):
@@ -400,5 +470,5 @@ def _project(view, mean, weights):
 
 
 def _correlations(covariance, deviation):
-    """Return correlations of standardized columns with variates; 0 with a constant variate."""
+    """Return correlations of standardized columns with variates, which are 0 for constant variates."""
     return np.clip(covariance / np.where(deviation > 0, deviation, 1.0), -1.0, 1.0)

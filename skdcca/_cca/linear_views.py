@@ -1,6 +1,6 @@
-"""A view as linear CCA decomposes it: by its correlation matrix, or by its singular values.
+"""Decompositions of a view for linear CCA, by its correlation matrix or its singular values.
 
-Every view has ``mean`` and ``scale`` of its columns, ``weights(turn)`` for rotated directions, and
+Every class has ``mean`` and ``scale`` of the columns, ``weights(turn)`` of rotated directions, and
 ``covariance(weights)``.
 """
 
@@ -12,13 +12,16 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-# With a worse condition number, a correlation matrix costs more than five of sixteen digits.
+# Above this condition number, a correlation matrix loses more than five of sixteen digits.
 _WORST_CONDITION = 1e5
 _EPS = np.finfo(np.float64).eps
 
 
 class GramView:
-    """A view by its correlation matrix, from the moments of its rows; `side` is 0 for X, 1 for y."""
+    """View decomposed by its correlation matrix, which is computed from moments.
+
+    `side` is 0 for X and 1 for y.
+    """
 
     def __init__(self, moments, side, covariance, reg):
         mean, unit, self.reg = moments.means[side], moments.units[side], reg
@@ -35,17 +38,14 @@ class GramView:
         self.noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
 
     def factor(self):
-        """Compute the Cholesky factor, which is fastest.
-
-        Return False if the matrix is too close to singular for it.
-        """
+        """Compute the Cholesky factor; return False if the matrix is too close to singular."""
         size = np.abs(self.correlation).sum(axis=0).max()
         self.root, failed = lapack.dpotrf(self.correlation, lower=1)
         if failed:
             return False
         reciprocal, _ = lapack.dpocon(self.root, size, uplo="L")
         is_singular = reciprocal < 1 / _WORST_CONDITION
-        # The smallest variance must also exceed the rounding of the numbers.
+        # The smallest variance must also exceed the rounding errors of the view.
         if is_singular or reciprocal * size < self.noise @ self.noise:
             return False
         if self.reg:
@@ -56,7 +56,7 @@ class GramView:
         return True
 
     def decompose(self):
-        """Compute the eigenvectors, which reveal the rank."""
+        """Compute the eigenvectors, which determine the rank."""
         variance, right = linalg.eigh(self.correlation)
         limit = 10 * len(variance) * _EPS * variance[-1]
         real = variance > np.maximum(limit, np.square(right.T * self.noise).sum(axis=1))
@@ -71,14 +71,14 @@ class GramView:
         return weights
 
     def covariance(self, weights):
-        """Return the covariance of columns with the variates of weights, and the variates' deviation."""
+        """Return the covariance of columns and variates, and the deviation of the variates."""
         covariance = np.zeros_like(weights)
         covariance[self.kept] = self.correlation @ weights[self.kept]
         return covariance, np.sqrt(np.einsum("ij,ij->j", weights, covariance))
 
 
 class SingularView:
-    """A centered, standardized view and its thin singular value decomposition, rank revealed."""
+    """View decomposed by the thin singular value decomposition of its standardized columns."""
 
     def __init__(self, view, name, sample_weight=None):
         rounding = np.finfo(view.dtype).eps
@@ -90,7 +90,7 @@ class SingularView:
         correction = np.average(view, axis=0, weights=sample_weight)
         self.mean += correction
         view -= correction
-        # Squares of the plain numbers could overflow, or vanish.
+        # Without division by the largest value, squares could overflow or vanish.
         peak = np.abs(view).max(axis=0)
         constant = peak <= 2 * _EPS * np.abs(self.mean)
         _refuse_constant(constant, name)
@@ -108,16 +108,16 @@ class SingularView:
             view, full_matrices=False, overwrite_a=True, check_finite=False
         )
         deviation = singular / np.sqrt(n - 1)
-        # A direction is dropped if the view varies in it by no more than rounding: that of the
-        # decomposition, and that of the numbers of each column.
+        # A direction is dropped if its variation does not exceed the rounding errors of the
+        # decomposition and of the columns.
         noise = rounding * (1 + np.abs(self.mean) / self.scale) * (1 + np.sqrt(view.shape[1] / n))
         limit = deviation[0] * max(n_rows, view.shape[1]) * _EPS
         real = deviation > np.maximum(limit, np.linalg.norm(right * noise, axis=1))
         self.left, self.right, self.deviation = self.left[:, real], right[real].T, deviation[real]
-        self.right[constant] = 0.0  # up to rounding it is already
+        self.right[constant] = 0.0  # removes rounding errors
 
     def regularize(self, reg):
-        """Set the deviation of each direction with the ridge, and how much the ridge shrinks it."""
+        """Set the deviation of each direction with the ridge, and the shrinkage that it causes."""
         self.reg = reg
         self.regularized = np.sqrt(self.deviation**2 + reg)
         self.shrink = self.deviation / self.regularized
@@ -127,13 +127,13 @@ class SingularView:
         return (self.right / self.regularized) @ turn
 
     def covariance(self, weights):
-        """Return the covariance of columns with the variates of weights, and the variates' deviation."""
+        """Return the covariance of columns and variates, and the deviation of the variates."""
         turned = self.deviation[:, None] * (self.right.T @ weights)
         return (self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0)
 
 
 class FactorView(SingularView):
-    """The same for rows that were read in blocks, by their triangular factor."""
+    """`SingularView` of rows that were read in blocks, computed from their triangular factor."""
 
     def __init__(self, moments, factor, side):
         mean, unit = moments.means[side], moments.units[side]
@@ -150,7 +150,7 @@ class FactorView(SingularView):
 
 
 class DualView(SingularView):
-    """A sparse view of few rows, decomposed by their products and centered without becoming dense."""
+    """Sparse view of few rows, decomposed by the products of its rows and centered implicitly."""
 
     def __init__(self, view, name, sample_weight=None):
         rounding = np.finfo(view.dtype).eps
@@ -163,7 +163,7 @@ class DualView(SingularView):
         _refuse_constant(constant, name)
         self.scale = np.where(constant, 1.0, np.sqrt(variance))
         self.root_weight = np.sqrt(weight)[:, None]
-        # A constant column becomes 0, as its mean would be subtracted from it.
+        # A constant column becomes 0, as it would by centering.
         self.columns = csr_array(view @ diags_array(np.where(constant, 0.0, 1 / self.scale)))
         self.center = np.where(constant, 0.0, self.mean / self.scale)
         variance, self.left = linalg.eigh(self._products(), overwrite_a=True)
@@ -172,7 +172,7 @@ class DualView(SingularView):
         self.left, self.deviation = self.left[:, real], np.sqrt(variance[real])
 
     def _products(self):
-        """Return the products of all pairs of centered, weighted rows, divided by their degrees."""
+        """Return the products of all pairs of centered, weighted rows, divided by the weight - 1."""
         products = (self.columns @ self.columns.T).toarray()
         along = self.columns @ self.center
         products -= along[:, None] + along - self.center @ self.center
@@ -185,7 +185,7 @@ class DualView(SingularView):
         return self._transposed(self.left / scale @ turn)
 
     def covariance(self, weights):
-        """Return the covariance of columns with the variates of weights, and the variates' deviation."""
+        """Return the covariance of columns and variates, and the deviation of the variates."""
         variates = self.root_weight * (self.columns @ weights - self.center @ weights)
         variates /= np.sqrt(self.degrees)
         covariance = self._transposed(variates) / np.sqrt(self.degrees)
@@ -200,6 +200,6 @@ class DualView(SingularView):
 def _refuse_constant(constant, name):
     if constant.all():
         raise ValueError(
-            f"every column of {name} is constant, so there is nothing to correlate. Pass columns that "
+            f"Every column of {name} is constant, so there is nothing to correlate. Pass columns that "
             "vary."
         )

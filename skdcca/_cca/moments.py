@@ -1,4 +1,4 @@
-"""Weight, means and second moments of two views, gathered from blocks of rows in float64."""
+"""Moments of two views, accumulated from blocks of rows in float64."""
 
 import copy
 
@@ -14,11 +14,11 @@ _BLOCK = 2**22
 
 
 class PairMoments:
-    """Moments of the rows ``[x, y]`` seen so far.
+    """Weight, means and second moments of the rows ``[x, y]`` added so far.
 
-    Rows are shifted by the first one, so that a large offset costs no digits and a constant column is
-    exactly 0. Blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A weight counts as
-    that many rows. Fitted models and saved files hold the attributes by name.
+    The first row is subtracted from all rows, so that a large offset does not cost digits and a
+    constant column is exactly 0. Blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A
+    row with weight 2 counts as two rows. Fitted models and saved files contain the attributes by name.
 
     References
     ----------
@@ -28,10 +28,10 @@ class PairMoments:
 
     def __init__(self):
         self.weight = 0.0
-        self.rounding = 0.0  # machine epsilon of the coarser dtype
+        self.rounding = 0.0  # machine epsilon of the less precise dtype
 
     def add(self, X, y, sample_weight=None):
-        """Add rows: X of shape (n_samples, p), y of shape (n_samples, q), and positive weights."""
+        """Add rows of shapes ``(n_samples, p)`` and ``(n_samples, q)``, with positive weights."""
         if issparse(X):
             return self.add_sparse(X, y, sample_weight)
         self._begin(X, y, X[0])
@@ -43,7 +43,7 @@ class PairMoments:
         return self
 
     def add_sparse(self, X, y, sample_weight=None):
-        """Add rows with a sparse X, all at once and centered afterwards, because most of X is 0."""
+        """Add rows with a sparse X, centering their products to keep X sparse."""
         n_features = X.shape[1]
         self._begin(X, y, np.zeros(n_features))
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
@@ -56,7 +56,7 @@ class PairMoments:
         scatter = np.empty_like(self._scatter)
         scatter[:n_features, :n_features] = (X.T @ weighted).toarray()
         scatter[:n_features, :n_features] -= total * np.outer(mean, mean)
-        # For a constant column, the difference of large squares would leave a rounding error.
+        # The difference of large squares would leave a rounding error in a constant column.
         np.fill_diagonal(scatter[:n_features, :n_features], total * variance)
         scatter[:n_features, n_features:] = weighted.T @ y
         scatter[n_features:, n_features:] = (weight * y.T) @ y
@@ -77,12 +77,12 @@ class PairMoments:
         mean, scatter = other._in_units(unit)
         self._unit, self._rescaled = unit, (unit != 1).any()
         self._scatter += scatter
-        # Division comes first, so that the difference of origins cannot overflow.
+        # Both origins are divided first, so that their difference cannot overflow.
         self._merge(other.origin / unit - self.origin / unit + mean, other.weight)
         return self
 
     def _unit_with(self, other):
-        """Return units for both, by the larger of the deviations and the distance of the means."""
+        """Return units for both, from the largest of their deviations and the distance of the means."""
         with np.errstate(over="ignore"):
             own_mean = self.origin + self._mean * self._unit
             distance = np.abs(own_mean - (other.origin + other._mean * other._unit))
@@ -92,7 +92,7 @@ class PairMoments:
         return np.sqrt(np.diagonal(self._scatter) / self.weight) * self._unit
 
     def _in_units(self, unit):
-        """Return mean and scatter in these units, which differ from the own ones by powers of two."""
+        """Return mean and scatter in other units; the ratios of the units are powers of two."""
         ratio = self._unit / unit
         if (ratio == 1).all():
             return self._mean, self._scatter
@@ -110,7 +110,7 @@ class PairMoments:
             self._unit = _unit_of(np.abs(first - self.origin).max(axis=0))
         self._rescaled = (self._unit != 1).any()
         self._mean = np.zeros(len(self.origin))
-        # Only the upper triangle is used, in the memory order of BLAS, which adds to it in place.
+        # Only the upper triangle is used. BLAS adds to it in place, which requires its memory order.
         self._scatter = np.zeros((len(self.origin),) * 2, order="F")
 
     def _add_block(self, X, y, sample_weight):
@@ -127,7 +127,7 @@ class PairMoments:
         self._merge(mean, weight)
 
     def _merge(self, mean, weight):
-        """Add mean and weight of a block whose scatter about its own mean was added before."""
+        """Add mean and weight of a block, after its scatter about its own mean was added."""
         total = self.weight + weight
         step = mean - self._mean
         scaled = np.sqrt(self.weight * weight / total) * step
@@ -142,11 +142,11 @@ class PairMoments:
 
     @property
     def units(self):
-        """Units of the columns of both views: 1 unless squares would overflow or vanish."""
+        """Units of the columns of both views, which are 1 unless squares would overflow or vanish."""
         return np.split(self._unit, [self._n_features])
 
     def covariances(self):
-        """Return the covariances of X, of y, and of X with y, in units; the divisor is weight - 1."""
+        """Return the covariances of X, of y, and of X with y, in their units; divide by weight - 1."""
         upper = self._scatter / (self.weight - 1)
         p = self._n_features
         x, y = upper[:p, :p], upper[p:, p:]
@@ -154,10 +154,10 @@ class PairMoments:
 
 
 class RowFactor:
-    """The triangular factor of all centered rows: as many rows as columns, with the same products.
+    """Triangular factor R of all centered rows Z, with ``R.T @ R == Z.T @ Z``.
 
-    Unlike the products themselves it keeps all digits of directions in which rows hardly vary. It needs
-    the moments of the same rows, and uses their units.
+    Unlike the products themselves, it keeps all digits of directions in which the rows hardly vary. It
+    needs the moments of the same rows, and uses their units.
     """
 
     def __init__(self, moments):
@@ -201,7 +201,7 @@ def _shifted(X, y, origin, unit):
 
 
 def _unit_of(peak):
-    """Return units of 1, or powers of two, which cost no digits, if squares would be lost."""
+    """Return a unit for each column: 1, or a power of two if squares would overflow or vanish."""
     unit = np.ones(len(peak))
     extreme = (peak > 1e100) | ((peak < 1e-100) & (peak > 0))
     unit[extreme] = np.exp2(np.minimum(np.round(np.log2(peak[extreme])), 1023))

@@ -1,4 +1,4 @@
-"""Rows of two views: batches of a shuffled epoch, and blocks of rows that are read ahead."""
+"""Read the rows of two views, in shuffled batches or in consecutive blocks."""
 
 import mmap
 from collections import deque
@@ -10,25 +10,26 @@ from torch.utils.data import Dataset
 
 from skdcca._utils.process_group import SINGLE_PROCESS
 
-# Limits of a block that is encoded: numbers of its input, as hidden layers may be far wider, and rows.
+# Blocks that are encoded have at most this many numbers. The rows are limited too, because hidden layers
+# may be far wider than the input.
 _BLOCK_SIZE, _BLOCK_ROWS = 2**22, 4096
 # Blocks of a file that are read ahead while the previous one is used.
 _READERS = 4
 
 
 class Pairs(Dataset):
-    """Rows of two views for `Batches`.
+    """Training rows of two views, as the data set of `Batches`.
 
     Parameters
     ----------
     X, y : ndarray
-        The local rows of both views.
+        Local rows of both views.
     rows : ndarray of int
         Numbers of the training rows of all processes.
     group : process group, default=SINGLE_PROCESS
-        The processes that hold the rows.
+        Processes that hold the rows.
     generator : torch.Generator, default=None
-        Draws the batches. None: the default generator of torch.
+        Generator that shuffles the rows. None uses the default generator of torch.
     """
 
     def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None):
@@ -40,12 +41,13 @@ class Pairs(Dataset):
 
 
 class Batches:
-    """Batches of a shuffled epoch, each taken from the arrays at once.
+    """Batches of one shuffled epoch.
 
-    A `DataLoader` collates sample by sample, which costs as much as training a small network. All rows
-    are spread evenly, so that no batch has fewer than `batch_size` rows: the covariance of a short batch
-    is a poor estimate, and that of one row is NaN. With several processes, each gets its local rows of
-    a batch, and the number of rows of all processes.
+    Each batch is indexed from the arrays at once, because a `DataLoader` collates sample by sample,
+    which costs as much as training a small network. The rows are spread evenly, so that no batch has
+    fewer than `batch_size` rows: the covariance of a small batch is a poor estimate, and that of one row
+    is NaN. In a process group, each process gets its local rows of a batch, and the total number of rows
+    in it.
     """
 
     def __init__(self, pairs, batch_size):
@@ -65,20 +67,20 @@ class Batches:
 
 
 def count_batches(n_rows, batch_size):
-    """Return the number of batches of at least `batch_size` rows; 1 if there are fewer rows."""
+    """Return the number of batches with at least `batch_size` rows, or 1 if there are fewer rows."""
     return max(1, n_rows // batch_size)
 
 
 def blocks_of_rows(rows, size):
-    """Split rows, of samples of this size, into blocks; no rows are one empty block."""
+    """Split rows of samples of this size into blocks; return one empty block for no rows."""
     step = max(1, min(_BLOCK_ROWS, _BLOCK_SIZE // size))
     return [rows[i : i + step] for i in range(0, max(1, len(rows)), step)]
 
 
 def read(views, blocks):
-    """Yield tensors of the rows of each block, one for each view.
+    """Yield one tensor for each view, for each block of rows.
 
-    Blocks of files are read ahead in threads, which wait for the disk while others compute.
+    Blocks of memory-mapped files are read ahead in threads, so that reading overlaps with computing.
     """
 
     def read_block(rows):
@@ -88,7 +90,7 @@ def read(views, blocks):
 
 
 def _map_ahead(function, items):
-    """Yield ``function(item)`` in order, and compute the next ones meanwhile."""
+    """Yield ``function(item)`` in order, while threads compute the next ones."""
     pool, waiting = ThreadPoolExecutor(_READERS), deque()
     try:
         for item in items:
@@ -102,7 +104,7 @@ def _map_ahead(function, items):
 
 
 def _take_rows(view, rows):
-    """Return a copy of these rows; those of a file are read in the order of the file."""
+    """Return a copy of these rows, reading a file in its own order."""
     if not _in_file(view):
         return view[rows]
     order = np.argsort(rows)
@@ -112,7 +114,7 @@ def _take_rows(view, rows):
 
 
 def _in_file(view):
-    """Return True if an array is memory-mapped or a part of one that is."""
+    """Return True if an array is memory-mapped, or a view of one that is."""
     while isinstance(view, np.ndarray) and not isinstance(view, np.memmap):
         view = view.base
     return isinstance(view, (np.memmap, mmap.mmap))

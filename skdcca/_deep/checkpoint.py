@@ -1,4 +1,4 @@
-"""The state of a training in a file, from which a training that died continues."""
+"""Checkpoints, from which an interrupted training run continues."""
 
 import json
 import time
@@ -14,27 +14,27 @@ from skdcca._utils.files import atomic_write
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import CheckpointWarning
 
-# Raise it whenever training comes out differently, so that old files are refused.
+# Increase it whenever training gives other results, so that old files are refused.
 _FORMAT = 1
-# Parameters that do not change the weights; `y_transformer` does by the numbers of y, which count.
+# These parameters do not change the weights. `y_transformer` does, but its output is part of the hash.
 _IRRELEVANT = ("callbacks", "checkpoint", "device", "verbose", "y_transformer")
-# Writing takes at most this part of the time: 1 / 20.
+# Writing takes at most 1 / 20 of the time.
 _SHARE = 20
 
 
 class Checkpoint(Callback):
-    """Write the state of a training after an epoch, and restore it.
+    """Write the state of a training run after an epoch, and restore it.
 
     One file holds everything that later epochs depend on: weights, optimizer, schedule, early stopping,
-    history and random state. It replaces the previous one once it is complete, so that there is always
-    a file to continue from.
+    history and random state. A new file replaces the previous one only when it is complete, so there is
+    always a file to continue from.
 
     Parameters
     ----------
     folder : str or path-like
-        Folder of the file; it is made if it does not exist.
+        Folder of the file. It is created if it does not exist.
     fingerprint : str
-        Hash of the data and parameters; a file with another one is refused.
+        Hash of the data and parameters. A file with another hash is refused.
     """
 
     def __init__(self, folder, fingerprint):
@@ -43,15 +43,15 @@ class Checkpoint(Callback):
 
     @property
     def file(self):
-        """Path of the file."""
+        """Path of the checkpoint."""
         return Path(self.folder) / "training.pt"
 
     def open(self, seeds, device):
-        """Read the file if there is one, and return its seeds, else those given."""
+        """Read the file if it exists, and return its seeds, otherwise the given ones."""
         self.seeds, self.state, self.next_write, self.warned = list(seeds), None, 0.0, False
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         for unfinished in Path(self.folder).glob(f".{self.file.name}.*.part"):
-            unfinished.unlink(missing_ok=True)  # of a process that was killed
+            unfinished.unlink(missing_ok=True)  # left by a process that was killed
         if self.file.exists():
             self.state = self._read(device)
             self.seeds = self.state["seeds"]
@@ -62,25 +62,25 @@ class Checkpoint(Callback):
             state = torch.load(self.file, map_location=device, weights_only=True)
             fingerprint = state["fingerprint"]
         except Exception as error:
-            # The message of torch is left out: it advises to load the file with weights_only=False.
+            # The message of torch is omitted, because it suggests weights_only=False, which is unsafe.
             raise ValueError(
-                f"checkpoint={str(self.folder)!r}: {self.file.name} cannot be read "
-                f"({type(error).__name__}); remove it to start anew"
+                f"`checkpoint` must hold a readable {self.file.name}, got {type(error).__name__} for "
+                f"{str(self.folder)!r}. Remove the file to start again."
             ) from error
         if fingerprint != self.fingerprint:
             raise ValueError(
-                f"checkpoint={str(self.folder)!r} holds a training with other data or other parameters; "
-                "use the same ones to continue it, use another folder, or remove it to start anew"
+                f"`checkpoint` {str(self.folder)!r} belongs to other data or other parameters. Use the "
+                "same ones to continue, or another folder to start again."
             )
         return state
 
     @property
     def n_epochs(self):
-        """Number of epochs that are done."""
+        """Number of completed epochs."""
         return 0 if self.state is None else len(json.loads(self.state["history"]))
 
     def on_train_begin(self, net, **kwargs):
-        """Restore the state that was read, after all other callbacks have begun."""
+        """Restore the state that was read, after all other callbacks are initialized."""
         if self.state is None:
             return
         for name, part in self._parts(net).items():
@@ -95,7 +95,7 @@ class Checkpoint(Callback):
         self.state = None  # it may be as large as the networks
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the state, unless the last time was too recent."""
+        """Write the state, unless the last writing was too recent."""
         began = time.perf_counter()
         if began < self.next_write:
             return
@@ -110,8 +110,8 @@ class Checkpoint(Callback):
     def _warn(self, error):
         if not self.warned:
             warn(
-                f"checkpoint={str(self.folder)!r} cannot be written ({error}); training continues, and "
-                "the file that was written before is kept",
+                f"The checkpoint in {str(self.folder)!r} cannot be written ({error}). Training "
+                "continues, and the previous checkpoint is kept.",
                 CheckpointWarning,
             )
         self.warned = True
@@ -147,13 +147,13 @@ def fingerprint_of(params, X, y):
         return joblib.hash([_FORMAT, relevant, X, y])
     except Exception as error:
         raise ValueError(
-            "`checkpoint` recognizes a training by its parameters, which must be picklable. Use a "
-            f"function or class of a module instead of a lambda. ({error})"
+            "Parameters must be picklable with `checkpoint`, which compares them when it continues. Use "
+            f"a function or class of a module instead of a lambda. ({error})"
         ) from error
 
 
 def _identity(value):
-    """Return what identifies a parameter: pickles of equal modules differ, so they are not hashed."""
+    """Return what identifies a parameter; a module is replaced, because pickles of equal ones differ."""
     if isinstance(value, nn.Module):
         return type(value).__qualname__, repr(value), state_of(value)
     params = value.get_params() if hasattr(value, "get_params") else {}

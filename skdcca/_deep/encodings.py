@@ -1,4 +1,4 @@
-"""The linear model on the encodings of both views."""
+"""Fit the linear model on the encodings of both views."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from skdcca._utils.process_group import SINGLE_PROCESS
 def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
     """Fit a linear model on the encodings that the processes of a group hold.
 
-    Constant encodings raise an error that names the network.
+    Raise ValueError if all encodings of a view are the same.
     """
     for name, encodings in (("X", zx), ("y", zy)):
         ends = [encodings.min(axis=0), encodings.max(axis=0)] if len(encodings) else []
         if not np.ptp(group.all_gather_list(ends), axis=0).any():
             raise ValueError(
-                f"the network of {name} returns the same numbers for every sample: all of its outputs "
-                "are dead; use a smaller lr or another network"
+                f"The network of {name} returns the same encoding for every sample, because all of its "
+                "outputs are dead. Use a smaller lr or another network."
             )
     if group.distributed:
         return linear.fit_blocks(LocalBlocks(zx, zy, group))
@@ -23,7 +23,7 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
 
 
 class LocalBlocks:
-    """Encodings of which each process holds its local rows, as blocks for `LinearCCA.fit_blocks`."""
+    """Blocks for `LinearCCA.fit_blocks`, one for each process: the encodings of its local rows."""
 
     again = True
 
@@ -32,11 +32,11 @@ class LocalBlocks:
         self.n_rows = group.all_reduce(len(zx))
 
     def first(self):
-        """Return a block that shows only the columns and dtypes."""
+        """Return a block of ones with the columns and dtypes of the encodings."""
         return tuple(np.ones((2, view.shape[1]), dtype=view.dtype) for view in self._views)
 
     def gather(self, new, check):
-        """Return what all processes gather in an object of ``new()``, merged in the order of ranks."""
+        """Create an object by ``new()``, add the encodings of all processes by rank, and return it."""
         part = new()
         if len(self._views[0]):
             part.add(*check(self._group.rank, self._views))

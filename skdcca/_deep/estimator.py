@@ -31,169 +31,197 @@ from skdcca.base import WEIGHTING_POWER, BaseCCA
 from skdcca.encoders import MLP, MelCNN, as_encoder
 from skdcca.losses import as_loss
 
-# The correlations of fewer rows are meaningless: then no rows are held out.
+# No rows are held out if there would be fewer than these, because their correlations are meaningless.
 _FEWEST_HELD_OUT = 10
 _VIEWS = {"x": "X", "y": "y"}
-# Networks of fitted models, which hold arrays only.
+# Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
 _NETWORKS = weakref.WeakKeyDictionary()
 
 
 class DeepCCA(BaseCCA):
-    """Deep canonical correlation analysis: two networks whose outputs are maximally correlated.
+    r"""Deep canonical correlation analysis, by two networks with maximally correlated outputs.
 
-    It trains an encoder of each view on a common loss, then fits a `LinearCCA` on the two encodings,
-    which orders and whitens the components. Views are centered and scaled by their range (vectors by
-    column, arrays with more axes by channel, such as the bands of a spectrogram), so that units do not
-    matter. Values more than a range from the mean, which training rows do not have, are clipped.
+    `DeepCCA` trains one network (encoder) for each view on a common loss, and then fits a `LinearCCA` on
+    the outputs of both networks (the encodings), which orders and whitens the components.
+
+    Fit a `LinearCCA` first: with few rows it may be better, and it shows whether a network is worth its
+    time. Then begin with the defaults of `DeepCCA`. If the held-out correlation still rises in the
+    last epochs, increase `max_epochs` or `patience`. If it is far below the training correlation, use a
+    smaller network or more dropout. For retrieval alone, try ``loss="infonce"``.
+
+    Both views may be vectors, of shape ``(n_samples, n_features)``, or arrays with more axes, such as
+    spectrograms of shape ``(n_samples, n_mels, n_frames)``. They are centered and scaled by their range
+    (for each column or, with more axes, for each channel, such as a band of a spectrogram), so their
+    units do not matter. A value that differs from the mean of its channel by more than the range, which
+    training rows do not have, is clipped.
 
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates, and of outputs of each encoder. None: the smaller of the numbers of
-        values in a sample of X and of y, at most 50, and at most a tenth of the training rows.
+        Number of pairs of variates, and number of outputs of each network. None uses the smallest of the
+        number of values in a sample of X, that number for y, 50, and a tenth of the training rows.
     x_encoder : Encoder or torch.nn.Module, default=None
-        Network of the first view: an encoder of `skdcca.encoders`, or a module that maps float32 of
-        shape ``(n_samples, *shape)`` to ``(n_samples, n_components)``. A copy of the module is trained,
-        with new weights; `skdcca.encoders.ModuleEncoder` can keep those of a pretrained one. None:
-        ``MLP()`` for vectors, ``MelCNN()`` for spectrograms, that is for samples with two axes.
+        Network of the first view. An encoder of `skdcca.encoders` builds a network for the shape of the
+        view. A module must map float32 of shape ``(n_samples, *shape)`` to
+        ``(n_samples, n_components)``; a copy of it is trained from new weights, or from its own weights
+        with ``ModuleEncoder(module, keep_weights=True)``. None uses ``MLP()`` for vectors and
+        ``MelCNN()`` for samples with two axes.
     y_encoder : Encoder or torch.nn.Module, default=None
-        Network of the second view, as `x_encoder`.
-    loss : {"ey", "cca", "infonce", "barlow_twins", "vicreg"} or callable, default="ey"
-        A name, a loss of `skdcca.losses` with its own parameters, or any callable or
-        ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and "cca" have the
-        same optimum, which "ey" reaches with small batches; "infonce" is for retrieval only.
-    projection : {"auto", "weighted", "whitened", "raw"}, default="auto"
-        Output of `transform`; `score` is the same for all.
+        Network of the second view, with the same options.
+    loss : {"barlow_twins", "cca", "ey", "infonce", "vicreg"} or callable, default="ey"
+        Loss of two encodings. Pass a loss of `skdcca.losses` to set its parameters, or any callable or
+        ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and "cca" both
+        maximize correlation, but "ey" needs smaller batches. "infonce" optimizes retrieval instead.
+    projection : {"auto", "raw", "weighted", "whitened"}, default="auto"
+        Output of `transform`. It does not change `score`.
 
         - ``"whitened"``: canonical variates, with variance 1 on the training rows;
-        - ``"weighted"``: canonical variates scaled by their squared held-out correlations, so that
-          cosines, by which retrieval ranks, rely on the components that generalize;
-        - ``"raw"``: the outputs of the encoders, for losses of cosines;
-        - ``"auto"``: the projection of the loss, which is "raw" for "infonce" and "weighted" for the
-          others.
+        - ``"weighted"``: canonical variates scaled by their squared held-out correlations, so that the
+          components that generalize dominate the cosines by which retrieval ranks;
+        - ``"raw"``: encodings, for losses of cosines;
+        - ``"auto"``: the attribute `projection` of the loss, which is "raw" for "infonce", and
+          "weighted" for the other losses and for callables.
     reg : float, default=1e-3
-        Ridge of the loss "cca" and of the `LinearCCA` on the encodings, relative to the mean variance of
-        the outputs.
-    optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
+        Ridge, >= 0, of the `LinearCCA` on the encodings and of ``loss="cca"``, relative to the mean
+        variance of the outputs. A loss object has its own `reg`.
+    optimizer : {"adam", "adamw", "sgd"} or callable, default="adamw"
         Name of an optimizer, a class of ``torch.optim``, or a ``functools.partial`` of one.
     lr : float, default=1e-3
-        Largest learning rate.
+        Largest learning rate, > 0. If training diverges, divide it by 10.
     weight_decay : float, default=1e-2
-        Weight decay, for optimizers that have one.
-    lr_schedule : {"cosine", "constant"}, default="cosine"
-        "cosine" rises over the first tenth of all batches and falls to 0 over `max_epochs`.
+        Weight decay, >= 0. Ignored by optimizers that have none.
+    lr_schedule : {"constant", "cosine"}, default="cosine"
+        With "cosine", the learning rate rises during the first tenth of `max_epochs` and then falls to
+        0.
     batch_size : int, default=None
-        Least number of rows in a batch: all rows of an epoch are spread evenly over
-        ``n // batch_size`` batches, so that none is short. None: 20 rows for each component and at
-        least 1000 with "cca", whose correlations are biased in small batches; 256 with other losses; all
-        rows if there are fewer.
+        Smallest number of rows in a batch, >= 2. The rows of an epoch are spread evenly over
+        ``n_rows // batch_size`` batches, so no batch is smaller. None uses 256; with ``loss="cca"``,
+        whose correlations are biased in small batches, 20 rows for each component and at least 1000.
+        With fewer rows, the batch is all rows.
     max_epochs : int, default=100
-        Largest number of passes over the training rows.
+        Largest number of passes over the training rows, >= 1.
     validation_fraction : float, default=0.1
-        Fraction of the rows, chosen at random, that are held out to measure the correlations after every
-        epoch; the weights of the best epoch are kept. With 0, or fewer than 10 held-out rows, no rows
-        are held out and the weights are those of the last epoch.
+        Fraction of the rows that are held out, in [0, 1). They are chosen at random and measure the
+        correlation after every epoch; the weights of the best epoch are kept. If this gives fewer than
+        10 rows, no rows are held out and the weights of the last epoch are kept.
     patience : int, default=20
-        Stop when the held-out correlation has not risen for this many epochs. None: never.
+        Number of epochs without a rise of the held-out correlation after which training stops, >= 1.
+        None never stops early. Not used without held-out rows.
     device : str, default="auto"
-        Where to compute: "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one.
+        Device of the computations, such as "cpu", "cuda" or "cuda:1". "auto" is a GPU if one is
+        available, otherwise the CPU.
     callbacks : list of skorch.callbacks.Callback or (str, Callback), default=None
-        Further callbacks of skorch for training; they see ``train_correlation`` and
-        ``valid_correlation`` in the history.
+        Additional skorch callbacks. They find ``train_correlation`` and ``valid_correlation`` in the
+        history.
     checkpoint : str or path-like, default=None
-        Folder for the state of the training. It is written after an epoch, and takes at most a twentieth
-        of the time. If the process dies, `fit` with the same data and parameters continues from there
-        and ends with the same weights, bit for bit (`callbacks` start anew). A state of other data or
-        parameters is refused, so a folder is for one fit and cannot be used in a search. None: nothing
-        is written.
+        Folder in which the state of training is saved after an epoch, which takes at most 5 % of the
+        time. If the process dies, calling `fit` again with the same data and parameters continues
+        from there and ends with the same weights, bit for bit; `callbacks` start again. The folder
+        belongs to one fit: a checkpoint of other data or parameters raises an error, so it cannot be
+        used in a search. None saves nothing.
     warm_start : bool, default=False
-        Continue from the weights of the last `fit`, with the same encoders, `y_transformer_` and
-        scaling, but a new optimizer and schedule.
+        Continue from the weights of the previous `fit`, with the same encoders, `y_transformer_` and
+        scaling, but with a new optimizer and schedule.
     distributed : bool, default=False
-        Train one model in several processes. Each calls `fit` with its own rows, and all end with the
-        model that one process makes of the rows of all, ordered by rank. They call
-        ``torch.distributed.init_process_group`` first, in a script that ``torchrun`` starts;
-        `y_transformer` and `checkpoint` must be None. With False a process trains by itself, even if
-        there are others.
+        Train one model in several processes. Each process calls `fit` with its own rows, and all of them
+        end with the model that a single process would fit to all rows, ordered by rank. Call
+        ``torch.distributed.init_process_group`` first, in a script that ``torchrun`` starts.
+        `y_transformer` and `checkpoint` must be None. With False, a process trains its own model even
+        if there are other processes.
     y_transformer : estimator, default=None
-        Transformer of the second view, such as `Doc2VecLyrics`, fitted inside `fit`. None: y is numbers.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. None if y
+        is numeric.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the batches, dropout and the held-out rows. With an int a fit repeats bit
-        for bit on the same machine with the same number of threads.
+        Seed of the weights, the batches, dropout and the choice of held-out rows. Pass an int to
+        reproduce a fit bit for bit, on the same machine with the same number of threads.
     verbose : int, default=0
-        1 shows a progress bar with the training and held-out correlation.
+        A value above 0 shows a progress bar with the loss and the training and held-out correlations.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (n_components_,)
-        Canonical correlations of the encodings of the training rows, descending. Those of a large
-        network are all close to 1.
+        Canonical correlations of the encodings of the training rows, in descending order. For a large
+        network they are all close to 1.
     validation_correlations_ : ndarray of shape (n_components_,) or None
-        Correlations of the same variates on the held-out rows; None without held-out rows.
+        Correlations of the variates on the held-out rows. None without held-out rows.
     n_epochs_ : int
-        Number of epochs of training; with `warm_start`, of all calls together.
+        Number of completed epochs; with `warm_start`, of all calls of `fit`.
     history_ : list of dict
-        One row for each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds); with held-out rows
-        ``train_correlation`` and ``valid_correlation``, sums over the components; and the numbers and
-        texts that `callbacks` recorded. ``train_correlation`` is measured on the last batches of the
-        epoch, with dropout.
+        One entry for each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds) and the numbers and texts
+        that `callbacks` recorded. With held-out rows there are also ``train_correlation`` and
+        ``valid_correlation``, sums over the components. ``train_correlation`` is measured on the last
+        batches of the epoch, with dropout.
     projection_ : str
-        "weighted", "whitened" or "raw".
+        "raw", "weighted" or "whitened".
     component_weights_ : ndarray of shape (n_components_,)
-        Factors of the variates in the output. With "weighted", components without a positive held-out
-        correlation have the factor 0, so that unrelated views are mapped to zeros.
+        Factors of the variates in the output, which are all 1 unless `projection_` is "weighted".
+        Components without a positive held-out correlation then have factor 0, so unrelated views are
+        mapped to zeros.
     linear_ : LinearCCA
-        The linear model on the encodings.
+        Linear model on the encodings.
     x_encoder_, y_encoder_ : Encoder
-        The encoders that were used; a module is wrapped in a `skdcca.encoders.ModuleEncoder`.
+        Encoders of both views. A module is wrapped in a `skdcca.encoders.ModuleEncoder`.
     x_state_, y_state_ : dict of str to ndarray
-        Weights of the networks, as in ``torch.nn.Module.state_dict``. A pickled model holds these
-        arrays and no trained tensor, so a model trained on a GPU can be loaded anywhere.
+        Weights of both networks, as in ``torch.nn.Module.state_dict``. They are arrays, so a model that
+        was trained on a GPU can be loaded on any machine.
     x_shape_, y_shape_ : tuple of int
         Shapes of one sample of each view.
     batch_size_ : int
-        The least number of rows in a batch.
+        Smallest number of rows in a batch.
     n_components_ : int
         Number of components.
     n_features_in_ : int
-        Number of columns of X, or of its second axis.
+        Length of axis 1 of X, that is its number of columns or channels.
     n_features_y_ : int
-        The same for y, after `y_transformer`.
+        Length of axis 1 of y, after `y_transformer`.
     y_transformer_ : estimator or None
         The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, if X has names that are all strings.
+        Names of the columns of X. Only defined if all of them are strings.
 
     Raises
     ------
     ValueError
-        From `fit`, for a parameter out of range or a constant view.
+        From `fit`, if a parameter is out of range, if a view is invalid or constant, if there are too
+        few rows, or if a network or loss returns another shape than required.
     DivergenceError
-        From `fit`, if training diverged; a ValueError.
+        From `fit`, if training diverges. From `transform`, `predict` and `score`, if the network
+        returns NaN or infinity. It is a ValueError.
     RuntimeError
-        From `fit` with `distributed`, if another process refuses its rows, fails or ends.
+        From `fit` with `distributed`, if another process fails, ends or does not answer.
 
     Warns
     -----
     SmallBatchWarning
-        If a batch has fewer rows for each component than 5 with the loss "cca", or 1 with "ey".
+        If a batch has fewer than 5 rows for each component with the loss "cca", or fewer than 1 with
+        "ey".
     RankWarning
-        If an output of a network is constant or depends on the others.
+        If an output of a network is constant or depends on other outputs.
     TrainingInterruptedWarning
-        If training was interrupted; the model is then the best so far.
+        If Ctrl-C or a callback interrupts training. The model has the weights of the best epoch so far.
     CheckpointWarning
-        If the state of the training cannot be written to `checkpoint`.
+        If the state of training cannot be written to `checkpoint`.
 
     See Also
     --------
-    LinearCCA : The linear model: exact, fast, and the baseline to compare with.
-    skdcca.losses : The losses and their references.
-    skdcca.encoders : The networks.
+    LinearCCA : Linear CCA: exact, fast, and the baseline to compare with.
+    KernelCCA : Nonlinear CCA by kernels.
+    skdcca.losses : Losses, with their formulas and references.
+    skdcca.encoders : Networks of a view.
 
     Notes
     -----
-    Deep CCA was introduced by Andrew et al. [1]_. Yu et al. [2]_ applied it to music audio and lyrics,
-    with convolutions that are trained with the correlation loss.
+    Deep CCA [1]_ trains the weights of two networks f and g to maximize the correlation of their
+    encodings ``f(X)`` and ``g(y)``. With :math:`\Sigma` the covariances of the encodings, the loss "cca"
+    is minus the sum of their canonical correlations,
+
+    .. math::
+        -\Big\| (\Sigma_{xx} + \rho_x I)^{-1/2}\, \Sigma_{xy}\, (\Sigma_{yy} + \rho_y I)^{-1/2} \Big\|_*,
+
+    where :math:`\|\cdot\|_*` is the sum of the singular values, and the ridges are `reg` times the mean
+    variance of the outputs. The default loss, `skdcca.losses.EYLoss`, is maximally correlated at its
+    optimum as well, but needs no whitening. Yu et al. [2]_ applied deep CCA to music audio and lyrics,
+    with convolutions that are trained by the correlation loss.
 
     References
     ----------
@@ -204,16 +232,31 @@ class DeepCCA(BaseCCA):
 
     Examples
     --------
+    X is a point on a circle, and the first column of y is the cosine of twice its angle. A linear model
+    finds no correlation on held-out rows, and a deep model does:
+
     >>> import numpy as np
     >>> from skdcca import DeepCCA, LinearCCA
     >>> rng = np.random.default_rng(0)
     >>> angle = rng.uniform(0, 2 * np.pi, size=2000)
     >>> X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(2000, 2))
     >>> y = np.column_stack([np.cos(2 * angle), rng.normal(size=2000)])
-    >>> deep = DeepCCA(1, max_epochs=20, random_state=0).fit(X[:1000], y[:1000])
-    >>> linear = LinearCCA(1).fit(X[:1000], y[:1000])
-    >>> print(f"{linear.score(X[1000:], y[1000:]):.1f} {deep.score(X[1000:], y[1000:]):.1f}")
-    -0.0 1.0
+    >>> deep = DeepCCA(n_components=1, max_epochs=20, random_state=0).fit(X[:1000], y[:1000])
+    >>> linear = LinearCCA(n_components=1).fit(X[:1000], y[:1000])
+    >>> print(f"{abs(linear.score(X[1000:], y[1000:])):.1f} {deep.score(X[1000:], y[1000:]):.1f}")
+    0.0 1.0
+
+    The history contains the held-out correlation after each epoch, here that of the last one:
+
+    >>> print(f"{deep.history_[-1]['valid_correlation']:.1f}")
+    1.0
+
+    The parameters of a network can be set by a double underscore, also in a grid search:
+
+    >>> from skdcca.encoders import MLP
+    >>> deep = DeepCCA(n_components=1, x_encoder=MLP((64, 64)), loss="cca")
+    >>> deep.set_params(x_encoder__dropout=0.1).x_encoder
+    MLP(dropout=0.1, hidden_layer_sizes=(64, 64))
     """
 
     def __init__(
@@ -266,21 +309,31 @@ class DeepCCA(BaseCCA):
         self.verbose = verbose
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Return the sum of the canonical correlations of the given rows, whatever the `projection`.
+        """Return the sum of the correlations of all pairs of variates on the given rows.
+
+        On held-out rows this is the total correlation captured, the standard measure of the deep CCA
+        literature. It does not depend on `projection`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            The first view, at least two rows.
-        y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-            The second view.
+            First view, with at least two rows.
+        y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+            Second view.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
+            Weight of each row, >= 0. None weights all rows equally.
 
         Returns
         -------
         total : float
-            At most `n_components_`.
+            Sum of the correlations, between ``-n_components_`` and ``n_components_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If the views are invalid, as in `transform`, or have fewer than two rows.
         """
         check_is_fitted(self)
         X = self._validate_x(X)
@@ -291,7 +344,7 @@ class DeepCCA(BaseCCA):
     def _learn(self, X, y):
         """Fit on the rows of this process, or together with the other processes."""
         check_option("distributed", self.distributed, (False, True))
-        # Entered before anything can fail, so that the other processes learn of it.
+        # The group is entered before anything can fail, so that the other processes are informed.
         processes = nullcontext(SINGLE_PROCESS)
         if self.distributed:
             processes = ProcessGroup(num_samples(X))
@@ -314,7 +367,7 @@ class DeepCCA(BaseCCA):
             group=group,
             device=device,
             n_held_out=self._count_held_out(n_rows),
-            # The same rows of the same data are held out when training continues.
+            # The same rows are held out when training continues.
             split_seed=self._split_seed,
             seed=seed,
         )
@@ -333,20 +386,20 @@ class DeepCCA(BaseCCA):
         self._set_fitted(fitted, loss)
 
     def _facts(self, X, y):
-        """Return what must be the same in all processes."""
+        """Return the values that must be the same in all processes."""
         params = {name: repr(value) for name, value in self.get_params(deep=False).items()}
-        # Those of a single process, or of the first one.
+        # These may differ: they concern a single process, or are taken from process 0.
         for name in ("callbacks", "device", "random_state", "verbose"):
             del params[name]
-        comparable = {name: value for name, value in params.items() if " at 0x" not in value}
-        views = {"a sample of X": X, "a sample of y": y}
+        comparable = {f"`{name}`": value for name, value in params.items() if " at 0x" not in value}
+        views = {"A sample of X": X, "A sample of y": y}
         shapes = {name: f"{view.dtype} of shape {view.shape[1:]}" for name, view in views.items()}
-        return comparable | shapes | {"whether a fitted model continues": self._continues()}
+        return comparable | shapes | {"Continuing a fitted model": self._continues()}
 
     def _draw_seeds(self, X, y, group, device):
-        """Set the seed of the held-out rows; return that of the training, and the checkpoint.
+        """Set the seed of the held-out rows; return the seed of the training run and the checkpoint.
 
-        A training that continues from a checkpoint has the seeds that it began with.
+        A training run that continues from a checkpoint keeps the seeds with which it began.
         """
         random = check_random_state(self.random_state)
         if self._continues():
@@ -362,7 +415,7 @@ class DeepCCA(BaseCCA):
         return seed, checkpoint
 
     def _set_up(self, X, y, n_rows):
-        """Set the fitted attributes that a training with `warm_start` keeps."""
+        """Set the fitted attributes that a later fit with `warm_start` keeps."""
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
         n_rows -= self._count_held_out(n_rows)
         most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, n_rows // 10)
@@ -421,7 +474,7 @@ class DeepCCA(BaseCCA):
         return (variates @ self._y_of_variates).reshape(-1, *self.y_shape_) + self._y_mean
 
     def _encode(self, side, view):
-        """Return the outputs of a network, which is rebuilt from its weights when first needed."""
+        """Return the outputs of a network, which is rebuilt from its weights on first use."""
         device = resolve_device(self.device, must_exist=False)
         networks = _NETWORKS.setdefault(self, {})
         state = getattr(self, f"{side}_state_")
@@ -436,14 +489,14 @@ class DeepCCA(BaseCCA):
         return Branch(_VIEWS[side], encoder, shape, self.n_components_)
 
     def _new_encoder(self, side, shape):
-        """Return a copy of the encoder of a view of this shape, or the default one."""
+        """Return a copy of the encoder of a view, or the default encoder for this shape."""
         encoder = as_encoder(getattr(self, f"{side}_encoder"))
         if encoder is not None:
             return clone(encoder)
         if len(shape) > 2:
             raise ValueError(
                 f"`{side}_encoder` must be an encoder or a torch.nn.Module for samples of shape "
-                f"{shape}, got None. There is no default for more than two axes."
+                f"{shape}, got None. Set it, because there is no default for more than two axes."
             )
         return MLP() if len(shape) == 1 else MelCNN()
 
@@ -459,7 +512,7 @@ class DeepCCA(BaseCCA):
         return self._check_view("y", y, reset)
 
     def _check_view(self, side, view, reset):
-        """Raise ValueError for a view without an encoder, or with another shape than the fitted one."""
+        """Return the view; raise ValueError if its shape has no encoder or is not the fitted one."""
         shape = view.shape[1:]
         if reset:
             self._check_encoder(side, shape)
@@ -468,45 +521,47 @@ class DeepCCA(BaseCCA):
         fitted = getattr(self, f"{side}_shape_")
         if shape != fitted:
             raise ValueError(
-                f"a sample of {_VIEWS[side]} has shape {shape}, but DeepCCA was fitted with {fitted}"
+                f"A sample of {_VIEWS[side]} must have shape {fitted}, as in `fit`, got {shape}. Pass "
+                "samples of the same shape."
             )
         return view
 
     def _check_encoder(self, side, shape):
-        """Raise ValueError for a view without an encoder, or another encoder than the fitted one."""
+        """Raise ValueError if the shape has no encoder, or the encoder differs from the fitted one."""
         encoder = self._new_encoder(side, shape)
         if not self._continues():
             return
         fitted = getattr(self, f"{side}_encoder_")
         if repr(encoder) != repr(fitted):
             raise ValueError(
-                f"{side}_encoder={encoder!r} differs from the fitted encoder {fitted!r}, which "
-                "warm_start=True continues; use the same encoder, or warm_start=False"
+                f"`{side}_encoder` must be the fitted {fitted!r} with warm_start=True, got {encoder!r}. "
+                "Use the same encoder, or set warm_start=False."
             )
 
     def _check_n_components(self, x_shape, y_shape=None):
-        # The number of rows of all processes is known in `_fit` only.
+        # With several processes, the total number of rows is known only in `_fit`.
         if not self.distributed:
             self._check_n_rows(x_shape[0])
 
     def _check_n_rows(self, n_rows):
-        """Raise ValueError if the rows are too few for the validation rows and the components."""
+        """Raise ValueError if there are too few rows for the held-out rows and the components."""
         n_held_out = self._count_held_out(n_rows)
         if n_rows - n_held_out < 2:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n_rows} "
-                "samples; at least 2 must remain for training"
+                f"`validation_fraction` must leave at least 2 samples for training, got "
+                f"{self.validation_fraction}, which holds out {n_held_out} of {n_rows}. Use a smaller "
+                "fraction."
             )
         super()._check_n_components((n_rows,))
         if self._continues() and self.n_components not in (None, self.n_components_):
             raise ValueError(
-                f"n_components={self.n_components} differs from the {self.n_components_} outputs of the "
-                "fitted networks, which warm_start=True continues; use the same number, or "
-                "warm_start=False"
+                f"`n_components` must be the {self.n_components_} of the fitted networks with "
+                f"warm_start=True, got {self.n_components}. Use the same number, or set "
+                "warm_start=False."
             )
 
     def _most_components(self, x_shape, y_shape):
-        # Unlike a linear map, a network returns any number of outputs for one column.
+        # The columns set no limit, because a network can return more outputs than it has inputs.
         n_rows = x_shape[0] - self._count_held_out(x_shape[0])
         return {"the number of training samples - 1": n_rows - 1}
 
@@ -515,7 +570,7 @@ class DeepCCA(BaseCCA):
         return n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
 
     def _check_parameters(self):
-        """Raise an error for parameters out of range, before y becomes numbers, which may take hours."""
+        """Raise an error for a parameter out of range, before y is transformed, which may take hours."""
         check_number("reg", self.reg, ge=0)
         check_number("lr", self.lr, gt=0)
         check_number("weight_decay", self.weight_decay, ge=0)
@@ -526,7 +581,7 @@ class DeepCCA(BaseCCA):
         check_option("projection", self.projection, ("auto", "weighted", "whitened", "raw"))
         check_option("lr_schedule", self.lr_schedule, ("cosine", "constant"))
         check_random_state(self.random_state)
-        as_loss(self.loss, self.reg).build()  # checks the parameters of the loss
+        as_loss(self.loss, self.reg).build()  # also checks the parameters of the loss
         resolve_device(self.device)
         check_callbacks(self.callbacks)
         self._check_optimizer()
@@ -547,8 +602,8 @@ class DeepCCA(BaseCCA):
             encoder = as_encoder(getattr(self, name))
             if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
                 raise ValueError(
-                    f"`{name}` must be an encoder such as MLP() (an instance, not a class), a "
-                    f"torch.nn.Module or None, got {encoder!r}."
+                    f"`{name}` must be an encoder, a torch.nn.Module or None, got {encoder!r}. Pass an "
+                    "instance, such as MLP(), not a class."
                 )
 
     def _check_checkpoint(self):
@@ -556,24 +611,27 @@ class DeepCCA(BaseCCA):
             return
         if self.warm_start:
             raise ValueError(
-                "checkpoint and warm_start=True both continue a training; use only one of them"
+                f"`checkpoint` must be None with warm_start=True, got {str(self.checkpoint)!r}. Use "
+                "only one of them, because both continue a training run."
             )
         if not isinstance(self.checkpoint, (str, PathLike)) or Path(self.checkpoint).is_file():
-            raise ValueError(f"`checkpoint` must be a folder or None, got {self.checkpoint!r}.")
+            raise ValueError(
+                f"`checkpoint` must be a folder or None, got {self.checkpoint!r}. Pass the path of "
+                "a folder."
+            )
 
     def _check_distributed(self):
         if not self.distributed:
             return
         if self.y_transformer is not None:
             raise ValueError(
-                f"y_transformer={self.y_transformer!r} with distributed=True would be fitted in each "
-                "process on its rows only; set it to None, and pass the numbers that a transformer "
-                "fitted beforehand makes of y"
+                f"`y_transformer` must be None with distributed=True, got {self.y_transformer!r}. Fit "
+                "it beforehand on all rows, and pass its output as y."
             )
         if self.checkpoint is not None:
             raise ValueError(
-                f"checkpoint={str(self.checkpoint)!r} holds the training of one process, but "
-                "distributed=True trains in several; use only one of them"
+                f"`checkpoint` must be None with distributed=True, got {str(self.checkpoint)!r}. Use "
+                "only one of them."
             )
 
     def __sklearn_tags__(self):

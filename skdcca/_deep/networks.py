@@ -1,4 +1,4 @@
-"""Networks of the two views: their input scaling, their weights as arrays, and their outputs."""
+"""Build the networks of both views, scale their inputs and compute their outputs."""
 
 import math
 import threading
@@ -19,14 +19,14 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 class Standardize(nn.Module):
-    """Center the channels (axis 1) of a view and scale them by their range, so that units do not matter.
+    """Layer that centers the channels (axis 1) of a view and scales them by their range.
 
-    The standard deviation would turn nearly constant channels, such as the pixels at the edge of a
-    picture or a rare word, into strong noise. Values more than a range from the mean, which the training
-    rows do not have, are clipped: in a channel that hardly varied in training, an ordinary value would
-    be thousands of ranges away.
+    Scaling makes the units irrelevant. The standard deviation would turn nearly constant channels, such
+    as pixels at the edge of an image or a rare word, into strong noise. Values that differ from the mean
+    by more than the range, which training rows do not have, are clipped: in a channel that hardly varied
+    in training, an ordinary value could be thousands of ranges away.
 
-    Computed in float64: a column of 3000 + 1000 x in float32 would lose its digits to the centering.
+    The computation is in float64, because centering costs digits if a column has a large offset.
     """
 
     def __init__(self, shape):
@@ -37,7 +37,7 @@ class Standardize(nn.Module):
         self.register_buffer("deviation", torch.ones((), dtype=torch.float64))
 
     def fit(self, view, rows, name, group=SINGLE_PROCESS):
-        """Set mean and range of each channel and the deviation of all scaled values, block by block."""
+        """Set mean and range of each channel, and the deviation of all scaled values."""
         axes = (0, *range(2, view.ndim))
         blocks = blocks_of_rows(rows, view[0].size) if len(rows) else []
         counts = [len(block) for block in blocks]
@@ -53,8 +53,8 @@ class Standardize(nn.Module):
         width = np.subtract(highest, lowest, dtype=float)
         if not width.any():
             raise ValueError(
-                f"{name} is constant: each of its columns has a single value in the "
-                f"{group.count(len(rows))} training rows, so it has no correlations"
+                f"Every column of {name} is constant in the {group.count(len(rows))} training rows, so "
+                "there is nothing to correlate. Pass columns that vary."
             )
         width[width == 0] = np.inf  # a constant channel becomes 0
         self.mean.copy_(torch.from_numpy(mean.reshape(self.mean.shape)))
@@ -63,19 +63,19 @@ class Standardize(nn.Module):
         self.deviation.fill_(math.sqrt(_mean(counts, squares, group)))
 
     def forward(self, x):
-        """Scale samples to float32."""
+        """Return the scaled samples in float32."""
         return (((x - self.mean) / self.range).clamp(-1, 1) / self.deviation).float()
 
 
 def _mean(counts, means, group):
-    """Return the mean of all rows, given the means of blocks and their numbers of rows."""
+    """Return the mean over the total rows, given the local blocks' means and numbers of rows."""
     n = sum(counts)
     local = np.array(counts) / n @ means if n else 0.0
     return group.all_reduce(n / group.count(n) * local)
 
 
 class TwoBranches(nn.Module):
-    """The networks of both views."""
+    """Module that contains the networks of both views."""
 
     def __init__(self, x_network, y_network):
         super().__init__()
@@ -89,14 +89,14 @@ class TwoBranches(nn.Module):
 
 @dataclass(frozen=True)
 class Branch:
-    """What is needed to build the network of one view.
+    """Description from which the network of one view is built.
 
     Attributes
     ----------
     view : str
         "X" or "y".
     encoder : Encoder
-        Builds the network.
+        Encoder that builds the network.
     shape : tuple of int
         Shape of one sample.
     n_outputs : int
@@ -109,45 +109,45 @@ class Branch:
     n_outputs: int
 
     def build(self):
-        """Return a new network with its input scaling."""
+        """Return a new network that includes its input scaling."""
         network = self.encoder.build(self.shape, self.n_outputs)
         if not isinstance(network, nn.Module):
             raise TypeError(
-                f"{type(self.encoder).__name__}.build returned a {type(network).__name__}; it must "
-                "return a torch.nn.Module"
+                f"{type(self.encoder).__name__}.build must return a torch.nn.Module, got a "
+                f"{type(network).__name__}."
             )
         return nn.Sequential(Standardize(self.shape), network)
 
     def rebuild(self, state):
-        """Return the network with these weights; torch's generator is left as it was."""
+        """Return the network with these weights, without advancing the random generator of torch."""
         with seeded(0, "cpu"):
             return load_state(self.build(), state)
 
     def check_outputs(self, network, view):
-        """Raise an error if the network does not map samples of the view to encodings."""
+        """Raise ValueError if the network does not map samples of the view to encodings."""
         network_name = (
-            f"the network of {self.view.lower()}_encoder={type(self.encoder).__name__}(...)"
+            f"The network of {self.view.lower()}_encoder={type(self.encoder).__name__}(...)"
         )
         try:
             found = encode(network, view, np.arange(2)).shape
         except RuntimeError as error:
             needed = ", ".join(map(str, ("n_samples", *self.shape)))
             raise ValueError(
-                f"{network_name} fails for samples of shape {self.shape} ({error}). It must map float32 "
-                f"of shape ({needed}) to (n_samples, {self.n_outputs})."
+                f"{network_name} must map float32 of shape ({needed}) to (n_samples, {self.n_outputs}), "
+                f"but it fails. Correct its layers. ({error})"
             ) from error
         if found != (2, self.n_outputs):
             remedy = (
                 f" Set n_components={found[1]}, or change the network." if len(found) == 2 else ""
             )
             raise ValueError(
-                f"{network_name} returns shape {found} for 2 samples. It must be (2, n_outputs) with "
-                f"n_outputs={self.n_outputs}, the number of components.{remedy}"
+                f"{network_name} must return shape (2, {self.n_outputs}) for 2 samples and "
+                f"n_components={self.n_outputs}, got {found}.{remedy}"
             )
 
 
 def encode(network, view, rows=None):
-    """Return the outputs of a network for these rows, computed in blocks; float32."""
+    """Return the outputs of a network for these rows in float32, computed in blocks."""
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     rows = np.arange(len(view)) if rows is None else rows
     network.eval()
@@ -159,16 +159,18 @@ def encode(network, view, rows=None):
     encodings = np.concatenate(parts)
     if not np.isfinite(encodings).all():
         raise DivergenceError(
-            "the network returns numbers that are not finite: its training diverged (use a smaller lr), "
-            "or the view is far outside the range of the training rows"
+            "The network returns NaN or infinity, because its training diverged, or because the view is "
+            "far outside the range of the training rows. Use a smaller lr, or scale the view."
         )
     return encodings
 
 
 def resolve_device(device, *, must_exist=True):
-    """Return the torch device of this name; "auto" is a GPU if there is one, else the CPU."""
+    """Return the torch device of this name; "auto" is a GPU if available, otherwise the CPU."""
     if device is None:
-        raise ValueError("`device` must be 'auto' or the name of a torch device, got None.")
+        raise ValueError(
+            "`device` must be 'auto' or the name of a torch device, got None. Use 'auto'."
+        )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return check_device("device", device, must_exist=must_exist)
@@ -176,13 +178,13 @@ def resolve_device(device, *, must_exist=True):
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch inside the context and restore the generators of the caller afterwards.
+    """Seed torch inside the context, and restore its generators afterwards.
 
-    One thread at a time: torch has one generator, and fits in other threads would draw from it, too.
+    Only one thread can enter at a time, because all threads share the generators of torch.
     """
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with _ONE_AT_A_TIME, torch.random.fork_rng(gpus):
-        # torch.manual_seed would also seed the generators of all other GPUs.
+        # torch.manual_seed would also seed all other GPUs.
         torch.default_generator.manual_seed(seed)
         for gpu in gpus:
             with torch.cuda.device(gpu):

@@ -1,13 +1,13 @@
-"""Processes of ``torch.distributed`` that train one model, each on its own rows.
+"""Process group of ``torch.distributed`` that trains one model, each process on its own rows.
 
-A loss or a layer that needs the whole batch gets sums over the rows of all processes, so that
-everything is as it would be in one process that holds all rows:
+Losses and layers that need a whole batch use sums over the rows of all processes. The results and
+gradients are therefore those of a single process with all rows:
 
-- where every process computes the same from a sum, up to the loss, its gradient is that of one
-  process already (`sum_tensors`, `gather_tensors`);
-- where each process goes on with its local rows, as after subtracting the mean, the gradients are
-  summed, too (``sum_tensors(..., reduce_gradients=True)``);
-- the gradients of the weights, each computed from local rows, are summed and not averaged.
+- If all processes compute the same loss from a sum, its gradient needs no communication
+  (`sum_tensors`, `gather_tensors`).
+- If each process combines a sum with its local rows, for example by subtracting the mean, the gradients
+  of the sum are summed as well (``sum_tensors(..., reduce_gradients=True)``).
+- The gradients of the weights are computed from local rows, and then summed, not averaged.
 """
 
 from contextlib import contextmanager
@@ -19,17 +19,22 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-# How long to wait for a process that neither answers nor ends.
+# Time to wait for a process that neither answers nor ends.
 _TIMEOUT = timedelta(minutes=30)
 
 
 class ProcessGroup:
-    """The processes of ``torch.distributed`` that fit one model, with a group of their own.
+    """Process group of ``torch.distributed``, as a context in which one model is fitted.
 
-    Every process enters it with the number of its local rows and leaves it when the model is fitted.
-    A process that fails before `check_same` sends its error to the others; one that fails later, or
-    dies, closes its connections, which ends the waiting of the others. The methods are those of
+    Every process creates it with the number of its local rows. A process that fails before
+    `check_same` sends its error to the others. A process that fails or dies later closes its
+    connections, so that the others fail as well instead of waiting. The methods are those of
     `skdcca._utils.process_group.SingleProcess`.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of local rows.
     """
 
     distributed = True
@@ -40,8 +45,8 @@ class ProcessGroup:
     def __enter__(self):
         if not (dist.is_available() and dist.is_initialized()):
             raise ValueError(
-                "`distributed` is True, but torch.distributed is not initialized in this process. Call "
-                "torch.distributed.init_process_group first and start the script by torchrun, or set "
+                "torch.distributed must be initialized with distributed=True. Call "
+                "torch.distributed.init_process_group in a script that torchrun starts, or set "
                 "distributed=False."
             )
         cuda = torch.cuda.is_available() and dist.is_nccl_available()
@@ -59,30 +64,30 @@ class ProcessGroup:
     def __exit__(self, kind, error, trace):
         if error is not None and not self._checked:
             self.all_gather_object({"error": f"{type(error).__name__}: {error}"})
-        # Without references its connections are closed, and processes that wait for this one fail.
+        # The connections close when no reference is left, so that processes that wait for this one fail.
         group, self._group = self._group, None
         dist.destroy_process_group(group)
 
     def check_same(self, **facts):
-        """Raise an error unless all processes give the same facts, or where another one failed."""
+        """Raise an error if another process failed or passes other values."""
         gathered = self.all_gather_object(facts)
         self._checked = True
         for rank, other in enumerate(gathered):
             if "error" in other:
-                raise RuntimeError(f"process {rank} failed with {other['error']}")
+                raise RuntimeError(f"Process {rank} failed with {other['error']}")
             for name, value in other.items():
                 if value != gathered[0][name]:
                     raise ValueError(
-                        f"{name} is {gathered[0][name]} in process 0 and {value} in process {rank}. It "
-                        "must be the same in all processes."
+                        f"{name} must be the same in all processes, got {gathered[0][name]} in process "
+                        f"0 and {value} in process {rank}."
                     )
 
     def total_rows(self, n_rows):
-        """Return the number of rows of all processes, given the number of local rows."""
+        """Return the total number of rows, given the number of local rows."""
         return self._n_total
 
     def local_rows(self, rows):
-        """Return which of these rows are local, by their position in this process."""
+        """Return the positions in this process of those rows that are local."""
         return rows[(rows >= self._start) & (rows < self._stop)] - self._start
 
     def all_gather_object(self, value):
@@ -97,38 +102,38 @@ class ProcessGroup:
         return [value for local in self.all_gather_object(values) for value in local]
 
     def broadcast(self, value):
-        """Return the value of the first process."""
+        """Return the value of process 0."""
         return self.all_gather_object(value)[0]
 
     def all_reduce(self, value):
-        """Return the sum of a number or an array over the processes."""
+        """Return the sum of a number or array over all processes."""
         return sum(self.all_gather_object(value))
 
     def count(self, n):
-        """Return the sum of an integer over the processes."""
+        """Return the sum of an integer over all processes."""
         return int(self.reduce_tensor(torch.tensor(n)))
 
     def gather_rows(self, array):
-        """Return the rows of an array of all processes, ordered by rank."""
+        """Return the array that holds the rows of all processes, ordered by rank."""
         return torch.cat(self.gather_parts(torch.from_numpy(array))).numpy()
 
     def gather_tensors(self, *tensors):
-        """Return the rows of tensors of all processes; gradients flow back to the local rows."""
+        """Return tensors that hold the rows of all processes; gradients reach the local rows."""
         return tuple(_GatherRows.apply(tensor, self) for tensor in tensors)
 
     def sum_tensors(self, *tensors, reduce_gradients=False):
-        """Return the sums of tensors over the processes.
+        """Return the sums of tensors over all processes.
 
-        With ``reduce_gradients=True`` the gradients of the sums are summed, too: each process goes on
-        with its local rows. Otherwise every process computes the same from the sums.
+        Set ``reduce_gradients=True`` if each process combines the sums with its local rows: the
+        gradients are then summed as well. Leave it False if all processes compute the same from them.
         """
-        # In one message: the number of messages costs more time than their length.
+        # All tensors are sent in one message, because many messages cost more time than a long one.
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         sums = _Sum.apply(flat, self, reduce_gradients).split([t.numel() for t in tensors])
         return tuple(part.view(tensor.shape) for part, tensor in zip(sums, tensors, strict=True))
 
     def all_reduce_gradients(self, module, objective):
-        """Replace the gradients of both modules by those of the rows of all processes."""
+        """Replace the gradients of both modules by those of the total rows."""
         self._reduce_gradients(module, 1)
         # The parameters of a loss have the same gradient in every process.
         self._reduce_gradients(objective, self.n_processes)
@@ -145,18 +150,18 @@ class ProcessGroup:
         sizes = [weight.numel() for weight in weights] + [len(weights)]
         *summed, used = self.reduce_tensor(torch.cat([*gradients, used])).split(sizes)
         for weight, gradient, n_used in zip(weights, summed, used.tolist(), strict=True):
-            # A weight that no process used has no gradient, and the optimizer leaves it alone.
+            # The optimizer ignores a weight without gradient, that is, one that no process used.
             if n_used:
                 weight.grad = (gradient / divisor).to(weight.dtype).view(weight.shape)
 
     def broadcast_state(self, module):
-        """Replace the weights of a module by those of the first process."""
+        """Replace the weights of a module by those of process 0."""
         with _connection_errors():
             for value in module.state_dict().values():
                 dist.broadcast(value, src=0, group=self._group)
 
     def convert_batch_norm(self, module):
-        """Let batch normalization use the rows of all processes."""
+        """Make batch normalization use the rows of all processes."""
         for name, layer in module.named_children():
             if isinstance(layer, _BatchNorm):
                 setattr(module, name, DistributedBatchNorm.convert(layer, self))
@@ -165,8 +170,8 @@ class ProcessGroup:
 
     def batch_generator(self, seed, device):
         """Return the generator that draws the batches, the same in all processes."""
-        # It continues the generator of the weights, as in one process. Dropout draws as many numbers
-        # as there are local rows, and must not be the same for the rows of each process.
+        # As in a single process, it continues the generator of the weights. The default generator is
+        # seeded by the rank, so that dropout differs between the rows of the processes.
         generator = torch.Generator()
         generator.set_state(torch.get_rng_state())
         torch.default_generator.manual_seed(seed + self.rank)
@@ -176,7 +181,7 @@ class ProcessGroup:
         return generator
 
     def reduce_tensor(self, tensor):
-        """Return the sum of a tensor over the processes, without a gradient."""
+        """Return the sum of a tensor over all processes, without a gradient."""
         tensor = tensor.clone(memory_format=torch.contiguous_format)
         with _connection_errors():
             dist.all_reduce(tensor, group=self._group)
@@ -189,7 +194,7 @@ class ProcessGroup:
         with _connection_errors():
             dist.all_gather(sizes, size, group=self._group)
         sizes = [size.item() for size in sizes]
-        # All must send the same number of rows: the shorter parts are padded.
+        # All processes must send the same number of rows, so shorter parts are padded.
         padded = rows.new_zeros((max(sizes), *rows.shape[1:]))
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in sizes]
@@ -205,13 +210,13 @@ def _connection_errors():
         yield
     except RuntimeError as error:
         raise RuntimeError(
-            f"another process failed, ended or did not answer, so this one (rank {dist.get_rank()}) "
-            "cannot continue: the cause is in the output of the other process"
+            f"Process {dist.get_rank()} cannot continue, because another process failed, ended or did "
+            "not answer. Look for the cause in the output of the other process."
         ) from error
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over the processes."""
+    """Sum of a tensor over all processes."""
 
     @staticmethod
     def forward(ctx, tensor, group, reduce_gradients):
@@ -226,7 +231,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _GatherRows(torch.autograd.Function):
-    """Rows of all processes."""
+    """Tensor of the rows of all processes."""
 
     @staticmethod
     def forward(ctx, rows, group):
@@ -241,14 +246,14 @@ class _GatherRows(torch.autograd.Function):
 
 
 class DistributedBatchNorm(_BatchNorm):
-    """Batch normalization by the moments of the rows of all processes, on any device.
+    """Batch normalization by the moments of the rows of all processes.
 
-    `torch.nn.SyncBatchNorm` works on GPUs only.
+    It works on any device, whereas `torch.nn.SyncBatchNorm` works on GPUs only.
     """
 
     @classmethod
     def convert(cls, layer, group):
-        """Return a layer that shares the weights of a layer of torch."""
+        """Return a layer that shares the weights of a batch normalization layer of torch."""
         converted = cls.__new__(cls)
         nn.Module.__init__(converted)
         vars(converted).update(vars(layer))
@@ -271,7 +276,8 @@ class DistributedBatchNorm(_BatchNorm):
         count = count.item()
         if count < 2:
             raise ValueError(
-                f"a batch of {count:.0f} rows cannot be normalized; at least 2 are needed"
+                f"A batch must have at least 2 rows to be normalized, got {count:.0f}. Use a larger "
+                "batch_size."
             )
         mean, square = mean / count, square / count
         variance = (square - mean.square()).clamp(min=0)

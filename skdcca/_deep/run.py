@@ -1,4 +1,4 @@
-"""One fit of `DeepCCA`, from the views and seeds to the networks and the linear model."""
+"""One fit of `DeepCCA`: train the networks, then fit the linear model."""
 
 from dataclasses import dataclass
 
@@ -18,18 +18,18 @@ from skdcca.metrics import variate_correlations
 
 @dataclass(frozen=True)
 class FittedNetworks:
-    """What a run found.
+    """Result of a training run.
 
     Attributes
     ----------
     states : tuple of dict of str to ndarray
-        The weights of both networks.
+        Weights of both networks.
     history : list of dict
-        One row for each epoch.
+        One entry for each epoch.
     linear : LinearCCA
-        The linear model on the encodings.
+        Linear model on the encodings.
     validation_correlations : ndarray of shape (n_components,) or None
-        Correlations of the variates of the held-out rows, if there are any.
+        Correlations of the variates of the held-out rows; None without held-out rows.
     y_mean : ndarray
         Mean of the second view.
     y_of_variates : ndarray of shape (n_components, n_features_y)
@@ -45,18 +45,18 @@ class FittedNetworks:
 
 
 class TrainingRun:
-    """What a fit needs while it runs.
+    """Training run, which holds the state of one fit.
 
     Parameters
     ----------
     X, y : ndarray
-        The local rows of both views.
+        Local rows of both views.
     group : process group
-        The processes that fit the model.
+        Processes that fit the model.
     device : torch.device
-        Where to compute.
+        Device of the computations.
     n_held_out : int
-        Number of rows of all processes that are held out.
+        Total number of held-out rows.
     split_seed : int
         Seed of the held-out rows.
     seed : int
@@ -67,7 +67,7 @@ class TrainingRun:
     rows : ndarray of int
         Numbers of the training rows of all processes.
     local_rows, held_out : ndarray of int
-        The training rows and the held-out rows of this process.
+        Positions of the training rows and of the held-out rows of this process.
     """
 
     def __init__(self, X, y, *, group, device, n_held_out, split_seed, seed):
@@ -87,25 +87,25 @@ class TrainingRun:
         Parameters
         ----------
         branches : pair of Branch
-            How to build the networks.
+            Descriptions of the networks.
         loss : Loss
-            The loss.
+            Loss to be minimized.
         settings : TrainingSettings
-            How to train.
+            Parameters of the training.
         reg : float
             Ridge of the linear model.
         states : pair of dict of str to ndarray, default=None
-            Weights to start from. None: new networks.
+            Weights to start from. None starts with new weights.
         checkpoint : Checkpoint, default=None
-            Writes the state of the training, and restores it.
+            Writes the state of the training run, and restores it.
 
         Returns
         -------
         fitted : FittedNetworks
-            The result.
+            Result of the training run.
         """
         states, history = self._train(branches, states, loss, settings, reg, checkpoint)
-        # By the networks that later calls will rebuild from the weights, too.
+        # The encodings come from rebuilt networks, as they will in later calls of `transform`.
         zx, zy = (
             encode(branch.rebuild(state).to(self.device), view)
             for branch, state, view in zip(branches, states, self.views, strict=True)
@@ -119,7 +119,7 @@ class TrainingRun:
         """Return the trained weights of both networks, and the history."""
         with seeded(self.seed, self.device):
             module = self._build_networks(branches, states)
-            # The generator of the batches comes before the loss, which may draw weights, too.
+            # The generator of the batches is set up before the loss, which may draw weights from it.
             generator = self.group.batch_generator(self.seed, self.device)
             pairs = Pairs(*self.views, self.rows, self.group, generator)
             objective = build_objective(loss, self.group)
@@ -157,14 +157,14 @@ class TrainingRun:
         return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group))
 
     def _held_out_correlations(self, linear, zx, zy):
-        """Return the correlations of the variates of the held-out rows, None if there are none."""
+        """Return the correlations of the variates on the held-out rows, or None without such rows."""
         if not self.n_held_out:
             return None
         encodings = [self.group.gather_rows(z[self.held_out]) for z in (zx, zy)]
         return variate_correlations(*linear.transform(*encodings))
 
     def _regress_y(self, variates):
-        """Return the mean of y, and its regression on variates that are white, up to the ridge."""
+        """Return the mean of y and its regression on variates, which are white except for the ridge."""
         rows, y = np.sort(self.local_rows), self.views[1]
         n_rows = self.group.count(len(rows))
         blocks = [rows[block] for block in gen_batches(len(rows), 256)]
@@ -177,25 +177,24 @@ class TrainingRun:
 
 
 def resolve_batch_size(batch_size, n_rows, n_components, loss):
-    """Return the least number of rows in a batch; warn if it is small for the loss."""
+    """Return the smallest number of rows in a batch; warn if it is too small for the loss."""
     size = loss.default_batch_size(n_components) if batch_size is None else batch_size
     size = min(size, n_rows)
     least = loss.min_rows_per_component
     if size < least * n_components:
         larger = "a larger batch_size" if size < n_rows else "more samples"
         warn(
-            f"batches of {size} rows are too small to estimate the correlations of {n_components} "
-            f"components, which will fit noise: use fewer components, or {larger} (at least {least} "
-            "rows for each component)",
+            f"Batches of {size} rows are too small for {n_components} components, which will fit noise. "
+            f"Use fewer components, or {larger}: at least {least} rows for each component.",
             SmallBatchWarning,
         )
     return size
 
 
 def _warn_interrupted(n_epochs, max_epochs, n_held_out):
-    state = "the best so far" if n_held_out and n_epochs else "that of its last batch"
+    state = "best epoch so far" if n_held_out and n_epochs else "last batch"
     warn(
-        f"training was interrupted, by Ctrl-C or a callback, after {n_epochs} of {max_epochs} epochs; "
-        f"the model is {state}",
+        f"Training was interrupted by Ctrl-C or a callback after {n_epochs} of {max_epochs} epochs. The "
+        f"model has the weights of the {state}.",
         TrainingInterruptedWarning,
     )

@@ -1,4 +1,4 @@
-"""Training of two networks on a common loss, by skorch."""
+"""Train two networks on a common loss with skorch."""
 
 import inspect
 import math
@@ -22,7 +22,7 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Parameters of `DeepCCA` that say how networks are trained; see there."""
+    """Parameters of `DeepCCA` that control the training; see its docstring."""
 
     optimizer: str | Callable
     lr: float
@@ -37,27 +37,27 @@ class TrainingSettings:
 
 
 def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None):
-    """Train the module in place, up to its best epoch on held-out rows if there are any.
+    """Train the module in place, and restore its best epoch on the held-out rows, if any.
 
     Parameters
     ----------
     module : TwoBranches
-        The networks.
+        Networks of both views.
     objective : torch.nn.Module
-        The loss.
+        Loss to be minimized.
     pairs : Pairs
-        The training rows.
+        Training rows.
     settings : TrainingSettings
-        How to train.
+        Parameters of the training.
     held_out : HeldOut, default=None
-        Measures the correlations of held-out rows.
+        Measures the correlations of held-out rows. None trains without held-out rows.
     checkpoint : Checkpoint, default=None
-        Writes the state of the training, and restores it.
+        Writes the state of the training run, and restores it.
 
     Returns
     -------
     history : list of dict
-        One row for each epoch.
+        One entry for each epoch.
     complete : bool
         False if the training was interrupted.
     """
@@ -82,27 +82,27 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
     stopped = stopper is not None and stopper.misses_ >= stopper.patience
     complete = stopped or len(history) == settings.max_epochs
     if pairs.group.distributed and not complete:
-        raise KeyboardInterrupt  # the other processes are in the midst of an epoch
+        raise KeyboardInterrupt  # the other processes are in the middle of an epoch
     return history, complete
 
 
 def _optimizer(settings):
-    """Return the optimizer as arguments of a net; not every optimizer has a weight decay."""
+    """Return the arguments of the net for the optimizer, with a weight decay if it has one."""
     optimizer = settings.optimizer
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]
     arguments = {"optimizer": optimizer}
-    given = getattr(optimizer, "keywords", {})  # of a functools.partial
+    given = getattr(optimizer, "keywords", {})  # the arguments of a functools.partial
     if "weight_decay" in inspect.signature(optimizer).parameters and "weight_decay" not in given:
         arguments["optimizer__weight_decay"] = settings.weight_decay
     return arguments
 
 
 def _early_stopping(settings):
-    """Return the callback that stops the training and restores the best epoch."""
+    """Return the callback that stops training and restores the best epoch."""
     return EarlyStopping(
         "valid_correlation",
-        # Never to stop, it is still needed for load_best.
+        # Without a limit, the callback is still needed to restore the best epoch.
         patience=settings.patience or settings.max_epochs + 1,
         threshold=0,
         lower_is_better=False,
@@ -127,27 +127,27 @@ def _callbacks(pairs, settings, held_out, stopper, checkpoint):
         )
         callbacks.append(("lr_schedule", schedule))
     if checkpoint:
-        callbacks.append(("checkpoint", checkpoint))  # after all callbacks whose state it holds
+        callbacks.append(("checkpoint", checkpoint))  # after all callbacks whose state it saves
     if settings.verbose and pairs.group.rank == 0:
         callbacks.append(("progress", _Progress()))
     return callbacks
 
 
 def check_callbacks(callbacks):
-    """Raise ValueError for objects that skorch cannot call."""
+    """Raise ValueError for objects that are not callbacks of skorch."""
     rule = "`callbacks` must be a list of skorch callbacks, or of pairs (name, callback), or None"
     if callbacks is None:
         return
     if not isinstance(callbacks, (list, tuple)):
-        raise ValueError(f"{rule}, got {callbacks!r}.")
+        raise ValueError(f"{rule}, got {callbacks!r}. Pass a list.")
     for given in callbacks:
         callback = given[-1] if isinstance(given, tuple) and len(given) == 2 else given
         if not hasattr(callback, "on_train_begin"):
-            raise ValueError(f"{rule}, got a list that holds {given!r}.")
+            raise ValueError(f"{rule}, got a list that contains {given!r}. Remove it.")
 
 
 class _Net(NeuralNet):
-    """The training loop of skorch for a loss of two encodings, without its printing."""
+    """Training loop of skorch for a loss of two encodings, without printing."""
 
     process_group = SINGLE_PROCESS
 
@@ -159,14 +159,14 @@ class _Net(NeuralNet):
         ]
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        # Divergence is found at once, rather than after the last epoch.
+        # The check in every batch finds divergence at once, rather than after the last epoch.
         finite = all(torch.isfinite(encodings).all() for encodings in y_pred)
         if self.process_group.count(not finite):
-            raise self._diverged("the encodings are not finite")
+            raise self._diverged("the encodings contain NaN or infinity")
         loss = self.criterion_(*y_pred)
         if not isinstance(loss, torch.Tensor) or loss.ndim:
             found = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
-            raise ValueError(f"the loss returns {found}; it must return a tensor of shape ()")
+            raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
         if not torch.isfinite(loss):
             raise self._diverged(f"the loss is {loss.item()}")
         return loss
@@ -177,33 +177,34 @@ class _Net(NeuralNet):
         return step
 
     def on_batch_end(self, net, batch=None, **kwargs):
-        # Weights of the batches in the loss of an epoch.
+        # The mean loss of an epoch weights each batch by its total number of rows.
         if self.process_group.distributed:
             self.history.record_batch("train_batch_size", batch[1])
 
     def _diverged(self, found):
         return DivergenceError(
-            f"training diverged in epoch {self.history[-1, 'epoch']}: {found}; use a smaller lr "
-            f"({self.lr} now) or check the loss"
+            f"Training diverged in epoch {self.history[-1, 'epoch']} with lr={self.lr}: {found}. Use a "
+            "smaller lr, or check the loss."
         )
 
 
 class HeldOut(Callback):
-    """Record the correlations of the training rows and of held-out rows after each epoch.
+    """Record the correlations of training rows and of held-out rows after each epoch.
 
-    They are those of a linear model of the encodings. It is fitted on the last batches, 20 rows for each
-    component, whose encodings are available: encoding all training rows would cost a third of an epoch.
+    The correlations are those of a linear model on the encodings. It is fitted on the last batches of
+    the epoch, with at least 20 rows for each component, because their encodings are available. Encoding
+    all training rows would cost a third of an epoch.
 
     Parameters
     ----------
     X, y : ndarray
-        The local rows of both views.
+        Local rows of both views.
     rows : ndarray of int
-        The local rows that are held out.
+        Positions of the local held-out rows.
     linear : LinearCCA
-        The linear model.
+        Linear model to be fitted.
     group : process group, default=SINGLE_PROCESS
-        The processes that hold the rows.
+        Processes that hold the rows.
     """
 
     def __init__(self, X, y, rows, linear, group=SINGLE_PROCESS):
@@ -214,7 +215,7 @@ class HeldOut(Callback):
         self.group = group
 
     def on_epoch_begin(self, net, **kwargs):
-        """Forget the batches of the last epoch."""
+        """Discard the batches of the previous epoch."""
         self.last = []
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
@@ -235,7 +236,7 @@ class HeldOut(Callback):
             self.group.gather_rows(encode(net.module_.y_network, self.y, self.rows)),
         )
         found = float(linear.canonical_correlations_.sum()), held_out
-        # The first process decides, as machines may differ in the last digit.
+        # All processes use the values of process 0, because machines may differ in the last digit.
         trained, held_out = self.group.broadcast(found)
         net.history.record("train_correlation", trained)
         net.history.record("valid_correlation", held_out)
@@ -263,7 +264,7 @@ class _Progress(Callback):
 
 
 class _Cosine:
-    """Factor of the learning rate: it rises over the first tenth of the steps, then falls to 0."""
+    """Factor of the learning rate, which rises over the first tenth of the steps and then falls to 0."""
 
     def __init__(self, n_steps):
         self.n_steps = n_steps
@@ -274,7 +275,7 @@ class _Cosine:
 
 
 def _plain_values(row):
-    """Return the numbers and texts of a row of a history, without those that skorch needs itself."""
+    """Return the numbers and texts of an entry of a history, without those that only skorch needs."""
     hidden = ("train_batch_count", "train_loss_best")
     plain = {
         name: value.item() if isinstance(value, np.generic) else value

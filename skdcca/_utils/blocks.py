@@ -1,7 +1,7 @@
-"""Views that are read in blocks of rows: iterables, dask arrays and memory-mapped files.
+"""Read views in blocks of rows, from iterables, dask arrays and memory-mapped files.
 
-A statistic of all rows is gathered from blocks by an object with ``add(X, y, ...)``, which adds rows,
-and ``merge(other)``, which adds the rows of another such object.
+Statistics of all rows are gathered by an object with two methods: ``add(X, y, ...)`` adds rows, and
+``merge(other)`` adds the rows of another such object.
 """
 
 import copy
@@ -17,18 +17,18 @@ from skdcca._utils.sklearn_compat import num_samples, safe_indexing
 
 # A block of a memory-mapped file holds at most this many numbers (32 MB in float64).
 _NUMBERS = 2**22
-# This many parts are merged at once in a tree of dask tasks.
+# Each task of the dask graph merges at most this many parts.
 _BRANCHES = 8
 
 
 def is_dask(view):
-    """Return True for a dask array, without importing dask."""
+    """Return True if the view is a dask array, without importing dask."""
     dask_array = sys.modules.get("dask.array")
     return dask_array is not None and isinstance(view, dask_array.Array)
 
 
 def blocks_of(*views):
-    """Return blocks of rows if one of the views is a dask array or a memory-mapped file, else None."""
+    """Return blocks of rows if any view is a dask array or a memory-mapped file, else None."""
     if any(is_dask(view) for view in views):
         return DaskBlocks(*views)
     if any(isinstance(view, np.memmap) for view in views):
@@ -46,29 +46,30 @@ def _slices(views):
 
 
 def _release_pages(view):
-    """Release the pages of a file that were read, which the process would otherwise keep in memory.
+    """Release the pages of a file that the process has read and would otherwise keep in memory.
 
-    They remain in the cache of the system. Files that can be written to are left alone: changes that
-    exist only in memory would be lost.
+    They remain in the cache of the operating system. Writable files are left alone, because changes
+    that exist only in memory would be lost.
     """
     if isinstance(view, np.memmap) and view.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         view._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def as_blocks(blocks):
-    """Return blocks given as an iterable or a function; objects that can gather are returned as is."""
+    """Return `Blocks` of an iterable or a function; return an object with ``gather`` unchanged."""
     return blocks if hasattr(blocks, "gather") else Blocks(blocks)
 
 
 class Blocks:
-    """Tuples ``(X, y)`` or ``(X, y, sample_weight)`` from an iterable or a function that returns one.
+    """Blocks of rows from an iterable, or from a function that returns one.
 
     Parameters
     ----------
     blocks : iterable or callable
-        The blocks.
+        Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or a function without arguments that returns an
+        iterable of them.
     n_rows : int, default=None
-        Number of rows in total, if it is known.
+        Total number of rows. None if unknown.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class Blocks:
         return iter(self._blocks() if callable(self._blocks) else self._blocks)
 
     def first(self):
-        """Return the first block, and keep it for the next reading."""
+        """Return the first block without losing it for the next iteration."""
         blocks = iter(self)
         for block in blocks:
             if not self.again:
@@ -98,15 +99,15 @@ class Blocks:
         raise ValueError("`blocks` is empty. It must yield at least one pair (X, y).")
 
     def gather(self, new, check):
-        """Return a ``new()`` to which all blocks were added, each as ``check(number, block)``."""
+        """Create an object by ``new()``, add ``check(number, block)`` of all blocks, and return it."""
         total, n_rows = new(), 0
         for number, block in enumerate(self):
             _add(total, check(number, block))
             n_rows += num_samples(block[0])
         if self.n_rows not in (None, n_rows):
             raise ValueError(
-                f"`blocks` gave {self.n_rows} rows at first and {n_rows} when they were read again. "
-                "They must be the same each time."
+                f"`blocks` must yield the same rows each time, got {self.n_rows} rows at first and "
+                f"{n_rows} later. Pass a list, or a function that returns the same blocks."
             )
         self.n_rows = n_rows
         return total
@@ -124,7 +125,7 @@ class Blocks:
 
 
 class DaskBlocks:
-    """Chunks of rows of dask arrays, added where they are and merged in a tree.
+    """Chunks of rows of dask arrays, which dask workers add and then merge in a tree.
 
     It has the methods and attributes of `Blocks`.
     """
@@ -137,16 +138,16 @@ class DaskBlocks:
         self.n_rows = len(views[0])
 
     def first(self):
-        """Return a block with the columns and dtypes of all blocks, but other numbers."""
+        """Return a block of ones with the columns and dtypes of the other blocks."""
         return tuple(np.ones((2, *view.shape[1:]), dtype=view.dtype) for view in self._views)
 
     def gather(self, new, check):
-        """Do as `Blocks.gather`; parts are merged in the order of the rows, the same way each time."""
+        """Do the same as `Blocks.gather`, and merge the parts in the order of their rows."""
         import dask
 
         gathered = dask.delayed(_gathered, pure=False)
         merged = dask.delayed(_merged, pure=False)
-        # The arguments of all tasks are one node of the graph each.
+        # Arguments that all tasks share become one node of the graph each.
         new = dask.delayed(new, traverse=False)
         check = dask.delayed(check, traverse=False)
         chunks = [view.to_delayed(optimize_graph=False).ravel() for view in self._views]
@@ -174,13 +175,13 @@ def _as_dask_array(view):
         return dask.array.from_array(np.asarray(view))
     if np.isnan(view.shape[0]):
         raise ValueError(
-            f"{view!r} does not know its number of rows. Call its method compute_chunk_sizes() first."
+            f"{view!r} has an unknown number of rows. Call its method compute_chunk_sizes() first."
         )
     return view
 
 
 def _in_whole_rows(view):
-    """Return a dask array whose chunks have all columns."""
+    """Return a dask array whose chunks contain all columns."""
     return view.rechunk(dict.fromkeys(range(1, view.ndim), -1))
 
 
@@ -195,7 +196,7 @@ def _add(total, views):
 
 
 def _merged(parts):
-    # A copy, because dask may keep the arguments of a task.
+    # Dask may keep the arguments of a task, so the first part is copied before the others are merged.
     total = copy.deepcopy(parts[0])
     for part in parts[1:]:
         total.merge(part)
@@ -203,18 +204,23 @@ def _merged(parts):
 
 
 def map_rows(function, view, n_columns, dtype=None):
-    """Return a dask array of `function` of the blocks of another one, not computed yet.
+    """Apply a function lazily to each block of rows of a dask array.
 
     Parameters
     ----------
     function : callable
-        It takes a block of rows and returns as many rows.
+        Function of a block of rows that returns the same number of rows.
     view : dask array
         The rows.
     n_columns : int or None
-        Number of columns of the result; None for a 1-D result.
+        Number of columns of the result; None for a one-dimensional result.
     dtype : dtype, default=None
-        Type of the result; by default float32 for float32, and float64 for all other types.
+        Type of the result. None gives float32 for a float32 view, and float64 otherwise.
+
+    Returns
+    -------
+    result : dask array
+        The results of all blocks, not yet computed.
     """
     view = _in_whole_rows(view)
     dtype = dtype or (np.float32 if view.dtype == np.float32 else np.float64)

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all, and the folder of the cache."""
+"""Write files atomically, and locate the cache folder."""
 
 import os
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from uuid import uuid4
 
 
 def cache_folder(folder=None):
-    """Return the cache folder: `folder`, else the variable SKDCCA_CACHE, else ``~/.cache/skdcca``."""
+    """Return `folder` if given, else the variable SKDCCA_CACHE if set, else ``~/.cache/skdcca``."""
     return Path(folder or os.environ.get("SKDCCA_CACHE") or Path.home() / ".cache" / "skdcca")
 
 
 @contextmanager
 def atomic_write(file):
-    """Yield the name of a temporary file that replaces `file` once it is complete and on the disk."""
+    """Yield the path of a temporary file, which replaces `file` if the context ends without an error."""
     unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
         yield unfinished
@@ -26,8 +26,8 @@ def atomic_write(file):
 
 
 def _sync_folder(folder):
-    """Make the name of a new file survive a loss of power; Windows cannot open folders."""
-    if os.name == "nt":
+    """Make the name of a new file survive a loss of power."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     opened = os.open(folder, os.O_RDONLY)
     try:

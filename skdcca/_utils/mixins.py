@@ -1,8 +1,8 @@
-"""Mixins of transformers whose input or output is not a table of numbers."""
+"""Mixins for transformers whose input or output is not a table of numbers."""
 
 
 class RawInputMixin:
-    """Tags of a transformer that takes a list of songs or texts."""
+    """Mixin that sets the tags of a transformer of songs or texts."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -12,15 +12,15 @@ class RawInputMixin:
 
 
 class NoTableMixin:
-    """`set_output` of a transformer whose output has three axes."""
+    """Mixin that disables `set_output` for a transformer whose output has three axes."""
 
     def set_output(self, *, transform=None):
-        """Do nothing: the output has three axes, and no container of tables can hold it.
+        """Do nothing, because a table cannot hold an output with three axes.
 
         Parameters
         ----------
-        transform : object
-            Ignored; a Pipeline passes it to all of its steps.
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored. The parameter exists because a `Pipeline` passes it to all of its steps.
 
         Returns
         -------

@@ -1,31 +1,31 @@
-"""Packages that only some parts of skdcca need."""
+"""Imports of packages that only some parts of skdcca need."""
 
 import sys
 from contextlib import contextmanager
 
 from skdcca.exceptions import MissingDependencyError
 
-# Where the requirement differs from the name of the import.
+# Requirements that differ from the name of the import.
 _REQUIREMENTS = {"skorch": "torch skorch", "sklearn": "scikit-learn"}
 
 
 @contextmanager
 def needed_by(feature, extra=None):
-    """Raise MissingDependencyError if an import inside finds no package.
+    """Raise MissingDependencyError if a package imported inside the context is not installed.
 
     Parameters
     ----------
     feature : str
-        Name of the class or module that needs the imports.
+        Name of the class or module that needs the package.
     extra : str, default=None
-        Extra of skdcca that installs the packages, if there is one.
+        Extra of skdcca that installs the package. None if there is none.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
         raise MissingDependencyError(
-            f"{feature} needs the package {package!r}, which is not installed: "
+            f"{feature} needs the package {package!r}, which is not installed. "
             f"{_remedy(package, extra)}.",
             name=error.name,
         ) from error
@@ -34,11 +34,11 @@ def needed_by(feature, extra=None):
 def _remedy(package, extra):
     if package == "gensim" and sys.version_info >= (3, 14):
         return (
-            "gensim has no wheels for Python 3.14 yet; use Python 3.11 to 3.13, or LyricsForm or a "
-            "TfidfVectorizer instead"
+            "Use Python 3.11 to 3.13, because gensim has no wheels for Python 3.14 yet, or use "
+            "LyricsForm or a TfidfVectorizer instead"
         )
     return (
-        f'pip install "skdcca[{extra}]"'
+        f'Run `pip install "skdcca[{extra}]"`'
         if extra
-        else f"pip install {_REQUIREMENTS.get(package, package)}"
+        else f"Run `pip install {_REQUIREMENTS.get(package, package)}`"
     )

@@ -1,11 +1,11 @@
-"""The process group of a fit that runs in a single process; it needs no torch."""
+"""Process group of a fit that runs in a single process; it does not need torch."""
 
 
 class SingleProcess:
-    """A process group of one process: it holds all rows, so nothing has to be exchanged.
+    """Process group of one process, which holds all rows and exchanges nothing.
 
     `skdcca._deep.process_group.ProcessGroup` has the same methods for the processes of
-    ``torch.distributed``. Rows are numbered over all processes, one process after another; *local*
+    ``torch.distributed``. Rows are numbered consecutively over all processes, ordered by rank. *Local*
     rows are those that this process holds.
     """
 
@@ -14,14 +14,14 @@ class SingleProcess:
     distributed = False
 
     def check_same(self, **facts):
-        """Raise an error unless all processes give the same facts."""
+        """Raise an error unless all processes pass the same values."""
 
     def total_rows(self, n_rows):
-        """Return the number of rows of all processes, given the number of local rows."""
+        """Return the total number of rows, given the number of local rows."""
         return n_rows
 
     def local_rows(self, rows):
-        """Return which of these rows are local, by their position in this process."""
+        """Return the positions in this process of those rows that are local."""
         return rows
 
     def all_gather_object(self, value):
@@ -33,44 +33,44 @@ class SingleProcess:
         return [value for local in self.all_gather_object(values) for value in local]
 
     def broadcast(self, value):
-        """Return the value of the first process."""
+        """Return the value of process 0."""
         return value
 
     def all_reduce(self, value):
-        """Return the sum of a number or an array over the processes."""
+        """Return the sum of a number or array over all processes."""
         return value
 
     def count(self, n):
-        """Return the sum of an integer over the processes."""
+        """Return the sum of an integer over all processes."""
         return n
 
     def gather_rows(self, array):
-        """Return the rows of an array of all processes, ordered by rank."""
+        """Return the array that holds the rows of all processes, ordered by rank."""
         return array
 
     def gather_tensors(self, *tensors):
-        """Return the rows of tensors of all processes; gradients flow back to the local rows."""
+        """Return tensors that hold the rows of all processes; gradients reach the local rows."""
         return tensors
 
     def sum_tensors(self, *tensors, reduce_gradients=False):
-        """Return the sums of tensors over the processes.
+        """Return the sums of tensors over all processes.
 
-        With ``reduce_gradients=True`` the gradients of the sums are summed, too: each process goes on
-        with its local rows. Otherwise every process computes the same from the sums.
+        Set ``reduce_gradients=True`` if each process combines the sums with its local rows: the
+        gradients are then summed as well. Leave it False if all processes compute the same from them.
         """
         return tensors
 
     def all_reduce_gradients(self, module, objective):
-        """Replace the gradients of both modules by those of the rows of all processes."""
+        """Replace the gradients of both modules by those of the total rows."""
 
     def broadcast_state(self, module):
-        """Replace the weights of a module by those of the first process."""
+        """Replace the weights of a module by those of process 0."""
 
     def convert_batch_norm(self, module):
-        """Let batch normalization use the rows of all processes."""
+        """Make batch normalization use the rows of all processes."""
 
     def batch_generator(self, seed, device):
-        """Return the generator that draws the batches, or None for that of torch."""
+        """Return the generator that draws the batches; None is the default generator of torch."""
 
 
 SINGLE_PROCESS = SingleProcess()

@@ -1,4 +1,4 @@
-"""Checks of arguments, each with an error that states the rule, the value and the remedy."""
+"""Check arguments and raise errors that state the rule, the value and the remedy."""
 
 from math import isfinite
 from numbers import Integral, Real
@@ -10,13 +10,13 @@ from skdcca._utils.sklearn_compat import num_samples
 
 
 def is_integer(value, ge=1):
-    """Return True for an integer, but not a bool, that is at least `ge` (None: any)."""
+    """Return True for an integer >= `ge` that is not a bool; ``ge=None`` allows any integer."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     return integer and (ge is None or value >= ge)
 
 
 def is_number(value, *, ge=None, gt=None, le=None, lt=None):
-    """Return True for a finite real number, but not a bool, within the bounds."""
+    """Return True for a finite real number within the bounds that is not a bool."""
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return False
     low = (ge is None or value >= ge) and (gt is None or value > gt)
@@ -44,7 +44,7 @@ def check_number(name, value, *, ge=None, gt=None, le=None, lt=None, or_none=Fal
 def check_option(name, value, options, *, otherwise=""):
     """Raise ValueError unless the value is one of the options.
 
-    ``otherwise`` names what is allowed besides them, such as "or a callable".
+    ``otherwise`` describes other allowed values, such as "or a callable".
     """
     if not any(_is_option(value, option) for option in options):
         listed = sorted(options, key=lambda option: (not isinstance(option, str), str(option)))
@@ -62,17 +62,18 @@ def check_transformer(name, value):
 
 
 def check_same_length(X, y, item="sample"):
-    """Raise ValueError unless both views have as many rows."""
+    """Raise ValueError unless both views have the same number of rows."""
     if (n_x := num_samples(X)) != (n_y := num_samples(y)):
         raise ValueError(
-            f"X has {n_x} {item}s and y has {n_y}; row i of both must be the same {item}."
+            f"X and y must have the same number of {item}s, got {n_x} and {n_y}. Row i of both must be "
+            f"the same {item}."
         )
 
 
 def check_device(name, value, *, must_exist=True):
     """Return the torch device of this name, or None for None.
 
-    A device that this machine lacks raises ValueError, or is replaced by the CPU with
+    If this machine does not have the device, raise ValueError, or return the CPU with
     ``must_exist=False``.
     """
     if value is None:
@@ -90,7 +91,7 @@ def check_device(name, value, *, must_exist=True):
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if must_exist:
             raise ValueError(
-                f"`{name}` is {value!r}, but torch finds no such device on this machine; use 'cpu'."
+                f"`{name}` must be a device of this machine, but torch finds no {value!r}. Use 'cpu'."
             ) from error
         return torch.device("cpu")
     return device
@@ -99,14 +100,14 @@ def check_device(name, value, *, must_exist=True):
 def _is_option(value, option):
     if option is None:
         return value is None
-    if isinstance(option, bool):  # 1 == True, but is not meant
+    if isinstance(option, bool):  # 1 == True, but 1 is not accepted for True
         return isinstance(value, bool | np.bool_) and value == option
     kind = str if isinstance(option, str) else Integral
     return isinstance(value, kind) and not isinstance(value, bool) and value == option
 
 
 def _bounds(ge=None, gt=None, le=None, lt=None):
-    """Return the bounds in words: " >= 1", " in [0, 1)" or ""."""
+    """Return the bounds as text, such as " >= 1", " in [0, 1)" or ""."""
     low, high = ge if ge is not None else gt, le if le is not None else lt
     if low is not None and high is not None:
         return f" in {'[' if ge is not None else '('}{low}, {high}{']' if le is not None else ')'}"

@@ -1,9 +1,9 @@
-"""Warnings that point at the caller's line."""
+"""Issue warnings that point at the line of the user's code."""
 
 import sys
 import warnings
 
-# Frames of these packages are skipped: a warning from fit should not point into a Pipeline.
+# Frames of these packages are skipped, so that a warning from `fit` does not point into a Pipeline.
 _SKIPPED = {"joblib", "skdcca", "sklearn", "skorch"}
 
 

@@ -1,4 +1,4 @@
-"""Tests of canonical correlations, and the variance that they explain."""
+"""Significance tests of canonical correlations, and measures of explained variance."""
 
 from skdcca.inference._permutation import canonical_correlation_test
 from skdcca.inference._variance import redundancy, variance_explained

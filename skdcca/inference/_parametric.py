@@ -1,4 +1,4 @@
-"""The classical likelihood ratio test of canonical correlations, with its approximations."""
+"""Classical likelihood ratio test of canonical correlations, by Wilks' lambda."""
 
 import numpy as np
 from scipy import linalg, stats
@@ -11,21 +11,21 @@ def wilks_test(estimator, X, y):
     """Return Wilks' lambda, its approximations and their p values for a `LinearCCA`."""
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
-            f"method='wilks' needs a LinearCCA, not a {type(estimator).__name__}. Use "
-            "method='permutation'."
+            f"`estimator` must be a LinearCCA with method='wilks', got a {type(estimator).__name__}. "
+            "Use method='permutation'."
         )
     if any(check_reg(estimator.reg)):
         raise ValueError(
-            f"`reg` must be 0 with method='wilks', got {estimator.reg!r}. With a ridge the correlations "
-            "have another distribution; use method='permutation'."
+            f"`reg` must be 0 with method='wilks', got {estimator.reg!r}. Use method='permutation', "
+            "because a ridge changes the distribution of the correlations."
         )
     x_view, y_view = singular_views(estimator, X, y)
     (n, p), q = x_view.left.shape, y_view.left.shape[1]
     if n <= p + q:
         raise ValueError(
-            "method='wilks' needs more rows than the ranks of both views together, got "
-            f"{n} rows for {p} + {q}. Pass more rows or fewer columns, or use LinearCCA(reg=...) and "
-            "method='permutation'."
+            "method='wilks' needs more rows than the sum of the ranks of both views, got "
+            f"{n} rows and ranks {p} + {q}. Use method='permutation' with LinearCCA(reg=1), or pass "
+            "fewer columns."
         )
     correlations = linalg.svdvals(x_view.left.T @ y_view.left)
     result = wilks_statistics(np.clip(correlations, 0.0, 1.0), n, p, q)
@@ -33,15 +33,15 @@ def wilks_test(estimator, X, y):
 
 
 def wilks_statistics(correlations, n, p, q):
-    """Return Wilks' lambda and its approximations.
+    """Return Wilks' lambda and its approximations by Bartlett and Rao.
 
-    The arguments are all correlations of `n` rows, and the ranks `p` and `q` of the views.
+    The arguments are all canonical correlations of `n` rows, and the ranks `p` and `q` of the views.
     """
     wilks = np.cumprod((1 - correlations**2)[::-1])[::-1]
     p, q = p - np.arange(len(wilks)), q - np.arange(len(wilks))
-    # Of the whole model, also for later components.
+    # Later components use the factor of the whole model, too.
     w = n - (p[0] + q[0] + 3) / 2
-    # With a perfect correlation lambda is 0, and both statistics are infinite.
+    # If a correlation is 1, lambda is 0 and both statistics are infinite.
     with np.errstate(divide="ignore"):
         chi2 = -w * np.log(wilks)
     above = p**2 + q**2 - 5

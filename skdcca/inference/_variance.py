@@ -1,4 +1,4 @@
-"""Variance of the views that canonical variates explain."""
+"""Measures of the variance of a view that canonical variates explain."""
 
 from typing import Any
 
@@ -15,46 +15,65 @@ from skdcca.metrics import standardize, variate_correlations
 def variance_explained(
     estimator: LinearCCA, X: Any, y: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of the variance of each view that its own variates explain.
+    r"""Return the share of the variance of each view that its own variates explain.
 
-    Variates may have a high correlation and yet explain little of their views.
+    Variates with a high correlation may explain only a small share of their views; check it before you
+    interpret a component.
 
     Parameters
     ----------
     estimator : LinearCCA
-        A fitted model.
+        Fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The first view: training rows or others, at least two.
-    y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-        The second view.
+        First view, with at least two rows: the training rows or other ones. A sparse X is made dense.
+    y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+        Second view.
 
     Returns
     -------
-    x_share, y_share : ndarray of shape (n_components,)
-        Mean squared correlation of the columns of a view, on these rows, with each of its variates.
-        Constant columns do not count.
+    x_share : ndarray of shape (n_components,)
+        Share of the variance of the standardized columns of X that each variate of X explains, in
+        [0, 1]. Columns that are constant on these rows are ignored.
+    y_share : ndarray of shape (n_components,)
+        The same for y.
 
     Raises
     ------
     TypeError
-        If the estimator is not a `LinearCCA`: the loadings of nonlinear variates do not add up.
+        If `estimator` is not a `LinearCCA`. For nonlinear variates, the squared correlations with the
+        columns do not add up.
+    NotFittedError
+        If `estimator` is not fitted.
+    ValueError
+        If the views have different numbers of rows or other columns than in `fit`, or if all columns
+        of a view are constant.
+
+    See Also
+    --------
+    redundancy : Share that the variates of the other view explain.
+    skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
 
     Notes
     -----
-    On the training rows, without a ridge, the shares of the variates add up to 1 if there are as
-    many as the view has dimensions. With a ridge or other rows the variates are correlated, and their
-    shares overlap.
+    The share of component k is the mean of the squared loadings,
+
+    .. math:: \frac{1}{p} \sum_{j=1}^{p} \operatorname{corr}(x_j, z_k)^2,
+
+    where :math:`x_j` are the p columns and :math:`z_k` is the variate. On the training rows and without
+    a ridge, the shares sum to 1 if the view has as many variates as dimensions. With a ridge, or on
+    other rows, the variates are correlated and their shares overlap.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdcca import LinearCCA
-    >>> from skdcca import variance_explained
-    >>> rng = np.random.default_rng(0)
-    >>> X, y = rng.normal(size=(50, 2)), rng.normal(size=(50, 3))
+    The first component explains about 40 % of the variance of three exercises, and 45 % of the variance
+    of three body measurements:
+
+    >>> from sklearn.datasets import load_linnerud
+    >>> from skdcca import LinearCCA, variance_explained
+    >>> X, y = load_linnerud(return_X_y=True)
     >>> x_share, y_share = variance_explained(LinearCCA().fit(X, y), X, y)
-    >>> print(x_share.sum().round(6), y_share.sum() < 1)
-    1.0 True
+    >>> x_share.round(2), y_share.round(2)
+    (array([0.41, 0.43, 0.16]), array([0.45, 0.25, 0.3 ]))
     """
     x_share, y_share, _ = _shares(estimator, X, y)
     return x_share, y_share
@@ -65,25 +84,40 @@ def redundancy(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the share of the variance of each view that the variates of the other view explain.
 
+    This is the redundancy index [1]_: `variance_explained` times the squared correlation of the pair of
+    variates on the same rows.
+
     Parameters
     ----------
     estimator : LinearCCA
-        A fitted model.
+        Fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The first view: training rows or others, at least two.
-    y : array-like of shape (n_samples, n_features_y) or what `y_transformer` takes
-        The second view.
+        First view, with at least two rows: the training rows or other ones. A sparse X is made dense.
+    y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+        Second view.
 
     Returns
     -------
-    x_redundancy, y_redundancy : ndarray of shape (n_components,)
-        The redundancy index [1]_: `variance_explained` times the squared correlation of the pair of
-        variates, on these rows.
+    x_redundancy : ndarray of shape (n_components,)
+        Share of the variance of the standardized columns of X that each variate of y explains, in
+        [0, 1].
+    y_redundancy : ndarray of shape (n_components,)
+        Share of the variance of the standardized columns of y that each variate of X explains, in
+        [0, 1].
 
     Raises
     ------
     TypeError
-        If the estimator is not a `LinearCCA`.
+        If `estimator` is not a `LinearCCA`.
+    NotFittedError
+        If `estimator` is not fitted.
+    ValueError
+        If the views have different numbers of rows or other columns than in `fit`, or if all columns
+        of a view are constant.
+
+    See Also
+    --------
+    variance_explained : Share that the variates of the same view explain.
 
     References
     ----------
@@ -92,15 +126,15 @@ def redundancy(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdcca import LinearCCA
-    >>> from skdcca import redundancy
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 2))
-    >>> y = np.column_stack([X[:, 0], rng.normal(size=50)])
-    >>> _, y_redundancy = redundancy(LinearCCA(1).fit(X, y), X, y)
-    >>> y_redundancy.round(1)
-    array([0.5])
+    Exercises explain about 29 % of the variance of body measurements, almost all of it by the first
+    component:
+
+    >>> from sklearn.datasets import load_linnerud
+    >>> from skdcca import LinearCCA, redundancy
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> x_redundancy, y_redundancy = redundancy(LinearCCA().fit(X, y), X, y)
+    >>> y_redundancy.round(2)
+    array([0.29, 0.01, 0.  ])
     """
     x_share, y_share, correlations = _shares(estimator, X, y)
     return x_share * correlations**2, y_share * correlations**2
@@ -110,8 +144,8 @@ def _shares(estimator, X, y):
     """Return the shares of both views, and the correlations of the pairs of variates."""
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
-            f"`estimator` must be a LinearCCA, not a {type(estimator).__name__}. For a Pipeline, pass "
-            "its last step, and X as the steps before transform it."
+            f"`estimator` must be a LinearCCA, got a {type(estimator).__name__}. For a Pipeline, pass "
+            "its last step, and X transformed by the other steps."
         )
     check_is_fitted(estimator)
     check_same_length(X, y)
@@ -128,7 +162,7 @@ def _mean_squared_loadings(view, variates):
     varying = view.any(axis=0)
     if not varying.any():
         raise ValueError(
-            "every column of a view is constant in the given rows, so there is no variance to explain. "
+            "Every column of a view is constant in the given rows, so there is no variance to explain. "
             "Pass more rows."
         )
     return np.mean((view[:, varying].T @ variates / len(view)) ** 2, axis=0)

@@ -1,22 +1,23 @@
-"""Retrieval and correlation metrics of two views in one space.
+"""Metrics of retrieval and correlation for two views in a common space.
 
 Conventions
 -----------
-Two *embeddings* ``zx`` and ``zy`` are arrays of shape ``(n_samples, n_components)`` whose row `i`
-belongs to the same sample. *Scores* are an array of shape ``(n_queries, n_gallery)``; a higher score
-means more alike. At *instance level* a query has one right answer: the item of the gallery with its row
-number. At *category level*, with labels, every item with the label of the query is right, and the first
-of them counts.
+Variates ``zx`` and ``zy`` are arrays of shape ``(n_samples, n_components)``; row i of both is the same
+sample. Scores are an array of shape ``(n_queries, n_gallery)``; a higher score means more similar.
 
-Tied items share their average rank, and the recall is its average over the orders of the tied items.
-So a model that gives every pair the same score is never better than chance. A metric means little
-without the level of chance and the size of the gallery: see `chance`.
+At *instance level*, without labels, a query has one relevant item: the item with its own row number. At
+*category level*, with labels, all items with the label of the query are relevant, and the first of them
+counts.
 
-The functions on arrays do not know estimators. `embed` and the scorers look through a `Pipeline` or a
-fitted search to the canonical correlation model inside.
+Tied items share their average rank, and the recall is averaged over all orders of tied items. A model
+that gives every pair the same score is therefore never better than chance. Compare metrics with the
+chance level, which depends on the size of the gallery; see `chance`.
+
+Some functions take arrays. `embed`, `pair_scores` and the scorers take a fitted estimator, and find the
+canonical correlation model inside a `Pipeline` or a search.
 """
 
-# ruff: noqa: F401 (the names outside of __all__ are for the rest of skdcca)
+# ruff: noqa: F401 (names that are not in __all__ are imported by other modules of skdcca)
 from skdcca.metrics._ranking import (
     both_directions,
     chance,
@@ -27,7 +28,7 @@ from skdcca.metrics._ranking import (
     retrieval_metrics,
 )
 from skdcca.metrics._scorers import (
-    _recall_at_k_score,  # saved models name it by this module
+    _recall_at_k_score,  # saved models refer to it by this module
     compare,
     comparison,
     embed,

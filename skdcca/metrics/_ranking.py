@@ -1,4 +1,4 @@
-"""Ranks of the right answers, and the metrics of retrieval that follow from them."""
+"""Ranks of relevant items, and the retrieval metrics computed from them."""
 
 from collections.abc import Sequence
 
@@ -16,30 +16,34 @@ def ranks(
     query_labels: ArrayLike | None = None,
     gallery_labels: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Return the rank at which each query finds its first right answer, 1 being best.
+    """Return the rank of the first relevant item for each query; 1 is best.
 
     Parameters
     ----------
     scores : array-like of shape (n_queries, n_gallery)
-        Score of every query with every item of the gallery.
+        Score of every query with every item of the gallery; higher means more similar.
     query_labels : array-like of shape (n_queries,), default=None
-        Label of each query. None: the right answer to query `i` is item `i` (instance level).
+        Label of each query. All items with the same label are relevant (category level). None: only
+        item i is relevant to query i (instance level).
     gallery_labels : array-like of shape (n_gallery,), default=None
-        Label of each item; by default the same as `query_labels`.
+        Label of each item. None uses `query_labels`.
 
     Returns
     -------
     ranks : ndarray of shape (n_queries,)
-        Mid-ranks: with ties, the rank of the first right item averaged over all orders of the tied
-        items, which may not be an integer.
+        Mid-ranks: with ties, the rank of the first relevant item averaged over all orders of the tied
+        items. They are therefore not always integers.
 
     Raises
     ------
     ValueError
-        If scores are not finite, shapes do not match, or a query has no right answer.
+        If scores contain NaN or infinity, if shapes do not match, or if a query has no relevant item.
 
     Examples
     --------
+    The relevant items are on the diagonal. The second query ranks it second, and in the third row all
+    three items are tied:
+
     >>> from skdcca.metrics import ranks
     >>> ranks([[0.9, 0.1, 0.3], [0.8, 0.5, 0.1], [0.2, 0.2, 0.2]])
     array([1., 2., 2.])
@@ -47,55 +51,56 @@ def ranks(
     return _mid_ranks(*_tie_counts(scores, query_labels, gallery_labels))
 
 
-def _mid_ranks(better, tied, tied_right):
-    # r right answers among t tied items in random order: the first is at (t + 1) / (r + 1) on average.
-    return better + (tied + 1) / (tied_right + 1)
+def _mid_ranks(better, tied, tied_relevant):
+    # Among t tied items, the first of r relevant ones is at (t + 1) / (r + 1) on average.
+    return better + (tied + 1) / (tied_relevant + 1)
 
 
 def _tie_counts(scores, query_labels, gallery_labels):
-    """Return three counts a query.
+    """Return three counts for each query.
 
-    They are the items before its best right answer, the items tied with it, and the right ones of those.
+    They are the items that score higher than its best relevant item, the items tied with that item
+    (itself included), and the relevant items among the tied ones.
     """
     scores = check_array(scores, dtype=np.float64, input_name="scores")
-    right = _right_answers(scores.shape, query_labels, gallery_labels)
-    best = np.max(scores, axis=1, where=right, initial=-np.inf)[:, None]
+    relevant = _relevant_items(scores.shape, query_labels, gallery_labels)
+    best = np.max(scores, axis=1, where=relevant, initial=-np.inf)[:, None]
     tied = scores == best
-    return np.sum(scores > best, axis=1), np.sum(tied, axis=1), np.sum(tied & right, axis=1)
+    return np.sum(scores > best, axis=1), np.sum(tied, axis=1), np.sum(tied & relevant, axis=1)
 
 
-def _right_answers(shape, query_labels, gallery_labels):
-    """Return a mask of the right answers, of the shape of the scores."""
+def _relevant_items(shape, query_labels, gallery_labels):
+    """Return a boolean array of the shape of the scores that marks the relevant items."""
     n_queries, n_gallery = shape
     if query_labels is None:
         if gallery_labels is not None:
             raise ValueError(
-                "`gallery_labels` needs `query_labels`, got None. Pass both or neither."
+                "`query_labels` must be given with `gallery_labels`, got None. Pass both or neither."
             )
         if n_queries != n_gallery:
             raise ValueError(
-                f"`scores` must have as many queries as items without labels, got shape {shape}. Pass "
-                "`query_labels` and `gallery_labels`."
+                f"`scores` must be square without labels, got shape {shape}. Pass `query_labels` and "
+                "`gallery_labels`."
             )
         return np.eye(n_queries, dtype=bool)
     query_labels = _check_labels(query_labels, n_queries, "query_labels")
     if gallery_labels is None:
         gallery_labels = query_labels
     gallery_labels = _check_labels(gallery_labels, n_gallery, "gallery_labels")
-    right = query_labels[:, None] == gallery_labels[None, :]
-    lost = np.flatnonzero(~right.any(axis=1))
+    relevant = query_labels[:, None] == gallery_labels[None, :]
+    lost = np.flatnonzero(~relevant.any(axis=1))
     if lost.size:
         raise ValueError(
-            f"{lost.size} queries have a label that no item of the gallery has, the first in row "
-            f"{lost[0]} with the label {query_labels[lost[0]]!r}. Leave these queries out."
+            f"{lost.size} queries have a label that no item of the gallery has, first in row {lost[0]} "
+            f"with the label {query_labels[lost[0]]!r}. Remove these queries."
         )
-    return right
+    return relevant
 
 
 def _check_labels(labels, n, name):
     labels = np.asarray(labels)
     if labels.shape != (n,):
-        raise ValueError(f"`{name}` must have shape ({n},) to fit the scores, got {labels.shape}.")
+        raise ValueError(f"`{name}` must have shape ({n},) to match scores, got {labels.shape}.")
     return labels
 
 
@@ -105,17 +110,22 @@ def reciprocal_rank(ranks: ArrayLike) -> float:
     Parameters
     ----------
     ranks : array-like of shape (n_queries,)
-        Ranks from `ranks`, 1 being best.
+        Rank of the first relevant item for each query, from the function `ranks`.
 
     Returns
     -------
     mrr : float
-        Between 0 and 1, 1 being best.
+        Mean of ``1 / ranks``, in (0, 1]; 1 is best.
+
+    Raises
+    ------
+    ValueError
+        If ranks are not one-dimensional, are below 1, or contain NaN or infinity.
 
     Notes
     -----
-    Without ties this is ``sklearn.metrics.label_ranking_average_precision_score`` with one right
-    answer a query.
+    Without ties and with one relevant item for each query, this equals
+    ``sklearn.metrics.label_ranking_average_precision_score``.
 
     Examples
     --------
@@ -132,26 +142,33 @@ def recall_at_k(
     query_labels: ArrayLike | None = None,
     gallery_labels: ArrayLike | None = None,
 ) -> float:
-    """Return the share of queries whose (first) right answer is among the first `k`.
+    """Return the share of queries with a relevant item among their first `k` results.
 
     Parameters
     ----------
     scores : array-like of shape (n_queries, n_gallery) or (n_queries,)
-        Score of every query with every item of the gallery; or ranks, if there are no ties.
+        Score of every query with every item of the gallery. Ranks can be passed instead if there are no
+        ties.
     k : int
-        Length of the list of answers.
+        Number of results, >= 1.
     query_labels, gallery_labels : array-like, default=None
-        As for `ranks`.
+        Labels of the queries and of the items, as in `ranks`. Not used with ranks.
 
     Returns
     -------
     recall : float
-        Between 0 and 1, 1 being best. With ties it is the average over all orders of the tied items,
-        which cannot be computed from the mid-ranks.
+        Share of the queries, in [0, 1]; 1 is best. With ties it is averaged over all orders of the tied
+        items, which is not possible from mid-ranks.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not an integer >= 1, if scores contain NaN or infinity, if shapes do not match, or if
+        a query has no relevant item.
 
     Notes
     -----
-    Without ties and labels this is ``sklearn.metrics.top_k_accuracy_score``.
+    Without ties and labels, this equals ``sklearn.metrics.top_k_accuracy_score``.
 
     Examples
     --------
@@ -167,17 +184,17 @@ def recall_at_k(
     return _recall(*_tie_counts(scores, query_labels, gallery_labels), k)
 
 
-def _recall(better, tied, tied_right, k):
-    places = np.clip(k - better, 0, tied)  # places in the list that the tied items take
-    # Probability that all of these places go to wrong items: C(tied - right, places) / C(tied, places).
-    wrong = tied - tied_right
+def _recall(better, tied, tied_relevant, k):
+    places = np.clip(k - better, 0, tied)  # places among the first k for the tied items
+    # These places all go to irrelevant items with probability C(irrelevant, places) / C(tied, places).
+    irrelevant = tied - tied_relevant
     missed = np.exp(
-        gammaln(wrong + 1)
-        - gammaln(np.maximum(wrong - places, 0) + 1)
+        gammaln(irrelevant + 1)
+        - gammaln(np.maximum(irrelevant - places, 0) + 1)
         - gammaln(tied + 1)
         + gammaln(tied - places + 1)
     )
-    return float(np.mean(np.where(places > wrong, 1.0, 1.0 - missed)))
+    return float(np.mean(np.where(places > irrelevant, 1.0, 1.0 - missed)))
 
 
 def _check_lengths(k):
@@ -186,17 +203,22 @@ def _check_lengths(k):
 
 
 def median_rank(ranks: ArrayLike) -> float:
-    """Return the median rank (MedR): half of the queries find their answer up to here.
+    """Return the median rank (MedR), within which half of the queries find a relevant item.
 
     Parameters
     ----------
     ranks : array-like of shape (n_queries,)
-        Ranks from `ranks`, 1 being best.
+        Rank of the first relevant item for each query, from the function `ranks`.
 
     Returns
     -------
     median : float
-        At least 1, 1 being best.
+        Median of the ranks, >= 1; 1 is best.
+
+    Raises
+    ------
+    ValueError
+        If ranks are not one-dimensional, are below 1, or contain NaN or infinity.
 
     Examples
     --------
@@ -218,24 +240,37 @@ def _check_ranks(ranks):
 
 
 def chance(
-    n_gallery: int, n_right: int | ArrayLike = 1, k: Sequence[int] = (1, 10)
+    n_gallery: int, n_relevant: int | ArrayLike = 1, k: Sequence[int] = (1, 10)
 ) -> dict[str, float]:
-    """Return the retrieval metrics of a model that orders the gallery at random.
+    r"""Return the chance level of all retrieval metrics, that of a random ranking.
+
+    Compare the metrics of a model with it, because they depend on the size of the gallery.
 
     Parameters
     ----------
     n_gallery : int
-        Number of items in the gallery.
-    n_right : int or array-like of shape (n_queries,), default=1
-        Number of right answers in the gallery, for all queries or for each.
+        Number of items in the gallery, >= 1.
+    n_relevant : int or array-like of shape (n_queries,), default=1
+        Number of relevant items in the gallery, from 1 to `n_gallery`, for all queries or for each of
+        them.
     k : sequence of int, default=(1, 10)
-        Lengths of the list of answers, for the recall.
+        Numbers of results for the recall, each >= 1.
 
     Returns
     -------
     chance : dict of str to float
-        The keys of `retrieval_metrics`: ``"mrr"``, ``"recall@1"``, ..., ``"median_rank"``. With one
-        right answer the MRR is H_n / n (H_n the n-th harmonic number) and the recall k / n.
+        Expected ``"mrr"`` and ``"recall@1"``, ..., and the ``"median_rank"`` of a random ranking, with
+        the same keys as in `retrieval_metrics`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    With n items and one relevant item, the mean reciprocal rank is
+    :math:`\frac{1}{n} \sum_{i=1}^{n} \frac{1}{i}` and the recall at k is :math:`k / n`.
 
     Examples
     --------
@@ -246,37 +281,37 @@ def chance(
     """
     _check_lengths(k)
     check_integer("n_gallery", n_gallery)
-    counts_right = _check_n_right(n_right, n_gallery)
-    values, counts = np.unique(counts_right, return_counts=True)
+    counts_relevant = _check_n_relevant(n_relevant, n_gallery)
+    values, counts = np.unique(counts_relevant, return_counts=True)
     found = [_chance_of_first(n_gallery, value) for value in values]
     probability = np.average(found, axis=0, weights=counts)
     within = np.cumsum(probability)
     levels = {"mrr": float(np.sum(probability / np.arange(1, n_gallery + 1)))}
     levels |= {f"recall@{at}": float(within[min(at, n_gallery) - 1]) for at in k}
-    # The median of integers, halfway between two of them if exactly half lie below.
+    # The median of integers is halfway between two of them if exactly half lie below.
     low, high = np.searchsorted(within, [0.5 - 1e-12, 0.5 + 1e-12])
     return levels | {"median_rank": float((low + high) / 2 + 1)}
 
 
-def _check_n_right(n_right, n_gallery):
-    """Return the numbers of right answers as an array."""
-    counts = np.atleast_1d(n_right)
+def _check_n_relevant(n_relevant, n_gallery):
+    """Return the numbers of relevant items as an array."""
+    counts = np.atleast_1d(n_relevant)
     if counts.ndim != 1 or not all(map(is_integer, counts)) or not counts.size:
         raise ValueError(
-            f"`n_right` must be an integer >= 1 or a sequence of them, got {n_right!r}."
+            f"`n_relevant` must be an integer >= 1 or a sequence of them, got {n_relevant!r}."
         )
     if counts.max() > n_gallery:
         raise ValueError(
-            f"`n_right` must be <= n_gallery={n_gallery!r}, got {counts.max()}. A query cannot have "
-            "more right answers than there are items."
+            f"`n_relevant` must be <= n_gallery={n_gallery!r}, got {counts.max()}. A query cannot have "
+            "more relevant items than there are items."
         )
     return counts
 
 
-def _chance_of_first(n, n_right):
-    """Return the probability that the first of `n_right` in `n` shuffled items is at 1, ..., n."""
+def _chance_of_first(n, n_relevant):
+    """Return the probabilities that the first of `n_relevant` among `n` items has rank 1, ..., n."""
     position = np.arange(n)
-    later = np.clip((n - position - n_right) / (n - position), 0, None)
+    later = np.clip((n - position - n_relevant) / (n - position), 0, None)
     none_before = np.concatenate([[1.0], np.cumprod(later)])
     return none_before[:-1] - none_before[1:]
 
@@ -290,33 +325,49 @@ def retrieval_metrics(
     correlations: ArrayLike | None = None,
     power: float | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return all retrieval metrics in both directions, by the similarity of the embeddings.
+    """Return all retrieval metrics in both directions, computed from the variates of two views.
+
+    Each view is the gallery of the other. For a fitted model, use `retrieval_scorer`.
 
     Parameters
     ----------
     zx, zy : array-like of shape (n_samples, n_components)
-        Embeddings of the two views; row i of both is the same sample, and each side is the gallery of
-        the other.
+        Variates of the two views. Row i of both is the same sample.
     labels : array-like of shape (n_samples,), default=None
-        Category of each sample: every sample of the query's category is a right answer. None: only
-        the sample itself.
+        Label of each sample. All samples with the label of the query are relevant. None: only the
+        sample itself is relevant.
     k : sequence of int, default=(1, 10)
-        Lengths of the list of answers, for the recall.
-    correlations, power
-        As for `similarity`, by which items are ranked; by default the cosine.
+        Numbers of results for the recall, each >= 1.
+    correlations : array-like of shape (n_components,), default=None
+        Passed to `similarity`. None ranks by the cosine.
+    power : float, default=None
+        Passed to `similarity`.
 
     Returns
     -------
     metrics : dict of str to dict
-        ``"x_to_y"`` and ``"y_to_x"``, each with ``"mrr"``, ``"recall@1"``, ..., ``"median_rank"``.
+        Metrics of the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
+        ``"recall@1"``, ..., ``"median_rank"``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or a parameter is out of range.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdcca.metrics import retrieval_metrics
-    >>> z = np.random.default_rng(0).normal(size=(50, 5))
-    >>> retrieval_metrics(z, z)["x_to_y"]
-    {'mrr': 1.0, 'recall@1': 1.0, 'recall@10': 1.0, 'median_rank': 1.0}
+    Find the right halves of 100 images of digits that belong to their left halves:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.metrics import chance, retrieval_metrics
+    >>> images = load_digits().images
+    >>> left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
+    >>> cca = LinearCCA(n_components=10).fit(left[:1000], right[:1000])
+    >>> zx, zy = cca.transform(left[1000:1100], right[1000:1100])
+    >>> metrics = retrieval_metrics(zx, zy)["x_to_y"]
+    >>> print(f"{metrics['mrr']:.1f} (chance {chance(100)['mrr']:.2f})")
+    0.3 (chance 0.05)
     """
     check_consistent_length(zx, zy)
     return both_directions(similarity(zx, zy, correlations, power), labels, k)
@@ -325,22 +376,34 @@ def retrieval_metrics(
 def both_directions(
     scores: ArrayLike, labels: ArrayLike | None = None, k: Sequence[int] = (1, 10)
 ) -> dict[str, dict[str, float]]:
-    """Return all retrieval metrics in both directions, from the scores of a model.
+    """Return all retrieval metrics in both directions, computed from scores.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples, n_samples)
-        Score of every X with every y, as from `pair_scores`.
-    labels, k
-        As for `retrieval_metrics`.
+        Score of every row of X with every row of y, for example from `pair_scores`.
+    labels : array-like of shape (n_samples,), default=None
+        Label of each sample. All samples with the label of the query are relevant. None: only the
+        sample itself is relevant.
+    k : sequence of int, default=(1, 10)
+        Numbers of results for the recall, each >= 1.
 
     Returns
     -------
     metrics : dict of str to dict
-        As from `retrieval_metrics`.
+        Metrics of the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
+        ``"recall@1"``, ..., ``"median_rank"``.
+
+    Raises
+    ------
+    ValueError
+        If scores are not square or contain NaN or infinity, if the labels have another length, or if
+        `k` is out of range.
 
     Examples
     --------
+    The first query of y ranks its item first, because 0.9 is the largest score in the first column:
+
     >>> from skdcca.metrics import both_directions
     >>> both_directions([[0.9, 0.1], [0.2, 0.3]], k=[1])["y_to_x"]
     {'mrr': 1.0, 'recall@1': 1.0, 'median_rank': 1.0}

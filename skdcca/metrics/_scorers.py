@@ -1,4 +1,4 @@
-"""Embeddings, scores and scorers of fitted models."""
+"""Variates, scores and scorers of fitted models."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,39 +16,48 @@ from skdcca.metrics._similarity import similarity, variate_correlations
 def embed(
     estimator: Any, X: Any = None, y: Any = None
 ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
-    """Embed one or both views by a fitted model, looking through pipelines and searches.
+    """Return the variates of one or both views, from a fitted model or a `Pipeline` around it.
+
+    Unlike ``estimator.transform``, it applies the steps of a `Pipeline` to X and the model to both
+    views, and it can transform y alone.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted canonical correlation model, a `Pipeline` that ends in one, or a fitted search
-        (`GridSearchCV`, ...) over either.
-    X : array-like or list, default=None
-        The first view as the estimator takes it, for example audio files.
-    y : array-like or list, default=None
-        The second view, for example lyrics.
+        Fitted canonical correlation model, `Pipeline` that ends in one, or search over either, such as
+        `GridSearchCV`.
+    X : array-like or list of length n_samples, default=None
+        First view, as the estimator takes it, for example audio files.
+    y : array-like or list of length n_samples, default=None
+        Second view, for example lyrics. At least one of X and y must be given.
 
     Returns
     -------
-    embedding : ndarray of shape (n_samples, n_components), or a pair of them
-        The pair ``(zx, zy)`` if both views are given, else the embedding of the given one.
+    variates : ndarray of shape (n_samples, n_components), or pair of them
+        The pair ``(zx, zy)`` if both views are given, otherwise the variates of the given view.
+
+    Raises
+    ------
+    TypeError
+        If the estimator contains no model with a method ``transform_y``.
+    ValueError
+        If both views are None.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_linnerud
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import embed
-    >>> rng = np.random.default_rng(0)
-    >>> X, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 3))
-    >>> model = make_pipeline(StandardScaler(), LinearCCA(2)).fit(X, y)
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), LinearCCA(n_components=2)).fit(X, y)
     >>> zx, zy = embed(model, X, y)
     >>> zx.shape, embed(model, y=y[:1]).shape
     ((20, 2), (1, 2))
     """
     if X is None and y is None:
-        raise ValueError("embed needs X, y or both, got None for both.")
+        raise ValueError("X, y or both must be given, got None for both. Pass a view.")
     steps, model = inside(estimator)
     if X is not None:
         for step in steps:
@@ -74,158 +83,181 @@ def inside(estimator):
         return steps, model
     if not hasattr(estimator, "transform_y"):
         raise TypeError(
-            f"{type(estimator).__name__} cannot embed a second view. Pass a fitted canonical "
-            "correlation model, a Pipeline whose last step is one, or a fitted search over them."
+            f"`estimator` must contain a canonical correlation model, got {type(estimator).__name__}. "
+            "Pass a fitted model, a Pipeline whose last step is one, or a fitted search over them."
         )
     return [], estimator
 
 
 def pair_scores(estimator: Any, X: Any, y: Any) -> NDArray[np.float64]:
-    """Score every X with every y, as the model itself compares them.
+    """Return the scores of every row of X with every row of y, computed as the model compares them.
 
     Parameters
     ----------
     estimator : estimator
-        Any estimator that `embed` takes. A model with a method ``comparison()`` declares how its
-        variates are compared, as `LinearCCA` does by its parameter `similarity`; for others it is the
+        Any estimator that `embed` takes. `LinearCCA` and `KernelCCA` compare variates as their parameter
+        `similarity` specifies, by their method ``comparison``. Models without this method use the
         cosine.
-    X, y : array-like or list
-        The two views.
+    X : array-like or list of length n_samples_x
+        First view.
+    y : array-like or list of length n_samples_y
+        Second view.
 
     Returns
     -------
     scores : ndarray of shape (n_samples_x, n_samples_y)
-        A higher score means more alike; all scorers rank by it.
+        Scores; higher means more similar. All retrieval scorers rank by them.
 
     Examples
     --------
-    >>> import numpy as np
+    Score the exercises of three men with the body measurements of 20 men:
+
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import pair_scores
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> pair_scores(LinearCCA().fit(X, -X), X[:5], -X).argmax(axis=1)
-    array([0, 1, 2, 3, 4])
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> pair_scores(LinearCCA().fit(X, y), X[:3], y).shape
+    (3, 20)
     """
     return compare(estimator, embed(estimator, X), embed(estimator, y=y))
 
 
 def compare(estimator, zx, zy):
-    """Score variates as the model inside the estimator compares them, by default by the cosine."""
+    """Return the scores of variates, computed as the model inside the estimator compares them."""
     return similarity(zx, zy, **comparison(estimator))
 
 
 def comparison(estimator):
-    """Return how the model inside the estimator compares variates, as arguments of `similarity`.
+    """Return the arguments of `similarity` for the model inside the estimator.
 
-    Models of other packages have no ``comparison`` and compare by the cosine.
+    Models without a method ``comparison``, such as those of other packages, use the cosine.
     """
     _, model = inside(estimator)
     return model.comparison() if hasattr(model, "comparison") else {}
 
 
 def mrr_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Return the mean reciprocal rank, averaged over both directions; for ``scoring=``.
+    """Return the mean reciprocal rank (MRR), averaged over both directions; a scorer for ``scoring=``.
 
     Parameters
     ----------
     estimator : estimator
         Any estimator that `embed` takes.
-    X, y : array-like or list
-        The two views; each side is the gallery of the other.
+    X, y : array-like or list of length n_samples
+        Two views. Row i of both is the same sample, and each view is the gallery of the other.
 
     Returns
     -------
     mrr : float
-        Between 0 and 1, 1 being best; compare it with the level of `chance`.
+        Mean of the reciprocal ranks, in (0, 1]; 1 is best. Compare it with `chance`.
+
+    See Also
+    --------
+    mrr_x_to_y : MRR of one direction.
+    retrieval_scorer : All retrieval metrics in both directions.
 
     Examples
     --------
-    >>> import numpy as np
+    Choose the number of components with which left halves of digits find right halves best:
+
+    >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import mrr_scorer
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(60, 4))
-    >>> y = X + 0.1 * rng.normal(size=(60, 4))
-    >>> search = GridSearchCV(LinearCCA(), {"n_components": [1, 4]}, scoring=mrr_scorer)
-    >>> search.fit(X, y).best_params_
-    {'n_components': 4}
+    >>> images = load_digits().images[:500]
+    >>> left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
+    >>> search = GridSearchCV(LinearCCA(), {"n_components": [1, 10]}, scoring=mrr_scorer)
+    >>> search.fit(left, right).best_params_
+    {'n_components': 10}
     """
     scores = pair_scores(estimator, X, y)
     return (reciprocal_rank(ranks(scores)) + reciprocal_rank(ranks(scores.T))) / 2
 
 
 def mrr_x_to_y(estimator: Any, X: Any, y: Any) -> float:
-    """Return the mean reciprocal rank of queries X in the gallery y; for ``scoring=``.
+    """Return the mean reciprocal rank of queries X in the gallery y; a scorer for ``scoring=``.
 
     Parameters
     ----------
-    estimator, X, y
-        As for `mrr_scorer`.
+    estimator : estimator
+        Any estimator that `embed` takes.
+    X, y : array-like or list of length n_samples
+        Two views. Row i of both is the same sample, and each view is the gallery of the other.
 
     Returns
     -------
     mrr : float
-        Between 0 and 1, 1 being best.
+        Mean of the reciprocal ranks, in (0, 1]; 1 is best. Compare it with `chance`.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
-    >>> from skdcca.metrics import mrr_x_to_y
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> mrr_x_to_y(LinearCCA().fit(X, -X), X, -X)
-    1.0
+    >>> from skdcca.metrics import chance, mrr_x_to_y
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> mrr = mrr_x_to_y(LinearCCA().fit(X, y), X, y)
+    >>> print(f"{mrr:.2f} (chance {chance(len(X))['mrr']:.2f})")
+    0.25 (chance 0.18)
     """
     return reciprocal_rank(ranks(pair_scores(estimator, X, y)))
 
 
 def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
-    """Return the mean reciprocal rank of queries y in the gallery X; for ``scoring=``.
+    """Return the mean reciprocal rank of queries y in the gallery X; a scorer for ``scoring=``.
 
     Parameters
     ----------
-    estimator, X, y
-        As for `mrr_scorer`.
+    estimator : estimator
+        Any estimator that `embed` takes.
+    X, y : array-like or list of length n_samples
+        Two views. Row i of both is the same sample, and each view is the gallery of the other.
 
     Returns
     -------
     mrr : float
-        Between 0 and 1, 1 being best.
+        Mean of the reciprocal ranks, in (0, 1]; 1 is best. Compare it with `chance`.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
-    >>> from skdcca.metrics import mrr_y_to_x
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> mrr_y_to_x(LinearCCA().fit(X, -X), X, -X)
-    1.0
+    >>> from skdcca.metrics import chance, mrr_y_to_x
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> mrr = mrr_y_to_x(LinearCCA().fit(X, y), X, y)
+    >>> print(f"{mrr:.2f} (chance {chance(len(X))['mrr']:.2f})")
+    0.24 (chance 0.18)
     """
     return reciprocal_rank(ranks(pair_scores(estimator, X, y).T))
 
 
 def recall_at_k_scorer(k: int) -> Callable[[Any, Any, Any], float]:
-    """Return a scorer of recall@k, averaged over both directions; for ``scoring=``.
+    """Return a scorer of the recall at k, averaged over both directions, for ``scoring=``.
 
     Parameters
     ----------
     k : int
-        Length of the list of answers.
+        Number of results, >= 1.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y)`` returns the recall, between 0 and 1; chance is ``k / n_samples``.
+        ``scorer(estimator, X, y)`` returns the recall, in [0, 1]; 1 is best. The chance level is
+        ``k / n_samples``.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not an integer >= 1.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import recall_at_k_scorer
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> recall_at_k_scorer(5)(LinearCCA().fit(X, -X), X, -X)
-    1.0
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> recall = recall_at_k_scorer(10)(LinearCCA().fit(X, y), X, y)
+    >>> print(f"{recall:.2f} (chance {10 / len(X):.2f})")
+    0.75 (chance 0.50)
     """
     check_integer("k", k)
     return partial(_recall_at_k_score, k=k)
@@ -237,30 +269,34 @@ def _recall_at_k_score(estimator, X, y, k):
 
 
 def retrieval_scorer(estimator: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return all retrieval metrics in both directions from one embedding.
+    """Return all retrieval metrics in both directions; a scorer for ``scoring=``.
 
-    For ``scoring=`` of `cross_validate`, or of a search with ``refit="mrr"``.
+    Use it in `cross_validate`, or in a search with ``refit="mrr"``. The variates are computed only once
+    for all metrics.
 
     Parameters
     ----------
-    estimator, X, y
-        As for `mrr_scorer`.
+    estimator : estimator
+        Any estimator that `embed` takes.
+    X, y : array-like or list of length n_samples
+        Two views. Row i of both is the same sample, and each view is the gallery of the other.
 
     Returns
     -------
     metrics : dict of str to float
-        ``"mrr"`` (the mean of both directions) and, with the endings ``_x_to_y`` and ``_y_to_x``,
-        ``mrr``, ``recall_at_1``, ``recall_at_10`` and ``neg_median_rank`` (negative, because a greater
-        score must be better).
+        ``"mrr"``, the mean of both directions, and ``mrr``, ``recall_at_1``, ``recall_at_10`` and
+        ``neg_median_rank`` of each direction, with ``_x_to_y`` or ``_y_to_x`` appended. The median rank
+        is negative, because scikit-learn requires that a higher score is better.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import retrieval_scorer
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> retrieval_scorer(LinearCCA().fit(X, -X), X, -X)["neg_median_rank_x_to_y"]
-    -1.0
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> metrics = retrieval_scorer(LinearCCA().fit(X, y), X, y)
+    >>> metrics["neg_median_rank_x_to_y"]  # half of the men are ranked sixth or better
+    -6.0
     """
     flat = {}
     for direction, metrics in both_directions(pair_scores(estimator, X, y)).items():
@@ -271,27 +307,37 @@ def retrieval_scorer(estimator: Any, X: Any, y: Any) -> dict[str, float]:
 
 
 def total_correlation_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Return the sum of the canonical correlations on the given rows; for ``scoring=``.
+    """Return the sum of the correlations of all pairs of variates; a scorer for ``scoring=``.
+
+    On held-out rows this is the total correlation captured, the standard measure of the deep CCA
+    literature.
 
     Parameters
     ----------
-    estimator, X, y
-        As for `mrr_scorer`.
+    estimator : estimator
+        Any estimator that `embed` takes.
+    X, y : array-like or list of length n_samples
+        Two views. Row i of both is the same sample, and each view is the gallery of the other.
 
     Returns
     -------
     total : float
-        Between minus and plus the number of components. On held-out rows this is the figure that
-        the deep CCA literature reports.
+        Sum of the correlations, between minus and plus the number of components.
 
     Examples
     --------
-    >>> import numpy as np
+    With 20 rows, the correlations of the training rows do not generalize to held-out rows:
+
+    >>> from sklearn.datasets import load_linnerud
+    >>> from sklearn.model_selection import cross_val_score
     >>> from skdcca import LinearCCA
     >>> from skdcca.metrics import total_correlation_scorer
-    >>> X = np.random.default_rng(0).normal(size=(20, 3))
-    >>> round(total_correlation_scorer(LinearCCA().fit(X, -X), X, -X), 6)
-    3.0
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> print(f"{total_correlation_scorer(LinearCCA().fit(X, y), X, y):.1f}")
+    1.1
+    >>> scores = cross_val_score(LinearCCA(), X, y, scoring=total_correlation_scorer, cv=4)
+    >>> print(f"{scores.mean():.1f}")
+    -0.4
     """
     zx, zy = embed(estimator, X, y)
     return float(np.sum(variate_correlations(zx, zy)))

@@ -1,4 +1,4 @@
-"""Scores of pairs of rows, and the correlations of canonical variates."""
+"""Similarity scores of variates, and their correlations."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array
 
 from skdcca._utils.validation import check_number
 
-# Correlations are clipped to this in the likelihood: closer to 1, equal rows would no longer tie.
+# The likelihood clips correlations to this limit, because closer to 1 equal rows would not be tied.
 MOST = 0.9999
 
 
@@ -17,40 +17,52 @@ def similarity(
     correlations: ArrayLike | None = None,
     power: float | None = None,
 ) -> NDArray[np.float64]:
-    """Score every row of one embedding with every row of the other.
+    r"""Return the similarity of every row of `zx` to every row of `zy`.
 
-    The score is the cosine by default, the cosine of weighted variates with `correlations` and `power`,
-    and a log-likelihood ratio with `correlations` alone.
+    There are three scores:
+
+    - the cosine, without `correlations`;
+    - the cosine of weighted variates, with `correlations` and `power`;
+    - the log-likelihood ratio of a matching pair over a random pair, with `correlations` alone.
 
     Parameters
     ----------
     zx : array-like of shape (n_queries, n_components)
-        One embedding.
+        Variates of the first view.
     zy : array-like of shape (n_gallery, n_components)
-        The other.
+        Variates of the second view.
     correlations : array-like of shape (n_components,), default=None
-        Correlation of each pair of canonical variates. None: the score is the cosine.
+        Correlation of each pair of variates, such as ``canonical_correlations_`` of a model. Negative
+        ones count as 0. None computes the cosine.
     power : float, default=None
-        Variates are scaled by ``correlations ** power`` before the cosine is taken, so that reliable
-        components count more [1]_. None: with `correlations`, the score is the log-likelihood ratio of
-        a matching pair over a random pair, see Notes.
+        Exponent, >= 0, of the weights ``correlations ** power`` by which variates are scaled before
+        the cosine, so that reliable components count more [1]_. Try 2 first, and 4 with many
+        components and many rows. It requires `correlations`. None computes the log-likelihood ratio if
+        `correlations` are given.
 
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        Cosines, 0 for a row of zeros, rounded to 10 decimals; or log-likelihood ratios in nats, rounded
-        to 8. With the rounding, equal rows tie in whatever order the products were summed.
+        Cosines in [-1, 1], rounded to 10 decimals and 0 for a row of zeros; or log-likelihood ratios in
+        nats, rounded to 8 decimals. Because of the rounding, equal rows are always tied.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, if `power` is negative or given without `correlations`, if variates
+        contain NaN or infinity, or if the scores overflow.
 
     Notes
     -----
-    Probabilistic canonical correlation analysis [2]_ models the variates ``x``, ``y`` of a matching
-    pair as standard normal with correlation ``r``, and those of a random pair as independent. The log
-    of the ratio of both densities is the sum over the components of
-    ``(r x y - r**2 (x**2 + y**2) / 2) / (1 - r**2) - log(1 - r**2) / 2``. Unlike the cosine it is
-    sensitive to the magnitude of variates: a long song and a very long one point in the same direction.
-    Negative correlations count as 0, in the weights too, and correlations above 0.9999 count as 0.9999
-    in the likelihood. For a model with a ridge the densities are those of its covariances with the ridge
-    added, so the scores order the pairs but are not calibrated odds.
+    Probabilistic CCA [2]_ models the variates x and y of a matching pair as standard normal with
+    correlation r, and those of a random pair as independent. The log-likelihood ratio is the sum over
+    the components of
+
+    .. math:: \frac{r x y - \frac{1}{2} r^2 (x^2 + y^2)}{1 - r^2} - \frac{1}{2} \log(1 - r^2),
+
+    where correlations above 0.9999 count as 0.9999. Unlike the cosine, it is sensitive to magnitude: it
+    distinguishes a long song from a very long one, whose variates point in the same direction. For a
+    model with a ridge, the scores rank the pairs but are not calibrated odds.
 
     References
     ----------
@@ -61,11 +73,19 @@ def similarity(
 
     Examples
     --------
+    The cosine depends only on the direction of the variates:
+
     >>> from skdcca.metrics import similarity
     >>> similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]])
     array([[1., 0.]])
+
+    With weights, the first component counts more than the second:
+
     >>> similarity([[1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]], correlations=[0.9, 0.3], power=4).round(2)
     array([[1.  , 0.01]])
+
+    The log-likelihood ratio prefers variates of equal magnitude:
+
     >>> similarity([[1.0]], [[1.0], [2.0], [-1.0]], correlations=[0.8]).round(1)
     array([[ 1. ,  0.5, -3.5]])
     """
@@ -80,19 +100,21 @@ def similarity(
         )
     scores = (x_rows @ y_rows.T).round(score_decimals(correlations, power))
     if not np.isfinite(scores).all():
-        raise ValueError("the scores overflow, because variates are too large. Scale the views.")
+        raise ValueError(
+            "The scores overflow, because the variates are too large. Scale the views."
+        )
     return scores
 
 
 def scoring_rows(z, view, correlations=None, power=None):
-    """Return rows whose products with those of the other view are the scores of `similarity`.
+    """Return rows whose inner products with those of the other view are the scores of `similarity`.
 
-    A search for the greatest products then searches by these scores.
+    A search for the largest inner products then finds the highest scores.
     """
     if correlations is None:
         if power is not None:
             raise ValueError(
-                f"`power` needs `correlations`, got power={power!r} alone. Pass the canonical "
+                f"`correlations` must be given with power={power!r}, got None. Pass the canonical "
                 "correlations of the variates."
             )
         return normalize(z)
@@ -109,7 +131,7 @@ def scoring_rows(z, view, correlations=None, power=None):
 
 
 def _likelihood_rows(z, view, r):
-    """Return rows whose products are log-likelihood ratios: variates, then a term for each view."""
+    """Return the scaled variates with two more columns, one term for each view."""
     variance = 1 - r**2
     own_term = -(z**2) @ (r**2 / variance / 2) - np.log(variance).sum() / 4
     ones = np.ones_like(own_term)
@@ -132,17 +154,25 @@ def variate_correlations(
     Parameters
     ----------
     zx, zy : array-like of shape (n_samples, n_components)
-        Variates of the two views, at least two rows.
+        Variates of the two views, with at least two rows. Row i of both is the same sample.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weight of each row.
+        Weight of each row, >= 0. None weights all rows equally.
 
     Returns
     -------
     correlations : ndarray of shape (n_components,)
-        Pearson correlations; 0 for a component that is constant in one of the views.
+        Pearson correlations, in [-1, 1]; 0 for a component that is constant in one of the views.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of the variates differ, if there are fewer than two rows, if variates contain NaN
+        or infinity, or if weights are negative or sum to 0.
 
     Examples
     --------
+    The second component is constant in the first view:
+
     >>> from skdcca.metrics import variate_correlations
     >>> variate_correlations([[1, 5], [2, 5], [3, 5]], [[2, 1], [4, 2], [6, 3]])
     array([1., 0.])
@@ -157,7 +187,7 @@ def variate_correlations(
 
 
 def _check_weight(sample_weight, n):
-    """Return weights whose sum is 1."""
+    """Return weights that sum to 1."""
     if sample_weight is None:
         return np.full(n, 1.0 / n)
     weight = check_array(
@@ -165,18 +195,18 @@ def _check_weight(sample_weight, n):
     )
     if weight.shape != (n,) or weight.min() < 0 or weight.sum() <= 0:
         raise ValueError(
-            f"`sample_weight` must have shape ({n},), no negative value and a sum > 0, got shape "
+            f"`sample_weight` must have shape ({n},), values >= 0 and a sum > 0, got shape "
             f"{weight.shape}, minimum {weight.min()} and sum {weight.sum()}."
         )
     return weight / weight.sum()
 
 
 def standardize(z, weight):
-    """Return columns with mean 0 and variance 1; constant ones become 0. The weights sum to 1."""
+    """Return columns with mean 0 and variance 1, or 0 for constant ones; the weights sum to 1."""
     mean = weight @ z
     centered = np.where(weight[:, None] > 0, z - mean, 0.0)
     peak = np.abs(centered).max(axis=0)
-    # The rounding error of a constant column must not become a correlation.
+    # Otherwise, the rounding errors of a constant column would be standardized, too.
     constant = peak <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     centered = centered / np.where(constant, 1.0, peak)  # its squares cannot overflow or vanish
     deviation = np.sqrt(weight @ centered**2)

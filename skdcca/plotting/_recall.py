@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class RecallDisplay:
     """Recall at k in both directions over k, with the chance level.
 
-    The recall at k is the share of queries whose right item is among the first k results. Use the
+    The recall at k is the share of queries whose relevant item is among the first k results. Use the
     plot to compare the two directions of a search with each other and with a random ranking.
 
     Parameters
@@ -195,7 +195,7 @@ class RecallDisplay:
         ----------
         scores : array-like of shape (n_samples, n_samples), or list of them
             Scores of every row of X with every row of y, as from `skdcca.metrics.pair_scores`, with
-            the right items on the diagonal. If it is a list with one matrix for each fold, the curves
+            the relevant items on the diagonal. If it is a list with one matrix for each fold, the curves
             and the MRR are means over the folds. The chance level is then that of the smallest
             gallery, which is the greatest, and its band counts the queries of all folds.
         names : pair of str, default=("X", "y")

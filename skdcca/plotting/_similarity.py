@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class SimilarityDisplay:
     """Heat map of the scores of every row of X with every row of y.
 
-    The outlined diagonal has the right items. If a row of X is confused with another row of y, the
+    The outlined diagonal has the relevant items. If a row of X is confused with another row of y, the
     cell of that pair is brighter than the one on the diagonal. The plot is readable for up to about
     fifty rows.
 

@@ -1,0 +1,208 @@
+"""The base class of the losses, and modules that training calls."""
+
+import copy
+
+from sklearn.base import BaseEstimator
+
+from skdcca._utils.optional import needed_by
+from skdcca._utils.process_group import SINGLE_PROCESS
+
+with needed_by("skdcca.losses"):
+    import torch
+    from torch import nn
+
+# Added to every variance before a division. It bounds the gradient of a dead output, and is far below
+# the variance of any other output.
+DEAD_VARIANCE = 1e-18
+
+
+class Loss(BaseEstimator):
+    """Base class of losses for `DeepCCA`.
+
+    A subclass stores its parameters in ``__init__`` and implements ``__call__(zx, zy)``, which returns
+    the loss of a batch. With ``DeepCCA(distributed=True)`` it gets the encodings of the rows of all
+    processes.
+
+    Attributes
+    ----------
+    projection : {"raw", "weighted", "whitened"}, default="weighted"
+        Projection of `DeepCCA` with this loss if its parameter `projection` is "auto". Use "raw" for a
+        loss of cosines between the encodings.
+    min_rows_per_component : int, default=0
+        `DeepCCA` issues a `SmallBatchWarning` for batches with fewer rows for each component.
+
+    See Also
+    --------
+    skdcca.DeepCCA : The estimator that minimizes the loss.
+
+    Examples
+    --------
+    Minimize the distance of the encodings, and keep their standard deviations above 1:
+
+    >>> import numpy as np
+    >>> from skdcca import DeepCCA
+    >>> from skdcca.losses import Loss
+    >>> class DistanceLoss(Loss):
+    ...     min_rows_per_component = 2
+    ...     def __init__(self, variance=1.0):
+    ...         self.variance = variance
+    ...     def __call__(self, zx, zy):
+    ...         spread = sum((1 - z.std(dim=0)).relu().mean() for z in (zx, zy))
+    ...         return (zx - zy).square().mean() + self.variance * spread
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> model = DeepCCA(1, loss=DistanceLoss(), max_epochs=5, random_state=0).fit(X, X)
+    >>> model.set_params(loss__variance=2.0).loss
+    DistanceLoss(variance=2.0)
+    """
+
+    name = None
+    projection = "weighted"
+    min_rows_per_component = 0
+
+    def __call__(self, zx: torch.Tensor, zy: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch.
+
+        Parameters
+        ----------
+        zx, zy : torch.Tensor of shape (n_samples, n_components)
+            Encodings of the two views. Row i of both is the same sample.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            Loss to be minimized.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or the shapes of the encodings do not match.
+        """
+        self._check_parameters()
+        return self._compute(zx, zy, SINGLE_PROCESS)
+
+    def build(self) -> nn.Module:
+        """Build the module that computes the loss during training.
+
+        Override this method if the loss has weights that are trained together with the encoders.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            ``module(zx, zy)`` returns the loss of a batch.
+        """
+        self._check_parameters()
+        return LossModule(self)
+
+    def default_batch_size(self, n_components: int) -> int:
+        """Return the batch size that `DeepCCA` uses with ``batch_size=None``.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        batch_size : int
+            Smallest number of rows in a batch.
+        """
+        return 256
+
+    @classmethod
+    def _from_name(cls, reg):
+        """Return the loss that `DeepCCA` uses for this name, given its parameter `reg`."""
+        return cls()
+
+    def _check_parameters(self):
+        """Raise ValueError for a parameter out of range."""
+
+    def _compute(self, zx, zy, group):
+        """Return the loss of the rows of a process group.
+
+        Sums over local rows are summed over all processes by ``group.sum_tensors``. Set its parameter
+        ``reduce_gradients=True`` if each process combines the sums with its local rows.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(zx, zy).")
+
+    def _compute_in_group(self, zx, zy, group):
+        """Return the loss of the rows of a process group; gather them if the loss knows no group."""
+        if type(self).__call__ is Loss.__call__:
+            return self._compute(zx, zy, group)
+        return self(*group.gather_tensors(zx, zy))
+
+
+class CallableLoss(Loss):
+    """Loss that wraps a callable, a module or an object with ``build``."""
+
+    def __init__(self, loss):
+        self.loss = loss
+
+    def __call__(self, zx, zy):
+        return self.loss(zx, zy)
+
+    def build(self):
+        if hasattr(self.loss, "build"):
+            return self.loss.build()
+        if isinstance(self.loss, nn.Module):
+            return copy.deepcopy(self.loss)  # training would change the weights of the original
+        return super().build()
+
+
+def build_objective(loss, group):
+    """Build the module of a loss for training with the rows of a process group."""
+    module = loss.build()
+    if hasattr(module, "process_group"):
+        module.process_group = group
+        return module
+    return _GatheredRows(module, group) if group.distributed else module
+
+
+class LossModule(nn.Module):
+    """Module of a loss without weights."""
+
+    process_group = SINGLE_PROCESS
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, zx, zy):
+        return self.loss._compute_in_group(zx, zy, self.process_group)
+
+
+class _GatheredRows(nn.Module):
+    """Module that applies a loss without support for process groups to the rows of all processes."""
+
+    def __init__(self, loss, group):
+        super().__init__()
+        self.loss = loss
+        self.group = group
+
+    def forward(self, zx, zy):
+        return self.loss(*self.group.gather_tensors(zx, zy))
+
+
+def centered(zx, zy, group, same_width=False):
+    """Return the total number of rows, and the centered local rows of both encodings in float64."""
+    check_pair(zx, zy, same_width)
+    n = group.count(len(zx))
+    if n < 2:
+        raise ValueError(
+            f"A batch must have at least 2 rows for a covariance, got {n}. Use a larger batch."
+        )
+    sums = [z.double().sum(dim=0) for z in (zx, zy)]
+    sums = group.sum_tensors(*sums, reduce_gradients=True)
+    return n, *(z.double() - total / n for z, total in zip((zx, zy), sums, strict=True))
+
+
+def check_pair(zx, zy, same_width):
+    if zx.ndim != 2 or zy.ndim != 2 or len(zx) != len(zy):
+        raise ValueError(
+            "The encodings must have shape (n_samples, n_components) with the same rows, got "
+            f"{tuple(zx.shape)} and {tuple(zy.shape)}."
+        )
+    if same_width and zx.shape[1] != zy.shape[1]:
+        raise ValueError(
+            "Both encodings must have the same number of components with this loss, got "
+            f"{zx.shape[1]} and {zy.shape[1]}."
+        )
