@@ -217,7 +217,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             First view.
         y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`, default=None
-            Second view. None projects X only.
+            Second view. If None, only X is projected.
 
         Returns
         -------
@@ -331,7 +331,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
             Second view.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, >= 0. None weights all rows equally.
+            Weight of each row, >= 0. If None, all rows have the same weight.
 
         Returns
         -------
@@ -497,8 +497,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         stamp = state.get("_skdcca_version")
         if stamp != __version__:
             warn(
-                f"This {type(self).__name__} was pickled by skdcca {stamp} and loaded by {__version__}. "
-                "Check that its results have not changed, or fit it again.",
+                f"This {type(self).__name__} was pickled with skdcca {stamp} and is loaded with "
+                f"{__version__}. Check that its results have not changed, or fit it again.",
                 VersionWarning,
             )
         super().__setstate__({k: v for k, v in state.items() if k != "_skdcca_version"})

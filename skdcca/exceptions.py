@@ -106,13 +106,13 @@ class UnknownTextWarning(UserWarning):
 
 
 class VersionWarning(UserWarning):
-    """Warning issued when a model was saved by another version of skdcca or scikit-learn.
+    """Warning issued when a model was saved with another version of skdcca or scikit-learn.
 
     Examples
     --------
     >>> import warnings
     >>> from skdcca.exceptions import VersionWarning
-    >>> warnings.simplefilter("error", VersionWarning)  # refuse models of other versions
+    >>> warnings.simplefilter("error", VersionWarning)  # refuse models from other versions
     """
 
 
@@ -173,7 +173,7 @@ class InvalidSongsError(ValueError):
     Parameters
     ----------
     summary : str
-        Number of songs that cannot be used, in words, without a period at the end.
+        Clause that states how many songs cannot be used, without a period at the end.
     faults : sequence of str, default=()
         One entry for each fault: the song and what is wrong with it.
     remedy : str, default=""
@@ -181,7 +181,7 @@ class InvalidSongsError(ValueError):
     n_usable : int, default=0
         Number of songs that can be used.
     n_listed : int, default=None
-        Largest number of faults listed in the message. None lists all of them.
+        Maximum number of faults to list in the message. If None, all are listed.
 
     Attributes
     ----------

@@ -211,12 +211,12 @@ DAMAGES = {
     ),
     "a partial function with attributes": (
         lambda s: set_attribute(s, "reg", partial_function(namespace=text({"a": 1}))),
-        "has attributes",
+        "has extra attributes",
     ),
     "exponential repetition": (repeat, "objects, or the same ones repeatedly"),
     "a list as the whole": (lambda s: s.update(items()), r"contains a builtins\.list"),
     "an object number defined twice": (redefine, "repeated object number 901"),
-    "keys by reference": (refer, "have no types"),
+    "keys by reference": (refer, "must have one type for each key"),
     "a reference with content": (
         lambda s: s["content"].update(reference(901, content=[], key_types=[])),
         "not a dict",
@@ -225,7 +225,10 @@ DAMAGES = {
     "a number that is a float": (lambda s: s.update(__id__=1.0), "number 1.0"),
     "an unknown number": (lambda s: set_attribute(s, "reg", reference(999)), "damaged"),
     "a reference to itself": (hold_itself, "contains itself"),
-    "keys without types": (lambda s: s["content"]["key_types"]["content"].pop(), "no types"),
+    "keys without types": (
+        lambda s: s["content"]["key_types"]["content"].pop(),
+        "one type for each key",
+    ),
     "a cache folder": (lambda s: set_attribute(s, "memory", text("folder")), "cache folder"),
     "a cache folder by reference": (hide_memory, "cache folder"),
     "a random state out of bounds": (

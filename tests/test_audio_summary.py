@@ -60,7 +60,9 @@ def test_other_shapes_and_statistics_are_refused():
     for shape in [(5, 40), (5, 40, 8), (5, 40, 30, 2)]:
         with pytest.raises(ValueError, match=r"X must have shape|Found array with dim"):
             TemporalSummary().fit(np.zeros(shape))
-    with pytest.raises(ValueError, match=r"`statistics` must be a list with names from .*'mode'"):
+    with pytest.raises(
+        ValueError, match=r"`statistics` must be a non-empty list of names from .*'mode'"
+    ):
         TemporalSummary(("mean", "mode")).fit(np.zeros((2, 3, 20)))
     fitted = TemporalSummary().fit(np.ones((2, 3, 20)))
     with pytest.raises(ValueError, match="features"):
@@ -72,7 +74,7 @@ def test_other_shapes_and_statistics_are_refused():
 
 def test_summary_parameters_are_checked():
     with pytest.raises(
-        ValueError, match=r"`statistics` must be a list with names from .* got 'mean'"
+        ValueError, match=r"`statistics` must be a non-empty list of names from .* got 'mean'"
     ):
         TemporalSummary("mean").fit(np.zeros((2, 3, 20)))
     for n_lags in (0, 1.5):

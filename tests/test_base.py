@@ -242,7 +242,7 @@ def test_pickles_of_another_version_warn(monkeypatch):
     again = pickle.loads(stored)
     assert "_skdcca_version" not in vars(again)
     monkeypatch.setattr("skdcca.base.__version__", "99.0")
-    with pytest.warns(VersionWarning, match=r"pickled by skdcca 0\..* loaded by 99.0"):
+    with pytest.warns(VersionWarning, match=r"pickled with skdcca 0\..* is loaded with 99\.0"):
         pickle.loads(stored)
 
 

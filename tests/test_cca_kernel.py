@@ -336,5 +336,5 @@ def test_random_features_predict_a_circle():
 def test_predictions_of_a_precomputed_kernel_are_refused():
     X, y = scaled_views()
     model = KernelCCA(2, y_kernel="precomputed").fit(X, rbf_kernel(y))
-    with pytest.raises(ValueError, match="`y_kernel` must not be 'precomputed' to predict"):
+    with pytest.raises(ValueError, match="`y_kernel` must not be 'precomputed' for `predict`"):
         model.predict(X)

@@ -226,7 +226,9 @@ def test_characters_refuse_bad_parameters_and_lyrics():
         LyricsCharacters(stretch="yes").fit(["a"])
     with pytest.raises(ValueError, match=r"`min_df` must be a finite number in \[0, 1\], got 2"):
         LyricsCharacters(min_df=2).fit(["a"])
-    with pytest.raises(ValueError, match=r"No character occurs in a share of min_df=1\.0 or more"):
+    with pytest.raises(
+        ValueError, match=r"No character occurs in a fraction of at least min_df=1\.0"
+    ):
         LyricsCharacters(min_df=1.0).fit(["a", "b"])
     with pytest.raises(ValueError, match="blank, in rows 1"):
         LyricsCharacters().fit(["a", " "])

@@ -100,12 +100,12 @@ def test_other_versions_warn_once(views, path, monkeypatch):
     monkeypatch.setattr("skdcca.base.__version__", "99.0")
     monkeypatch.setattr("sklearn.__version__", "98.0")
     monkeypatch.setattr("sklearn.base.__version__", "98.0")
-    with pytest.warns(VersionWarning, match="was saved by") as caught:
+    with pytest.warns(VersionWarning, match="was saved with") as caught:
         load(path)
     assert len(caught) == 1
     message = str(caught[0].message)
-    assert f"by skdcca {skdcca.__version__} and scikit-learn" in message
-    assert "is loaded by skdcca 99.0 and scikit-learn 98.0" in message
+    assert f"was saved with skdcca {skdcca.__version__} and scikit-learn" in message
+    assert "is loaded with skdcca 99.0 and scikit-learn 98.0" in message
     assert caught[0].filename == __file__
 
 
@@ -217,7 +217,7 @@ def test_invalid_headers_are_refused(linear, path, header, message):
         (b"\x89PNG\r\n\x1a\n123", "a PNG image"),
         (b"some words", "not a file of skdcca.save"),
         (b"\x78\x9c1234", r"compressed pickle.*joblib\.load"),
-        (b"PK\x03\x04" + 100 * b"x", "truncated or damaged"),
+        (b"PK\x03\x04" + 100 * b"x", "truncated or damaged zip file"),
     ],
 )
 def test_other_kinds_of_file_are_refused(path, content, message):

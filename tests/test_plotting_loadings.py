@@ -112,7 +112,7 @@ def test_parameters_of_loadings_are_checked(linear):
         LoadingsDisplay.from_estimator(linear, view="audio")
     with pytest.raises(
         ValueError,
-        match="`feature_names` must have one name for each of the 5 columns of the view 'x', got 1",
+        match="`feature_names` must have one name for each of the 5 columns of view 'x', got 1",
     ):
         LoadingsDisplay.from_estimator(linear, feature_names=["a"])
     for name in ("n_features", "n_components"):

@@ -38,9 +38,9 @@ def _is_table(transformer):
 class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     r"""Embeddings of songs by a convolutional network that was trained to tag music.
 
-    Try this transformer when there are too few songs to train a network, or when the sound of a song
-    matters more than its length and number of notes. The networks are part of the package, and
-    nothing is downloaded.
+    Try this transformer when there are too few songs to train a network, or when timbre matters more
+    than the length and the number of notes, which `AudioDynamics` measures. The networks are part of
+    the package, and nothing is downloaded.
 
     Songs are cut into segments of 3 s. The embedding of a segment is the input of the last layer of the
     network. The embedding of a song is a summary of its segments, or the sequence of all of them. The
@@ -54,7 +54,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         - ``"MTT_musicnn"``: trained on 50 tags of the data set MagnaTagATune, with filters designed for
           timbre and rhythm (200 features);
         - ``"MTT_vgg"``: trained on the same tags, with small square filters (256 features);
-        - ``"MSD_musicnn"``, ``"MSD_vgg"``: the same networks, trained on 50 tags by listeners of the
+        - ``"MSD_musicnn"``, ``"MSD_vgg"``: the same networks, trained on 50 listener tags of the
           Million Song Dataset;
         - the path of a safetensors file that has the tensors and metadata of one of these networks;
         - a module that maps log-mel spectrograms of shape ``(n, 187, 96)`` (see Notes) to
@@ -65,10 +65,12 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         all of them as input of a `SequenceEncoder`.
     n_segments : int, default=None
         Number of segments, evenly spaced from the beginning of the excerpt to its end. They overlap if
-        the excerpt is short; a single segment lies in the middle. If None, all consecutive segments are
-        used and the remainder at the end is ignored. ``pooling="sequence"`` requires a number.
+        the excerpt is short; a single segment is taken from the middle. If None, all
+        consecutive segments are used and the remainder at the end is ignored. ``pooling="sequence"``
+        requires a number.
     duration : float, default=None
-        Length of the excerpt of each song in seconds. If None, it ends with the song.
+        Length of the excerpt of each song in seconds. If None, it extends to the end of the
+        song.
     offset : float or "center", default=0.0
         Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
     sample_rate : int, default=16000
@@ -85,7 +87,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         Name of the torch device that computes the spectra and runs the network, such as ``"cuda"``.
         If None, librosa computes the spectra and the network runs on the CPU. Files are always
         decoded and resampled on the CPU, which `n_jobs` speeds up. `fit` requires the device;
-        `transform` uses the CPU if it is not available.
+        `transform` uses the CPU if the device is not available.
     verbose : int, default=0
         0 is silent; 1 shows a progress bar.
 
@@ -94,8 +96,8 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     n_features_out_ : int
         Number of features of a song, or of each segment if ``pooling="sequence"``.
     tag_names_ : list of str
-        Names of the tags in the order of `predict_tags`. Exists only if the network has tags; a module
-        has none.
+        Names of the tags, in the order of the columns of `predict_tags`. Not set if `weights` is a
+        module, which has no tags.
     weights_ : str, bytes or torch.nn.Module
         Name of the shipped network, content of the safetensors file, or the module.
 
@@ -105,8 +107,8 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         If a parameter is out of range, a file of weights cannot be used, a network has the wrong
         output, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`). Excerpts also must be at least 0.032 s long, must
-        not be silent, and must not be far louder than [-1, 1]. The error lists all of these songs.
+        If songs cannot be used (see `MelSpectrogram`). Excerpts must also be at least 0.032 s long, must
+        not be silent, and must not exceed [-1, 1] by far. The error lists all of these songs.
     MissingDependencyError
         If torch, librosa or soundfile is not installed.
 
@@ -281,7 +283,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            Container of the output; None leaves the setting unchanged.
+            Container of the output. If None, the setting is left unchanged.
 
         Returns
         -------

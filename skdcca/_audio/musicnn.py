@@ -35,7 +35,7 @@ _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
 
 
 def load_excerpt(song, start, n_samples, sample_rate):
-    """Return a waveform at 16 kHz, repeated if it is shorter than a segment.
+    """Load the excerpt of a song at 16 kHz, repeated to fill a segment if it is shorter.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def load_excerpt(song, start, n_samples, sample_rate):
     Raises
     ------
     ValueError
-        If the excerpt is shorter than a window or silent.
+        If the excerpt is silent, or shorter than one window of the spectrogram.
     """
     if not isinstance(song, (str, os.PathLike)):
         song = as_pair(song, sample_rate)  # load_song would assume the rate of the networks
@@ -69,7 +69,7 @@ def load_excerpt(song, start, n_samples, sample_rate):
 
 
 def log_mel(waveform, song, device=None):
-    """Return the frames of a waveform as the networks read them, of shape (n_frames, 96)."""
+    """Compute the log-mel frames of a waveform, the input of the networks: shape (n_frames, 96)."""
     power = mel_power(waveform, device, sr=RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=N_MELS)
     with np.errstate(over="ignore"):
         # Round the power to half precision, as musicnn does, but not its logarithm: 10000 times the
@@ -220,7 +220,7 @@ class Tagger(nn.Module):
 
 
 class Layer(nn.Module):
-    """Convolution, rectifier and batch normalization, in this order."""
+    """Convolution, ReLU and batch normalization, in this order."""
 
     def __init__(self, conv, norm):
         super().__init__()
@@ -232,7 +232,7 @@ class Layer(nn.Module):
 
 
 class VGG(Tagger):
-    """Five layers of small square filters; the embedding is the output of the last pooling."""
+    """Five layers of small square filters; the embedding is the output of the last pooling layer."""
 
     def __init__(self, n_tags, pools):
         super().__init__()
@@ -250,7 +250,7 @@ class VGG(Tagger):
 
 
 class MusiCNN(Tagger):
-    """Filters for timbre and rhythm, three layers over time, and a dense layer over their summary."""
+    """Timbre and rhythm filters, three convolutions over time, and a dense layer on their pooling."""
 
     def __init__(self, n_tags, _):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Songs as the transformers of audio accept them, and the work on many songs.
+"""Validate and load songs, and process many songs in parallel with a cache.
 
 A song is the path of a sound file, a pair ``(waveform, sample_rate)``, or a waveform at the sample rate
 of the transformer.
@@ -192,7 +192,7 @@ def _raise_faults(faults, n_songs):
 
 
 def load_song(song, start, n_samples, sample_rate):
-    """Return about `n_samples` of a song that begin at `start` seconds, in mono and at `sample_rate`."""
+    """Load about `n_samples` samples of a song from `start` seconds, in mono, at `sample_rate`."""
     seconds = n_samples / sample_rate
     if _is_path(song):
         waveform, rate = read_excerpt(song, start, seconds)
@@ -276,8 +276,8 @@ def _attempt(function, song, **settings):
 def _one_blas_thread():
     """Limit BLAS to one thread, since matrices are small and songs are processed in parallel.
 
-    The limit belongs to the whole process. If another thread has set it, it is left unchanged:
-    this thread would otherwise restore a limit of one thread after the other has removed it.
+    The limit applies to the whole process. If another thread has already set it, do nothing:
+    otherwise this thread could set it again on exit, after the other thread has removed it.
     """
     if not _LIMITING_BLAS.acquire(blocking=False):
         yield

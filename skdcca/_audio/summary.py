@@ -141,7 +141,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         )
         if not known or not len(statistics):
             raise ValueError(
-                f"`statistics` must be a list with names from {sorted(_STATISTICS)}, got {statistics!r}."
+                f"`statistics` must be a non-empty list of names from {sorted(_STATISTICS)}, "
+                f"got {statistics!r}."
             )
         check_integer("n_lags", self.n_lags)
 

@@ -15,7 +15,7 @@ def check_reg(reg):
 
 
 def check_weight(sample_weight, X, *, complete=True):
-    """Return the weights as an array, or None for None.
+    """Return the weights as an array, or None if there are none.
 
     The weights must suffice for a variance, unless ``complete=False`` says that more rows follow.
     """
@@ -25,8 +25,9 @@ def check_weight(sample_weight, X, *, complete=True):
     total, n_weighted = weight.sum(), np.count_nonzero(weight)
     if complete and (total <= 1 or n_weighted < 2):
         raise ValueError(
-            "`sample_weight` must be positive in two or more rows and sum to more than 1, got the sum "
-            f"{total:.3g} in {n_weighted} rows. Pass larger weights: a weight of 2 counts as two rows."
+            "`sample_weight` must have two or more positive values and sum to more than 1, got "
+            f"{n_weighted} positive values with the sum {total:.3g}. Pass more or larger weights: a "
+            "weight of 2 counts as two rows."
         )
     return weight
 

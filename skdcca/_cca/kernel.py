@@ -41,7 +41,7 @@ class KernelCCA(BaseCCA):
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates. None computes all of them; their number is the smaller of the
+        Number of pairs of variates. If None, all are computed; their number is the smaller of the
         ranks of the two centered kernels, usually the number of rows minus 1.
     kernel : {"linear", "rbf", "poly", "cosine", "precomputed"} or callable, default="rbf"
         Kernel of the first view. With "precomputed", X is the kernel itself: of shape
@@ -56,8 +56,8 @@ class KernelCCA(BaseCCA):
     coef0 : float, default=1
         Constant of the kernel "poly", >= 0.
     y_kernel, y_gamma, y_degree, y_coef0 : default=None
-        The same parameters for the second view. None uses the value of the first view; with a
-        precomputed X, y must therefore be precomputed too unless `y_kernel` is set.
+        The same parameters for the second view. If None, the value of the first view is used;
+        with a precomputed X, y must therefore be precomputed too unless `y_kernel` is set.
     reg : float or pair of float, default=0.1
         Ridge, >= 0: `reg` times the total variance of a view in its feature space is added to its
         variance in every direction. A value has the same effect for every number of samples and every
@@ -366,7 +366,7 @@ class KernelCCA(BaseCCA):
         self._set_solution((x_map, y_map), (x_view, y_view), cross, y_covariance)
 
     def _fit_features(self, blocks, check):
-        """Solve by the moments of the features; ``check(number, block)`` validates a block."""
+        """Fit the model from the moments of the features; ``check(number, block)`` validates a block."""
         spreads = blocks.gather(Spreads, check)
         n = spreads.x.n
         if n < 2:
@@ -445,8 +445,8 @@ class KernelCCA(BaseCCA):
     def _predict_y(self, X):
         if is_kernel(self._y_map.kernel, "precomputed"):
             raise ValueError(
-                "`y_kernel` must not be 'precomputed' to predict, because y itself is unknown. Fit on y "
-                "with the name or function of its kernel."
+                "`y_kernel` must not be 'precomputed' for `predict`, because y itself is unknown. Fit "
+                "on y itself, and set `y_kernel` to the name of a kernel or a callable."
             )
         return self._project_x(X) @ self._y_of_variates.T + self._y_mean
 

@@ -88,7 +88,7 @@ class Spread:
         self.merge(part)
 
     def merge(self, other):
-        """Add the rows of another spread."""
+        """Add the rows of another `Spread`."""
         if not other.n or not self.n:
             vars(self).update(vars(other))
             return self
@@ -128,7 +128,7 @@ class Spreads:
         return self
 
     def merge(self, other):
-        """Add the rows of other spreads."""
+        """Add the rows of another `Spreads`."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             self.x.merge(other.x)
             self.y.merge(other.y)
@@ -218,7 +218,7 @@ class KernelMap:
         return kernel
 
     def public(self, coefs):
-        """Return the rows and intercept with which the uncentered kernel gives the variates."""
+        """Return the rows and intercept for computing the variates from the uncentered kernel."""
         if not is_kernel(self.kernel, "linear"):
             return self.rows, self.intercept
         rows = self.rows - self.offset
@@ -271,7 +271,7 @@ class FeatureSums:
         return self
 
     def merge(self, other):
-        """Add the rows of other sums."""
+        """Add the rows of another `FeatureSums`."""
         self.moments.merge(other.moments)
         self.products = self.products + other.products
         return self

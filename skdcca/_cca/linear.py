@@ -37,7 +37,7 @@ class LinearCCA(BaseCCA):
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates. None computes all of them; their number is the smaller of the
+        Number of pairs of variates. If None, all are computed; their number is the smaller of the
         ranks of the two views.
     reg : float or pair of float, default=0.0
         Ridge, >= 0, that is added to the variance of each standardized column. A value has the same
@@ -193,7 +193,8 @@ class LinearCCA(BaseCCA):
             Second view. Row i of X and row i of y are the same sample.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, >= 0. A row with weight 2 counts as two equal rows, and a row with
-            weight 0 is ignored. The sum of the weights must exceed 1. None weights all rows by 1.
+            weight 0 is ignored. The sum of the weights must exceed 1. If None, all rows have
+            weight 1.
 
         Returns
         -------
@@ -266,7 +267,7 @@ class LinearCCA(BaseCCA):
         y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
             Rows of the second view.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, >= 0. None weights all rows by 1.
+            Weight of each row, >= 0. If None, all rows have weight 1.
 
         Returns
         -------

@@ -13,7 +13,7 @@ def print_command(*arguments, program="skdcca"):
 
 
 def print_safely(line):
-    """Print text from an untrusted file without terminal control characters."""
+    """Print a line from an untrusted file, with its control characters replaced."""
     print(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
     )

@@ -52,7 +52,7 @@ class Command:
     ----------
     work : str
         Function that runs the command, as ``"module:function"``. It takes the parsed options. Its
-        module is imported only when the command runs, so that help is instant.
+        module is imported only when the command runs, so that help appears quickly.
     summary : str
         Text in the list of commands.
     description : str

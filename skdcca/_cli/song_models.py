@@ -27,7 +27,7 @@ _MAX_EXACT = 5000  # songs; beyond it, the exact kernel takes minutes and gigaby
 
 
 def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
-    """Return a pipeline from audio to variates; its second view is Doc2vec and form of the lyrics.
+    """Return a pipeline for audio whose second view is the Doc2vec and form features of the lyrics.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class Pairs(Dataset):
     group : process group, default=SINGLE_PROCESS
         Processes that hold the rows.
     generator : torch.Generator, default=None
-        Generator that shuffles the rows. None uses the default generator of torch.
+        Generator that shuffles the rows. If None, it is the default generator of torch.
     """
 
     def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None):
@@ -67,7 +67,7 @@ class Batches:
 
 
 def count_batches(n_rows, batch_size):
-    """Return the number of batches with at least `batch_size` rows, or 1 if there are fewer rows."""
+    """Return the largest number of batches with at least `batch_size` rows each; at least 1."""
     return max(1, n_rows // batch_size)
 
 

@@ -58,13 +58,14 @@ class DeepCCA(BaseCCA):
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates, and number of outputs of each network. None uses the smallest of the
-        number of values in a sample of X, that number for y, 50, and a tenth of the training rows.
+        Number of pairs of variates, and number of outputs of each network. If None, it is the smallest
+        of the number of values in a sample of X, that number for y, 50, and a tenth of the number of
+        training rows.
     x_encoder : Encoder or torch.nn.Module, default=None
         Network of the first view. An encoder of `skdcca.encoders` builds a network for the shape of the
-        view. A module must map float32 of shape ``(n_samples, *shape)`` to
+        view. A module must map float32 tensors of shape ``(n_samples, *shape)`` to
         ``(n_samples, n_components)``; a copy of it is trained from new weights, or from its own weights
-        with ``ModuleEncoder(module, keep_weights=True)``. None uses ``MLP()`` for vectors and
+        with ``ModuleEncoder(module, keep_weights=True)``. If None, ``MLP()`` is used for vectors and
         ``MelCNN()`` for samples with two axes.
     y_encoder : Encoder or torch.nn.Module, default=None
         Network of the second view, with the same options.
@@ -95,11 +96,11 @@ class DeepCCA(BaseCCA):
         0.
     batch_size : int, default=None
         Smallest number of rows in a batch, >= 2. The rows of an epoch are spread evenly over
-        ``n_rows // batch_size`` batches, so no batch is smaller. None uses 256; with ``loss="cca"``,
-        whose correlations are biased in small batches, 20 rows for each component and at least 1000.
-        With fewer rows, the batch is all rows.
+        ``n_rows // batch_size`` batches, so no batch is smaller. If None, it is 256, or with
+        ``loss="cca"``, whose correlations are biased in small batches, 20 rows for each component and at
+        least 1000. If there are fewer rows, all rows form a single batch.
     max_epochs : int, default=100
-        Largest number of passes over the training rows, >= 1.
+        Maximum number of passes over the training rows, >= 1.
     validation_fraction : float, default=0.1
         Fraction of the rows that are held out, in [0, 1). They are chosen at random and measure the
         correlation after every epoch; the weights of the best epoch are kept. If this gives fewer than
@@ -118,7 +119,7 @@ class DeepCCA(BaseCCA):
         time. If the process dies, calling `fit` again with the same data and parameters continues
         from there and ends with the same weights, bit for bit; `callbacks` start again. The folder
         belongs to one fit: a checkpoint of other data or parameters raises an error, so it cannot be
-        used in a search. None saves nothing.
+        used in a search. If None, nothing is saved.
     warm_start : bool, default=False
         Continue from the weights of the previous `fit`, with the same encoders, `y_transformer_` and
         scaling, but with a new optimizer and schedule.
@@ -321,7 +322,7 @@ class DeepCCA(BaseCCA):
         y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
             Second view.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, >= 0. None weights all rows equally.
+            Weight of each row, >= 0. If None, all rows have the same weight.
 
         Returns
         -------

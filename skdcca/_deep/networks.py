@@ -133,8 +133,8 @@ class Branch:
         except RuntimeError as error:
             needed = ", ".join(map(str, ("n_samples", *self.shape)))
             raise ValueError(
-                f"{network_name} must map float32 of shape ({needed}) to (n_samples, {self.n_outputs}), "
-                f"but it fails. Correct its layers. ({error})"
+                f"{network_name} must map float32 tensors of shape ({needed}) to (n_samples, "
+                f"{self.n_outputs}), but it fails. Correct its layers. ({error})"
             ) from error
         if found != (2, self.n_outputs):
             remedy = (

@@ -95,7 +95,7 @@ class TrainingRun:
         reg : float
             Ridge of the linear model.
         states : pair of dict of str to ndarray, default=None
-            Weights to start from. None starts with new weights.
+            Weights to start from. If None, new weights are drawn.
         checkpoint : Checkpoint, default=None
             Writes the state of the training run, and restores it.
 
@@ -157,7 +157,7 @@ class TrainingRun:
         return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group))
 
     def _held_out_correlations(self, linear, zx, zy):
-        """Return the correlations of the variates on the held-out rows, or None without such rows."""
+        """Return the correlations of the held-out variates, or None if no rows are held out."""
         if not self.n_held_out:
             return None
         encodings = [self.group.gather_rows(z[self.held_out]) for z in (zx, zy)]

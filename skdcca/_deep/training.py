@@ -50,7 +50,7 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
     settings : TrainingSettings
         Parameters of the training.
     held_out : HeldOut, default=None
-        Measures the correlations of held-out rows. None trains without held-out rows.
+        Measures the correlations of held-out rows. If None, no rows are held out.
     checkpoint : Checkpoint, default=None
         Writes the state of the training run, and restores it.
 

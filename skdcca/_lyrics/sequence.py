@@ -237,8 +237,8 @@ class LyricsCharacters(
         self.alphabet_ = sorted(frequent)
         if not self.alphabet_:
             raise ValueError(
-                f"No character occurs in a share of min_df={self.min_df} or more of the {len(texts)} "
-                "texts. Decrease `min_df`."
+                f"No character occurs in a fraction of at least min_df={self.min_df} of the "
+                f"{len(texts)} texts. Decrease `min_df`."
             )
         self.n_characters_ = self.n_characters or max(map(len, texts))
         return self

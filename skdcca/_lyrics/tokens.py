@@ -1,4 +1,4 @@
-"""Words of lyrics, validation of lyrics, and the warning about texts without known words."""
+"""Validate lyrics, split them into words, and warn about texts without known words."""
 
 import re
 import unicodedata

@@ -215,7 +215,7 @@ def map_rows(function, view, n_columns, dtype=None):
     n_columns : int or None
         Number of columns of the result; None for a one-dimensional result.
     dtype : dtype, default=None
-        Type of the result. None gives float32 for a float32 view, and float64 otherwise.
+        Type of the result. If None, it is float32 for a float32 view, and float64 otherwise.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Imports of packages that only some parts of skdcca need."""
+"""Import packages that only some parts of skdcca need."""
 
 import sys
 from contextlib import contextmanager

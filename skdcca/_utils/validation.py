@@ -10,13 +10,13 @@ from skdcca._utils.sklearn_compat import num_samples
 
 
 def is_integer(value, ge=1):
-    """Return True for an integer >= `ge` that is not a bool; ``ge=None`` allows any integer."""
+    """Return True if the value is an integer >= `ge`, not a bool; ``ge=None`` allows any integer."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     return integer and (ge is None or value >= ge)
 
 
 def is_number(value, *, ge=None, gt=None, le=None, lt=None):
-    """Return True for a finite real number within the bounds that is not a bool."""
+    """Return True if the value is a finite real number, not a bool, and within the bounds."""
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return False
     low = (ge is None or value >= ge) and (gt is None or value > gt)
@@ -71,10 +71,10 @@ def check_same_length(X, y, item="sample"):
 
 
 def check_device(name, value, *, must_exist=True):
-    """Return the torch device of this name, or None for None.
+    """Return the torch device of this name, or None if the name is None.
 
-    If this machine does not have the device, raise ValueError, or return the CPU with
-    ``must_exist=False``.
+    If this machine does not have the device, raise ValueError, or return the CPU if `must_exist` is
+    False.
     """
     if value is None:
         return None

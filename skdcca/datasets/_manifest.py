@@ -122,7 +122,7 @@ def _folder_rows(folder):
     if not names:
         raise ValueError(
             f"The folder {folder} has no songs. It must contain pairs such as name.wav and name.txt; "
-            f"audio suffixes are {', '.join(AUDIO_SUFFIXES)}."
+            f"supported audio suffixes are {', '.join(AUDIO_SUFFIXES)}."
         )
     return [_pair(name, files) for name, files in names.items()]
 

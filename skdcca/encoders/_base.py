@@ -22,7 +22,7 @@ class Encoder(BaseEstimator):
 
     See Also
     --------
-    ModuleEncoder : Encoder of a given module, which needs no subclass.
+    ModuleEncoder : Encoder that wraps a given module, so that no subclass is needed.
 
     Examples
     --------
@@ -61,7 +61,8 @@ class Encoder(BaseEstimator):
         Returns
         -------
         network : torch.nn.Module
-            Network that maps float32 of shape ``(n_samples, *shape)`` to ``(n_samples, n_outputs)``.
+            Network that maps float32 tensors of shape ``(n_samples, *shape)`` to
+            ``(n_samples, n_outputs)``.
 
         Raises
         ------
@@ -72,21 +73,22 @@ class Encoder(BaseEstimator):
 
 
 class ModuleEncoder(Encoder):
-    """Encoder of a given ``torch.nn.Module``.
+    """Encoder that wraps a given ``torch.nn.Module``.
 
-    ``DeepCCA(x_encoder=module)`` is short for ``DeepCCA(x_encoder=ModuleEncoder(module))``. Use this
-    class to fine-tune a pretrained module, with ``keep_weights=True``. A copy of the module is trained;
-    the module itself never changes.
+    ``DeepCCA(x_encoder=module)`` is short for ``DeepCCA(x_encoder=ModuleEncoder(module))``. To
+    fine-tune a pretrained module, set ``keep_weights=True``. A copy of the module is trained; the module
+    itself never changes.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Module that maps float32 of shape ``(n_samples, *shape)``, where `shape` is that of one sample,
-        to ``(n_samples, n_components)``. Its class must be importable where the fitted model is loaded.
+        Module that maps float32 tensors of shape ``(n_samples, *shape)``, where `shape` is that of one
+        sample, to ``(n_samples, n_components)``. Its class must be importable where the fitted model is
+        loaded.
     keep_weights : bool, default=False
-        True starts training from the weights of the module. False draws new weights, seeded by the
-        `random_state` of `DeepCCA`: each submodule with a method ``reset_parameters``, which most layers
-        of ``torch.nn`` have, is reset, and other parameters keep their values.
+        If True, training starts from the weights of the module. If False, it starts from new weights,
+        seeded by the `random_state` of `DeepCCA`: each submodule with a method ``reset_parameters``, as
+        in most layers of ``torch.nn``, is reset, and all other parameters keep their values.
 
     Raises
     ------
@@ -100,11 +102,11 @@ class ModuleEncoder(Encoder):
     Notes
     -----
     A model with a module can be pickled, but `skdcca.save` cannot save modules. To save the model,
-    subclass `Encoder` and build the module there.
+    subclass `Encoder` and create the module in its method ``build``.
 
     Examples
     --------
-    Train a module from new weights, and then a copy that starts from the weights of the module:
+    Train a module from new weights, and then from the weights that it already has:
 
     >>> import numpy as np
     >>> from torch import nn

@@ -8,7 +8,7 @@ from skdcca._cca import LinearCCA, check_reg, singular_views
 
 
 def wilks_test(estimator, X, y):
-    """Return Wilks' lambda, its approximations and their p values for a `LinearCCA`."""
+    """Return Wilks' lambda, its approximations and their p-values for a `LinearCCA`."""
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
             f"`estimator` must be a LinearCCA with method='wilks', got a {type(estimator).__name__}. "

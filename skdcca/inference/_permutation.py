@@ -32,7 +32,7 @@ def canonical_correlation_test(
     r"""Test which canonical correlations are significant.
 
     The null hypothesis of component k is that the views are unrelated except for the first k - 1
-    components. Count the p values below your level, such as 0.05, to see how many components to keep.
+    components. Count the p-values below your level, such as 0.05, to see how many components to keep.
     The estimator itself is not changed.
 
     Parameters
@@ -51,10 +51,10 @@ def canonical_correlation_test(
         - ``"wilks"`` is the classical likelihood ratio test, which is much faster. It needs a
           `LinearCCA` with ``reg=0``, normally distributed errors, and more rows than columns.
     n_permutations : int, default=1000
-        Number of permutations, >= 1. The smallest possible p value is ``1 / (1 + n_permutations)``.
+        Number of permutations, >= 1. The smallest possible p-value is ``1 / (1 + n_permutations)``.
         Not used by "wilks".
     random_state : int, RandomState instance or None, default=None
-        Seed of the permutations. Pass an int for reproducible p values. Not used by "wilks".
+        Seed of the permutations. Pass an int for reproducible p-values. Not used by "wilks".
     verbose : int, default=0
         A value above 0 shows a progress bar over the permutations.
 
@@ -64,8 +64,8 @@ def canonical_correlation_test(
         Arrays of shape (n_components,), one value for each component:
 
         - ``correlations``: canonical correlations, in descending order;
-        - ``p_values``: p values of the permutations, which never decrease from one component to the
-          next, or p values of Rao's F statistic with "wilks".
+        - ``p_values``: p-values of the permutations, which never decrease from one component to the
+          next, or p-values of Rao's F statistic with "wilks".
 
         With "wilks" there are also
 
@@ -90,7 +90,7 @@ def canonical_correlation_test(
     -----
     *Permutations of a LinearCCA* are stepwise [1]_: for component k, all variates from the k-th on are
     shuffled and their largest correlation is computed again. A strong first component therefore neither
-    makes the second one significant nor hides it. The p value is
+    makes the second one significant nor hides it. The p-value is
 
     .. math:: p_k = \max_{j \le k} \; \frac{1 + \#\{\text{permutations with } r^*_j \ge r_j\}}
         {1 + n_\mathrm{permutations}}.

@@ -1,14 +1,14 @@
 """Losses of deep canonical correlation analysis.
 
-A loss is called with the encodings of two views, tensors of shape ``(n_samples, n_components)`` whose
-row i is the same sample, and returns a scalar tensor to be minimized. It is a parameter object: an
-estimator without data, whose parameters can be set in a grid search (``loss__temperature``).
+A loss is called with the encodings of two views, tensors of shape ``(n_samples, n_components)`` where
+row i of both is the same sample, and returns a scalar tensor to be minimized. It only stores parameters,
+like the kernel of a Gaussian process, and they can be set in a grid search (``loss__temperature``).
 
-`EYLoss`, the default of `DeepCCA`, and `CCALoss` maximize correlation. `InfoNCELoss` is made for
-retrieval. The user guide compares the results of all losses. Subclass `Loss` to write another one.
+`EYLoss`, the default of `DeepCCA`, and `CCALoss` maximize correlation. `InfoNCELoss` is designed for
+retrieval. The user guide compares the results of all losses. To write another loss, subclass `Loss`.
 
-Covariances are computed in float64 for encodings of any dtype, because in float32 nearly dependent
-outputs lose all digits when they are whitened.
+Covariances are computed in float64 for encodings of any dtype, because whitening nearly dependent
+outputs in float32 would lose all significant digits.
 """
 
 from skdcca.losses._base import Loss

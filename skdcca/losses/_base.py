@@ -119,8 +119,8 @@ class Loss(BaseEstimator):
     def _compute(self, zx, zy, group):
         """Return the loss of the rows of a process group.
 
-        Sums over local rows are summed over all processes by ``group.sum_tensors``. Set its parameter
-        ``reduce_gradients=True`` if each process combines the sums with its local rows.
+        Use ``group.sum_tensors`` to add up sums over local rows across processes, with
+        ``reduce_gradients=True`` if each process then combines the totals with its local rows.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(zx, zy).")
 
@@ -171,7 +171,7 @@ class LossModule(nn.Module):
 
 
 class _GatheredRows(nn.Module):
-    """Module that applies a loss without support for process groups to the rows of all processes."""
+    """Module that gathers the rows of all processes for a loss that does not support process groups."""
 
     def __init__(self, loss, group):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Losses that tell the partner of each row from other rows."""
+"""Losses that identify the partner of each row among the rows of the other view."""
 
 import math
 

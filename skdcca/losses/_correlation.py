@@ -39,10 +39,10 @@ class CCALoss(Loss):
         -\Big\| (\Sigma_{xx} + \rho_x I)^{-1/2}\, \Sigma_{xy}\, (\Sigma_{yy} + \rho_y I)^{-1/2} \Big\|_*,
 
     where :math:`\|\cdot\|_*` is the sum of the singular values and
-    :math:`\rho_x = \mathtt{reg} \operatorname{tr}(\Sigma_{xx}) / k`. Both covariances are whitened by
-    Cholesky factors, which gives the same value as the inverse square roots. The gradient of an
-    eigendecomposition divides by the differences of eigenvalues, so it is NaN if two of them are equal,
-    as for dead outputs or for white outputs.
+    :math:`\rho_x = \mathtt{reg} \operatorname{tr}(\Sigma_{xx}) / k`. The encodings are whitened by
+    Cholesky factors, which give the same value as the inverse square roots. An eigendecomposition is not
+    used because its gradient divides by the differences of eigenvalues, and is NaN if two of them are
+    equal, as for several constant outputs or for white outputs.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Losses that match the outputs of both views and decorrelate those of each."""
+"""Losses that align the outputs of both views and decorrelate the outputs within each view."""
 
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_number

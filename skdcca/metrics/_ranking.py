@@ -23,10 +23,10 @@ def ranks(
     scores : array-like of shape (n_queries, n_gallery)
         Score of every query with every item of the gallery; higher means more similar.
     query_labels : array-like of shape (n_queries,), default=None
-        Label of each query. All items with the same label are relevant (category level). None: only
-        item i is relevant to query i (instance level).
+        Label of each query. All items with the same label are relevant (category level). If None,
+        only item i is relevant to query i (instance level).
     gallery_labels : array-like of shape (n_gallery,), default=None
-        Label of each item. None uses `query_labels`.
+        Label of each item. If None, `query_labels` are used.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def ranks(
 
     Examples
     --------
-    The relevant items are on the diagonal. The second query ranks it second, and in the third row all
-    three items are tied:
+    The relevant items are on the diagonal. The second query ranks its relevant item second, and all
+    three items of the third query are tied:
 
     >>> from skdcca.metrics import ranks
     >>> ranks([[0.9, 0.1, 0.3], [0.8, 0.5, 0.1], [0.2, 0.2, 0.2]])
@@ -57,10 +57,10 @@ def _mid_ranks(better, tied, tied_relevant):
 
 
 def _tie_counts(scores, query_labels, gallery_labels):
-    """Return three counts for each query.
+    """Count three kinds of items for each query, relative to its highest-scoring relevant item.
 
-    They are the items that score higher than its best relevant item, the items tied with that item
-    (itself included), and the relevant items among the tied ones.
+    Return the numbers of items that score higher than that item, of items tied with it (including
+    itself), and of relevant items among the tied ones.
     """
     scores = check_array(scores, dtype=np.float64, input_name="scores")
     relevant = _relevant_items(scores.shape, query_labels, gallery_labels)
@@ -168,7 +168,8 @@ def recall_at_k(
 
     Notes
     -----
-    Without ties and labels, this equals ``sklearn.metrics.top_k_accuracy_score``.
+    Without ties and labels, this equals ``top_k_accuracy_score(np.arange(n_queries), scores, k=k)`` of
+    scikit-learn.
 
     Examples
     --------
@@ -334,12 +335,12 @@ def retrieval_metrics(
     zx, zy : array-like of shape (n_samples, n_components)
         Variates of the two views. Row i of both is the same sample.
     labels : array-like of shape (n_samples,), default=None
-        Label of each sample. All samples with the label of the query are relevant. None: only the
-        sample itself is relevant.
+        Label of each sample. All samples with the label of the query are relevant. If None, only
+        the sample itself is relevant.
     k : sequence of int, default=(1, 10)
         Numbers of results for the recall, each >= 1.
     correlations : array-like of shape (n_components,), default=None
-        Passed to `similarity`. None ranks by the cosine.
+        Passed to `similarity`. If None, items are ranked by the cosine.
     power : float, default=None
         Passed to `similarity`.
 
@@ -383,8 +384,8 @@ def both_directions(
     scores : array-like of shape (n_samples, n_samples)
         Score of every row of X with every row of y, for example from `pair_scores`.
     labels : array-like of shape (n_samples,), default=None
-        Label of each sample. All samples with the label of the query are relevant. None: only the
-        sample itself is relevant.
+        Label of each sample. All samples with the label of the query are relevant. If None, only
+        the sample itself is relevant.
     k : sequence of int, default=(1, 10)
         Numbers of results for the recall, each >= 1.
 

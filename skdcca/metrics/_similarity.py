@@ -33,12 +33,12 @@ def similarity(
         Variates of the second view.
     correlations : array-like of shape (n_components,), default=None
         Correlation of each pair of variates, such as ``canonical_correlations_`` of a model. Negative
-        ones count as 0. None computes the cosine.
+        ones count as 0. If None, the similarity is the cosine.
     power : float, default=None
         Exponent, >= 0, of the weights ``correlations ** power`` by which variates are scaled before
         the cosine, so that reliable components count more [1]_. Try 2 first, and 4 with many
-        components and many rows. It requires `correlations`. None computes the log-likelihood ratio if
-        `correlations` are given.
+        components and many rows. It requires `correlations`. If None, the log-likelihood ratio is
+        computed if `correlations` are given.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def variate_correlations(
     zx, zy : array-like of shape (n_samples, n_components)
         Variates of the two views, with at least two rows. Row i of both is the same sample.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weight of each row, >= 0. None weights all rows equally.
+        Weight of each row, >= 0. If None, all rows have the same weight.
 
     Returns
     -------

@@ -28,7 +28,7 @@ from skdcca.persistence._nodes import (
     name_of,
 )
 
-# Largest number of nodes in a file, where each counts as often as it is referred to. Otherwise a small
+# Maximum number of nodes in a file, where each counts as often as it is referred to. Otherwise a small
 # file could keep skops, and whatever prints the object, busy forever by nested lists of references.
 _MOST_NODES = 10**6
 
@@ -100,7 +100,7 @@ class Audit:
     def _dict(self, node, name, where):
         types = node["key_types"]
         if types["__loader__"] != "ListNode" or len(types["content"]) != len(node["content"]):
-            raise Refusal(f"the keys of {where} have no types")
+            raise Refusal(f"the dict {where} must have one type for each key")
         for key_type in types["content"]:
             kind = name_of(key_type)
             if key_type["__loader__"] != "TypeNode" or kind not in KEYS:
@@ -120,7 +120,7 @@ class Audit:
     def _things(self, node, name, where):
         # With more dimensions, NumPy would call the objects to find out whether they are arrays.
         if node["shape"]["__loader__"] != "TupleNode" or len(node["shape"]["content"]) != 1:
-            raise Refusal(f"the array {where} of objects has more than one dimension")
+            raise Refusal(f"the object array {where} has more than one dimension")
         self._items(node, name, where)
         self.visit(node["shape"], where)
 
@@ -158,7 +158,7 @@ class Audit:
             node, where, func=None, args="TupleNode", kwds="DictNode", namespace="JsonNode"
         )
         if node["content"]["namespace"]["content"] != "null":
-            raise Refusal(f"the partial function {where} has attributes")
+            raise Refusal(f"the partial function {where} has extra attributes")
 
     def _content(self, node, where, **loaders):
         """Check parts of a node, each of which must be of the given kind and not a reference."""

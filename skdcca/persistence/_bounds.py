@@ -1,4 +1,4 @@
-"""Checks of the objects that were built, whose numbers compiled code uses without checking bounds."""
+"""Check numbers of the built objects that compiled code uses without checking bounds."""
 
 from functools import partial
 

@@ -279,10 +279,10 @@ def _check_path(path):
 
 @contextmanager
 def _explained(what, error_class):
-    """Turn all errors inside into those of public classes, with a message that begins with `what`.
+    """Convert errors in the context to public classes, with messages that begin with `what`.
 
-    Errors about the version or the types of a file have classes of their own; all others become
-    `error_class`. OSError is raised unchanged.
+    Untrusted types raise UntrustedTypeError, a file that is too new raises FileVersionError, an import
+    that fails raises ValueError, and all other errors become `error_class`. OSError is raised unchanged.
     """
     try:
         yield
@@ -335,8 +335,8 @@ def _write(obj, file, header, allowed):
         if writer.refused:
             raise Untrusted(
                 f"it contains {listed(writer.refused)}, which `load` would refuse. Replace them with "
-                "set_params, pass importable classes and functions of your own as trusted=[...] to save "
-                "and load, or use joblib.dump, whose files can run any code",
+                "set_params, pass them as trusted=[...] to save and load if they are importable and you "
+                "trust them, or use joblib.dump, whose files can run any code",
                 writer.refused,
             )
         add_member(members, _SCHEMA, json.dumps(schema | {"protocol": PROTOCOL}).encode())
@@ -423,7 +423,7 @@ def _audited(members, schema, header, allowed):
 
 
 def _renamed(members, names, schema):
-    """Return a copy in memory of the given members, with other nodes."""
+    """Return a copy of the given members in memory, with another schema."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w") as target:
         add_member(target, _SCHEMA, json.dumps(schema).encode())
@@ -438,7 +438,7 @@ def _opened(file):
     try:
         return zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
-        raise Refusal(f"it is a zip file that is truncated or damaged ({error})") from error
+        raise Refusal(f"it is a truncated or damaged zip file ({error})") from error
 
 
 def _check_members(members, file):
@@ -480,7 +480,7 @@ def _warn_of_versions(header, path):
     if other:
         now = " and ".join(f"{name} {version}" for name, version in ours.items())
         warn(
-            f"{path} was saved by {' and '.join(other)} and is loaded by {now}. Check that the results "
-            "have not changed, or fit the model again.",
+            f"{path} was saved with {' and '.join(other)} and is loaded with {now}. Check that the "
+            "results have not changed, or fit the model again.",
             VersionWarning,
         )

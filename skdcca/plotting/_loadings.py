@@ -27,10 +27,11 @@ class LoadingsDisplay:
     ----------
     loadings : ndarray of shape (n_features, n_components)
         Correlation of each column of a view with each of its variates.
-    feature_names : sequence of str of length n_features, default=None
-        Names of the columns. If None, they are named ``x0``, ``x1``, ... or ``y0``, ``y1``, ...
+    feature_names : sequence of str, default=None
+        Names of all columns of the view. If None, they are named ``x0``, ``x1``, ... or ``y0``,
+        ``y1``, ...
     view : {"x", "y"}, default="x"
-        View of the columns.
+        View that the columns belong to.
 
     Attributes
     ----------
@@ -141,10 +142,10 @@ class LoadingsDisplay:
             A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted
             search whose best estimator is one.
         view : {"x", "y"}, default="x"
-            View of the columns.
-        feature_names : sequence of str of length n_features, default=None
-            Names of the columns. If None, the names are taken from the model, the step before it or its
-            `y_transformer`.
+            View that the columns belong to.
+        feature_names : sequence of str, default=None
+            Names of all columns of the view. If None, the names are taken from the model, the step
+            before it or its `y_transformer`.
         n_features, n_components, ax
             As in `plot`.
 
@@ -178,7 +179,7 @@ class LoadingsDisplay:
             feature_names = _known_names(steps, model, view)
         elif len(feature_names) != len(loadings):
             raise ValueError(
-                f"`feature_names` must have one name for each of the {len(loadings)} columns of the "
+                f"`feature_names` must have one name for each of the {len(loadings)} columns of "
                 f"view {view!r}, got {len(feature_names)}."
             )
         display = cls(loadings=loadings, feature_names=feature_names, view=view)

@@ -1,4 +1,4 @@
-"""Approximate nearest neighbor search by faiss."""
+"""Approximate nearest neighbor search with faiss."""
 
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ _LARGEST = 1e15
 
 
 class FaissNeighbors(BaseEstimator):
-    """Approximate nearest neighbors by faiss, for galleries of 100,000 items or more.
+    """Approximate nearest neighbors with faiss, for galleries of 100,000 items or more.
 
     Pass it as `neighbors` of a `CrossModalIndex` when the exact search is too slow or the gallery
     does not fit in memory. It can also search any table of vectors by Euclidean distance. It needs
@@ -346,7 +346,7 @@ def _check_vectors(X, copy=False):
 
 def _check_floats(name, array, shape):
     if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
-        raise ValueError(f"{name} of FaissNeighbors must be an array of float32, of shape {shape}")
+        raise ValueError(f"{name} of FaissNeighbors must be a float32 array of shape {shape}")
 
 
 def _check_lists(lists, n_vectors, n_lists):
@@ -354,6 +354,6 @@ def _check_lists(lists, n_vectors, n_lists):
     shaped = shaped and lists.shape == (n_vectors,)
     if not shaped or lists.min() < 0 or lists.max() >= n_lists:
         raise ValueError(
-            f"_lists of FaissNeighbors must be an array of int32, of shape ({n_vectors},) and below "
-            f"{n_lists}"
+            f"_lists of FaissNeighbors must be an int32 array of shape ({n_vectors},) with values in "
+            f"[0, {n_lists})"
         )

@@ -23,7 +23,7 @@ from skdcca.retrieval._exact import ExactSearch
 from skdcca.retrieval._items import check_ids, check_metadata, listed
 
 _OTHER = {"x": "y", "y": "x"}
-# Largest number of queries that estimate the chance score.
+# Maximum number of queries that estimate the chance score.
 _CHANCE_QUERIES = 1000
 
 

@@ -120,7 +120,7 @@ def _listen(host, port):
             listener.close()
         raise OSError(
             f"Cannot listen on {host} port {port} ({error.strerror}). Choose another port (0 picks a "
-            "free one) or host, or stop the program that uses it."
+            "free one) or host, or stop the program that uses this port."
         ) from error
     return listener
 
