@@ -1,4 +1,4 @@
-"""Adapters for code that passes the two views in another form than ``fit(X, y)``."""
+"""Adapters for code that does not pass the two views as ``fit(X, y)``."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -14,26 +14,26 @@ __all__ = ["ViewsList"]
 
 
 class ViewsList(BaseEstimator):
-    """Adapter of a two-view estimator to code that passes a list of views, such as cca-zoo code.
+    """Adapter that lets a two-view estimator take a list of views, as cca-zoo models do.
 
     `fit`, `transform`, `fit_transform` and `score` take a list ``[X, y]``, and `transform` returns a
-    list. The fitted model is the same as that of ``estimator.fit(X, y)``.
+    list. The fitted model is the same as after ``estimator.fit(X, y)``.
 
     Parameters
     ----------
     estimator : estimator
         A `LinearCCA`, `KernelCCA` or `DeepCCA`, a `Pipeline` that ends in one, or a search over
-        either. It is cloned in `fit`.
+        either. `fit` fits a clone of it.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted estimator, with all its attributes. Its own methods take ``(X, y)``.
+        The fitted estimator, with all its attributes. Its methods take the views as ``(X, y)``.
 
     Notes
     -----
     Do not pass this adapter to `GridSearchCV`, `cross_validate` or similar functions. They split the
-    rows of their input, and a list of views has only two. Pass the estimator itself instead.
+    rows of their input, and a list of views has only two items. Pass the estimator itself instead.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of other input of the estimator
+        views : list of two array-likes, or of two other inputs that the estimator takes
             The first and the second view of the same samples.
         y : None
             Ignored; present for API consistency.
@@ -89,19 +89,21 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of other input of the estimator
+        views : list of two array-likes, or of two other inputs that the estimator takes
             The first and the second view.
 
         Returns
         -------
         variates : list of two ndarrays of shape (n_samples, n_components)
             Variates of the first and the second view. To transform only one view, use
-            `skdcca.metrics.embed`, such as ``embed(model.estimator_, y=y)``.
+            `skdcca.metrics.embed`, for example ``embed(model.estimator_, y=y)``.
 
         Raises
         ------
         ValueError
             If `views` is not a list or tuple of two views.
+        NotFittedError
+            If the adapter is not fitted.
         """
         check_is_fitted(self)
         X, y = _check_views(views)
@@ -114,7 +116,7 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of other input of the estimator
+        views : list of two array-likes, or of two other inputs that the estimator takes
             The first and the second view of the same samples.
         y : None
             Ignored.
@@ -138,7 +140,7 @@ class ViewsList(BaseEstimator):
 
         Parameters
         ----------
-        views : list of two array-likes, or of other input of the estimator
+        views : list of two array-likes, or of two other inputs that the estimator takes
             The first and the second view, with at least two rows.
         y : None
             Ignored.
@@ -152,6 +154,8 @@ class ViewsList(BaseEstimator):
         ------
         ValueError
             If `views` is not a list or tuple of two views.
+        NotFittedError
+            If the adapter is not fitted.
         """
         return float(np.mean(variate_correlations(*self.transform(views))))
 

@@ -1,4 +1,4 @@
-"""Base class of all canonical correlation estimators."""
+"""Define the base class of all canonical correlation estimators."""
 
 from contextlib import contextmanager
 from math import inf
@@ -39,14 +39,14 @@ WEIGHTING_POWER = 2
 
 
 class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base class of two-view estimators, whose ``fit(X, y)`` takes X as first and y as second view.
+    """Base class of two-view estimators, in which X is the first view and y is the second.
 
-    This class validates the input and implements all public methods. A subclass stores its parameters
-    in ``__init__``, including `n_components` and `y_transformer`, and implements four private methods,
-    which receive validated arrays:
+    This class validates the input and implements all public methods. A subclass stores its
+    parameters in ``__init__``, including `n_components` and `y_transformer`. It implements four
+    private methods, which receive validated arrays:
 
-    - ``_fit(X, y)`` fits both views and sets `n_components_`. It also takes `sample_weight` if the
-      subclass has a ``fit`` with that parameter.
+    - ``_fit(X, y)`` fits the model and sets `n_components_`. If ``fit`` of the subclass takes
+      `sample_weight`, ``_fit`` takes it too.
     - ``_project_x(X)`` and ``_project_y(y)`` return variates of shape ``(n_samples, n_components_)``.
     - ``_predict_y(X)`` returns the second view as an array of shape ``(n_samples, n_features_y_)``.
 
@@ -122,7 +122,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _learn_blocks(self, blocks):
-        """Fit on blocks of rows."""
+        """Fit on blocks of rows; `y_transformer` must be None."""
         with self._rollback():
             self._check_parameters()
             if self.y_transformer is not None:
@@ -147,7 +147,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise
 
     def _validate(self, X, y, *, reset):
-        """Check the parameters and return both views as numbers.
+        """Check the parameters and return both views as arrays of floats, with y transformed.
 
         With ``reset=True`` the columns of the views are recorded and `y_transformer` is fitted;
         otherwise the views must have the recorded columns.
@@ -168,7 +168,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return X, y
 
     def _validate_block(self, number, block, reset=False):
-        """Return both views of a block as numbers; errors name the block and the first bad row."""
+        """Return both views of a block as floats; errors give the numbers of the block and bad row."""
         with block_errors(number):
             try:
                 X, y = block
@@ -188,7 +188,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return False
 
     def _blocks_of(self, X, y, *weight):
-        """Return blocks of rows if the views may exceed memory, or None to use whole arrays."""
+        """Return blocks of rows, or None if the model must be fitted on whole arrays."""
         if not self._reads_blocks() or y is None:
             return None
         if self.y_transformer is not None and not (is_dask(X) or is_dask(y)):
@@ -231,8 +231,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If a view has other columns than in `fit`, contains text, NaN or infinity, or if the views
-            have different numbers of rows.
+            If a view has other columns than in `fit` or contains text, NaN or infinity, or if the
+            views have different numbers of rows.
         """
         check_is_fitted(self)
         zx = self._by_rows(self._transform_x, X, self.n_components_)
@@ -245,7 +245,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._project_x(self._validate_x(X))
 
     def _by_rows(self, function, view, n_columns, dtype=None):
-        """Apply a function to the rows of a view, lazily for a dask array."""
+        """Return the result of a function for all rows of a view, lazily for a dask array."""
         return map_rows(function, view, n_columns, dtype) if is_dask(view) else function(view)
 
     def transform_y(self, y: Any) -> NDArray:
@@ -278,13 +278,14 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray:
         """Predict the second view from the first.
 
-        The prediction is the regression of the training y on the variates of X. For a `LinearCCA` with
-        all components it equals the regression of y on X: least squares, or ridge regression if `reg`
-        is positive. With fewer components it is the reduced-rank regression that is optimal for
-        whitened y [1]_.
+        The training y is regressed on the variates of the training X. For a `LinearCCA` with all
+        components, the prediction equals the regression of y on X: least squares, or ridge
+        regression if `reg` is positive. With fewer components, it is the reduced-rank regression
+        that is optimal for whitened y [1]_.
 
-        The variates of a kernel or deep model correlate with nonlinear functions of y, so a few of them
-        may predict y itself poorly. `KernelCCA` with ``y_kernel="linear"`` is an exception.
+        The variates of a kernel or deep model correlate with nonlinear functions of y, so a few of
+        them may predict y itself poorly. A `KernelCCA` with ``y_kernel="linear"`` does not have
+        this problem.
 
         Parameters
         ----------
@@ -294,9 +295,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
-            Predicted second view, one-dimensional if y was in `fit`. It is float32 if y was float32 in
-            `fit`, otherwise float64. With a `y_transformer` it is the output of that transformer, for
-            example vectors of lyrics rather than words.
+            Predicted second view. It is one-dimensional if y was one-dimensional in `fit`, and
+            float32 if y was float32 in `fit` (otherwise float64). With a `y_transformer`, the
+            output of that transformer is predicted, for example vectors of lyrics rather than
+            words.
 
         Raises
         ------
@@ -343,7 +345,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the views are invalid, as in `transform`, or have fewer than two rows.
+            If the views are invalid (see `transform`) or have fewer than two rows, or if weights
+            are negative or sum to 0.
         """
         zx, zy = self.transform(X, y)
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
@@ -364,7 +367,15 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples_x, n_samples_y)
-            Scores; higher means more similar. The scorers of `skdcca.metrics` rank by them.
+            Scores; higher means more similar. The scorers of `skdcca.metrics` rank by these scores.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `similarity` is not an allowed value, or if variates contain NaN or infinity or do
+            not have `n_components_` columns.
         """
         return similarity(zx, zy, **self.comparison())
 
@@ -376,6 +387,13 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         arguments : dict
             Empty for the cosine; ``correlations`` and ``power`` for weighted variates; ``correlations``
             alone for the likelihood.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `similarity` is not an allowed value.
         """
         check_is_fitted(self)
         kind = self._check_similarity()
@@ -387,7 +405,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return arguments | {"power": WEIGHTING_POWER if kind == "weighted" else kind}
 
     def _check_parameters(self):
-        """Raise an error for a parameter out of range, before any computation."""
+        """Raise an error if a parameter is out of range; called before any computation."""
         self._check_similarity()
 
     def _check_similarity(self):
@@ -398,7 +416,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return kind
 
     def _validate_x(self, X, *, reset=False, min_rows=1):
-        """Return the first view as floats; unless ``reset``, check its columns."""
+        """Return the first view as floats; record its columns if ``reset``, otherwise check them."""
         if X is None:
             raise ValueError(f"X must be the first view of {type(self).__name__}, got None.")
         tags = get_tags(self).input_tags
@@ -466,7 +484,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             )
 
     def _check_n_components(self, x_shape, y_shape=None):
-        """Raise ValueError for too many components; called before and after y is transformed."""
+        """Raise ValueError if `n_components` is invalid; called before and after y is transformed."""
         k = self.n_components
         check_integer("n_components", k, or_none=True)
         if k is None:
@@ -477,7 +495,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"`n_components` must be <= {most} ({reason}), got {k}.")
 
     def _most_components(self, x_shape, y_shape):
-        """Return the limits of `n_components` by their reason; `y_shape` is None if not yet known."""
+        """Map each reason for a limit to the largest `n_components`; `y_shape` is None if unknown."""
         limits = {
             "the number of samples - 1": x_shape[0] - 1,
             "the number of features of X": x_shape[1],
@@ -515,7 +533,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 @contextmanager
 def block_errors(number):
-    """Prefix errors with the number of the block in which they occur."""
+    """Raise errors inside the context as ValueError that gives the number of the block."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -524,7 +542,7 @@ def block_errors(number):
 
 @contextmanager
 def _text_errors(view, name, remedy):
-    """Explain an error that a view with text causes."""
+    """Explain a ValueError inside the context if the view contains text."""
     try:
         yield
     except ValueError as error:
@@ -544,7 +562,7 @@ def _holds_text(view):
 
 
 def _raise_not_finite(view, name):
-    """Raise ValueError with the first row that contains NaN or infinity, if there is one."""
+    """Raise ValueError if a row contains NaN or infinity; the error gives the first such row."""
     try:
         numbers = np.asarray(view.toarray() if issparse(view) else view, dtype=np.float64)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""Classes of the warnings and errors that callers may want to handle separately.
+"""Define the warnings and errors that callers may want to handle separately.
 
 Every error is a subclass of a built-in one (`ValueError` or `ImportError`), and every warning a subclass
-of `UserWarning`, so code that catches the built-in classes works too.
+of `UserWarning`, so code that catches the built-in classes also works.
 """
 
 __all__ = [
@@ -64,7 +64,7 @@ class SkippedSongsWarning(UserWarning):
 
 
 class SmallBatchWarning(UserWarning):
-    """Warning issued when a batch has too few rows to estimate its correlations.
+    """Warning issued when batches have too few rows to estimate correlations.
 
     Examples
     --------
@@ -77,8 +77,8 @@ class SmallBatchWarning(UserWarning):
 class TrainingInterruptedWarning(UserWarning):
     """Warning issued when Ctrl-C or a callback interrupts training.
 
-    The fitted model has the weights of the best epoch so far, or those of the last batch if no rows are
-    held out.
+    The fitted model has the weights of the best epoch so far. If no rows are held out or no epoch
+    is complete, it has the weights of the last batch.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class TrainingInterruptedWarning(UserWarning):
 
 
 class UnknownTextWarning(UserWarning):
-    """Warning issued when the model knows no word or character of a text, whose features are then 0.
+    """Warning issued when a text has no known word or character, so that its features are 0.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class UnknownTextWarning(UserWarning):
 
 
 class VersionWarning(UserWarning):
-    """Warning issued when a model was saved with another version of skdcca or scikit-learn.
+    """Warning issued on loading a model saved with another version of skdcca or scikit-learn.
 
     Examples
     --------
@@ -175,9 +175,9 @@ class InvalidSongsError(ValueError):
     summary : str
         Clause that states how many songs cannot be used, without a period at the end.
     faults : sequence of str, default=()
-        One entry for each fault: the song and what is wrong with it.
+        One entry for each fault, such as "b.wav: the file is empty".
     remedy : str, default=""
-        What the user can do, as a full sentence.
+        Full sentence that tells the user how to fix the problem.
     n_usable : int, default=0
         Number of songs that can be used.
     n_listed : int, default=None
@@ -242,7 +242,8 @@ class UntrustedTypeError(ValueError):
     Attributes
     ----------
     names : list of str
-        The same names. Pass those that you trust to `skdcca.load` or `skdcca.save` as `trusted`.
+        Full names of the types and functions that are not trusted. Pass the names that you trust to
+        `skdcca.load` or `skdcca.save` as `trusted`.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""Audio: sound files, and features of songs.
+"""Read sound files, and compute features of songs.
 
-The names below are what other parts of skdcca may use; they need neither torch nor librosa.
+Other parts of skdcca may use only the names below. Importing them requires neither torch nor
+librosa.
 """
 
 from skdcca._audio.files import AUDIO_SUFFIXES, AudioHeader, read_header

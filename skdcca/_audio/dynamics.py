@@ -1,4 +1,4 @@
-"""Level, rises and falls of the frequency bands of whole songs, one row per song."""
+"""Measure the level, rises and falls of the frequency bands of whole songs, one row per song."""
 
 from typing import Any, Self
 
@@ -15,8 +15,8 @@ from skdcca._utils.validation import check_integer
 _FORMAT = 1  # increase it whenever features change, so that old caches are ignored
 _N_FFT, _HOP = 2048, 512
 _FMIN, _FMAX = 60.0, 8000.0  # Hz
-_FLOOR = 70.0  # dB below the loudest level of the song, where levels are clipped
-_THRESHOLD = 3.0  # dB; subtracted from each change, and smaller changes count as 0
+_FLOOR = 70.0  # dB; levels are clipped at this distance below the loudest level of the song
+_THRESHOLD = 3.0  # dB subtracted from each change; smaller changes count as 0
 _LAGS = (1, 3, 8)  # frames; at 22050 Hz 23, 70 and 186 ms
 _HELD = 8  # frames over which the minimum level is taken
 
@@ -26,7 +26,7 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Each note makes the level of some frequency bands rise, suddenly or slowly. The rises of a whole
     song, measured in each band and at several time scales, therefore describe how many notes it has
-    and how they begin, without a transcription. A linear model can learn which of them belong to the
+    and how they begin, without a transcription. A linear model can learn which rises belong to the
     voice. Try these features first for complete songs: in ``benchmarks/paper_table.py``, they
     retrieve the lyrics of art songs better than the other audio features.
 
@@ -54,12 +54,12 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
 
         - ``mean``, ``std``: mean and standard deviation of the level over time, in dB;
         - ``rise1``, ``fall1``, ``rise3``, ``fall3``, ``rise8``, ``fall8``: total rise and total fall of
-          the level between frames that are 1, 3 or 8 frames apart. At 22050 Hz this is 23, 70 or 186 ms.
-          From each change, 3 dB are subtracted, and smaller changes count as 0; the column is
-          the logarithm of 1 plus the sum in dB;
-        - ``held``: mean over time of the minimum level within 8 frames, in dB; ``heldrise``: total rise
-          of this minimum between positions that are 4 frames apart. Both respond to sustained tones and
-          ignore tones that decay.
+          the level between frames that are 1, 3 or 8 frames apart (23, 70 or 186 ms at 22050 Hz).
+          3 dB are subtracted from each change, and changes below 3 dB count as 0. The column is the
+          logarithm of 1 plus the sum of the results in dB;
+        - ``held``: mean over time of the minimum level within 8 frames, in dB; ``heldrise``: total
+          rise of this minimum between frames that are 4 frames apart. Both respond to sustained
+          tones and ignore tones that decay.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
         raise ValueError(f"{song_name(song)} is silent; leave it out")
     level = librosa.power_to_db(power, ref=np.max, amin=1e-30, top_db=_FLOOR)
     level += 10 * np.log10(power.max())
-    # A song that is shorter than the longest lag is extended by its last frame.
+    # Pad short songs with their last frame, so that every lag fits.
     level = np.pad(level, ((0, 0), (0, max(0, 2 * _HELD - level.shape[1]))), mode="edge")
     features = [level.mean(axis=1), level.std(axis=1)]
     for lag in _LAGS:
@@ -224,7 +224,7 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
 
 
 def _total_rise(change):
-    """Return the logarithm of the sum of the rises of each band."""
+    """Return the logarithm of 1 plus the total rise of each band."""
     return np.log1p(np.maximum(change - _THRESHOLD, 0).sum(axis=1, dtype=np.float64))
 
 

@@ -1,4 +1,4 @@
-"""Sound files: headers, decoding, mixing to mono and resampling."""
+"""Read the headers of sound files, decode them, mix them to mono and resample them."""
 
 import math
 import os
@@ -10,12 +10,13 @@ import numpy as np
 from skdcca._utils.optional import needed_by
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-# Far above the level of any sound, but low enough that the power of a spectrum cannot overflow.
+# Maximum absolute value of a waveform: far above the level of any sound, but low enough that the
+# power of a spectrum cannot overflow.
 MAX_AMPLITUDE = 1e10
-# Share of the declared frames that a file must have; with fewer, it counts as truncated.
+# Minimum fraction of the declared audio that a file must contain. A file with less is truncated.
 _LEAST_SHARE = 0.9
 # If the header declares more frames per byte than this, check the end of the file first: a false
-# header could otherwise allocate any amount of memory.
+# header could otherwise cause an allocation of any size.
 _MAX_FRAMES_PER_BYTE = 8
 # libsndfile corrects a wrong length without an error; only its log shows the declared length.
 _CORRECTED_LENGTH = re.compile(
@@ -39,7 +40,7 @@ def read_header(path: str | os.PathLike) -> AudioHeader:
     Raises
     ------
     ValueError
-        If the file cannot be read as audio or is truncated; the message does not name the file.
+        If the file cannot be read as audio or is truncated. The message does not name the file.
     """
     soundfile = _soundfile()
     if not os.access(path, os.R_OK):
@@ -48,7 +49,7 @@ def read_header(path: str | os.PathLike) -> AudioHeader:
         info = soundfile.info(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise ValueError(str(error)) from error
-    except TypeError as error:  # soundfile wants a sample rate for names that end in .raw
+    except TypeError as error:  # soundfile requires a sample rate for names that end in .raw
         raise ValueError("it has no header") from error
     _check_declared_bytes(info.extra_info)
     if info.frames > _MAX_FRAMES_PER_BYTE * os.path.getsize(path):
@@ -83,7 +84,7 @@ def _check_declared_frames(path, info):
 
 
 def read_excerpt(path, start, seconds):
-    """Return part of a file as float32 of shape (n_channels, n_samples), and its sample rate.
+    """Return an excerpt of a sound file and its sample rate.
 
     Parameters
     ----------
@@ -93,6 +94,13 @@ def read_excerpt(path, start, seconds):
         Start of the excerpt in seconds.
     seconds : float
         Length of the excerpt in seconds; it is shorter if the file ends earlier.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_channels, n_samples), float32
+        The excerpt.
+    rate : int
+        Sample rate of the file in Hz.
 
     Raises
     ------
@@ -141,7 +149,7 @@ def to_mono(waveform):
 
 
 def resample(waveform, rate, new_rate):
-    """Return a mono waveform at another sample rate."""
+    """Return a mono waveform, resampled from `rate` to `new_rate` in Hz."""
     if rate == new_rate:
         return waveform
     with needed_by("Resampling audio"):

@@ -1,4 +1,4 @@
-"""Form of songs: length, density, tempo, loudness, register and mode, one row per song."""
+"""Measure the form of songs: length, density, tempo, loudness, register and mode."""
 
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from skdcca._utils.validation import check_integer
 
 _FORMAT = 1  # increase it whenever features change, so that old caches are ignored
 _HOP = 512
-_SILENT = 60.0  # dB below the loudest frame
+_SILENT = 60.0  # dB; frames further than this below the loudest frame are silent
 # Ratings of how well each degree of the scale fits a key, from probe-tone experiments.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -27,10 +27,10 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     how fast, loud and high they are, and whether they are in major or minor. Each song becomes one
     row of 16 numbers that describe it as a whole.
 
-    `AudioForm` is the counterpart of `LyricsForm`: a long song has many words, and a dense one has many
-    syllables. Combine it with features of the sound in a `FeatureUnion`. If the audio files are complete
-    songs, their length alone reveals much about the length of the lyrics; report the score of a model
-    without these features as well.
+    `AudioForm` is the counterpart of `LyricsForm`: a long song has many words, and a dense one has
+    many syllables. Combine `AudioForm` with features of the sound in a `FeatureUnion`. If the audio
+    files are complete songs, their length alone reveals much about the length of the lyrics; also
+    report the score of a model without these features.
 
     Parameters
     ----------
@@ -55,15 +55,17 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
           of note onsets; ``onsets_per_second``: onsets per second;
         - ``log2_tempo``: base-2 logarithm of the tempo in beats per minute; ``pulse``: maximum
           autocorrelation of the onset strength at lags from 0.25 s to 2 s, near 1 for a steady beat;
-        - ``loudness``, ``loudness_std``: mean and standard deviation of the loudness over time, in dB;
-          ``silence``: share of silent frames, which are more than 60 dB below the loudest one and are
-          ignored by the features of loudness, register and harmony;
-        - ``register``, ``register_std``: mean and standard deviation over time of the spectral centroid,
-          in octaves above 1 Hz; ``low``, ``high``: octaves below which 10 % and 90 % of the power lie;
-        - ``major``: correlation of the pitch classes with the best major key minus that with the best
-          minor key, positive for songs in major; ``key``: the larger of the two correlations;
-          ``chroma_entropy``: entropy of the pitch classes, 1 if all twelve are equally frequent;
-          ``harmonic_change``: mean distance between the pitch classes of consecutive seconds, in [0, 1].
+        - ``loudness``, ``loudness_std``: mean and standard deviation of the loudness over time, in
+          dB; ``silence``: fraction of frames that are silent, which means more than 60 dB below the
+          loudest one. All columns from ``loudness`` on, except ``silence``, ignore these frames;
+        - ``register``, ``register_std``: mean and standard deviation over time of the spectral
+          centroid, in octaves above 1 Hz; ``low``, ``high``: frequencies below which 10 % and 90 %
+          of the power lie, in the same unit;
+        - ``major``: correlation of the pitch classes with the best major key, minus their
+          correlation with the best minor key; positive for songs in major; ``key``: the larger of
+          the two correlations; ``chroma_entropy``: entropy of the distribution of pitch classes, 1
+          if all twelve are equally frequent; ``harmonic_change``: mean distance between the
+          distributions of pitch classes in consecutive seconds, in [0, 1].
 
     Raises
     ------
@@ -248,7 +250,7 @@ def _harmony(power, sample_rate):
 
 
 def _harmonic_change(chroma, second):
-    """Return the mean distance between the pitch classes of consecutive seconds."""
+    """Return the mean distance between the pitch-class distributions of consecutive seconds."""
     steps = np.add.reduceat(chroma, np.arange(0, chroma.shape[1], second), axis=1)
     sizes = steps.sum(axis=0)
     steps = steps[:, sizes > 0] / sizes[sizes > 0]

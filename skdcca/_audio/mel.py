@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of songs."""
+"""Compute log-mel spectrograms of songs."""
 
 from typing import Any, Self
 
@@ -23,8 +23,8 @@ class MelSpectrogram(
 
     A log-mel spectrogram is the power of a sound in dB, by frequency band and time. It is the usual
     input of a convolutional network: use the output as the view of a `DeepCCA` with an encoder such
-    as :class:`~skdcca.encoders.MelCNN`, or summarize it by `TemporalSummary` for a linear or kernel
-    model.
+    as :class:`~skdcca.encoders.MelCNN`, or summarize it with `TemporalSummary` for a linear or
+    kernel model.
 
     A song is one of
 
@@ -33,11 +33,11 @@ class MelSpectrogram(
     - a waveform at `sample_rate`.
 
     Waveforms are float arrays in [-1, 1] of shape ``(n_samples,)`` or ``(n_channels, n_samples)``.
-    Each song is mixed to mono and resampled to `sample_rate`. Its excerpt begins at `offset` and has
-    the length `duration`; if the song ends earlier, silence is appended.
+    Each song is mixed to mono and resampled to `sample_rate`. Its excerpt begins at `offset` and
+    lasts `duration` seconds; if the song ends earlier, silence is appended.
 
-    The defaults suit most music. For large collections, set `memory` to a folder first: then each
-    song is decoded only once.
+    The defaults suit most music. For large collections, first set `memory` to a folder, so that
+    each song is decoded only once.
 
     Parameters
     ----------
@@ -52,10 +52,11 @@ class MelSpectrogram(
     fmin : float, default=0.0
         Lowest frequency in Hz; must be in [0, fmax).
     fmax : float, default=None
-        Highest frequency in Hz; must be at most half of `sample_rate`, which is also the default.
+        Highest frequency in Hz; must be at most half of `sample_rate`. If None, half of
+        `sample_rate`.
     duration : float, default=30.0
-        Length of each excerpt in seconds. If None, the length of the longest song seen in `fit` after
-        its `offset`.
+        Length of each excerpt in seconds. If None, all excerpts are as long as the longest song
+        passed to `fit`, measured from `offset`.
     offset : float or "center", default=0.0
         Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
     memory : str, path-like or joblib.Memory, default=None
@@ -82,31 +83,31 @@ class MelSpectrogram(
     Raises
     ------
     ValueError
-        If a parameter is out of range, the excerpt is shorter than one window, or `X` is not a list of
-        songs or is empty.
+        If a parameter is out of range, the excerpt is shorter than one Fourier window, or `X` is
+        not a list of songs or is empty.
     InvalidSongsError
         If songs cannot be used. The error lists all of them. Missing files, files without a valid
         header, invalid waveforms and songs that end before `offset` are found before any song is
-        decoded. Files that are damaged after their header are reported at the end of `transform`.
+        decoded. Files with a valid header but damaged audio are reported at the end of `transform`.
     MissingDependencyError
         If librosa or soundfile is not installed, or torch is not installed and `device` is set.
 
     See Also
     --------
     TemporalSummary : Summarize spectrograms as one row per song.
-    MelCNNAudio : Embed songs by a pretrained network.
+    MelCNNAudio : Embed songs with a pretrained network.
     AudioDynamics : Summarize whole songs by the rises and falls of each band.
 
     Notes
     -----
-    The values are those of ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with the other
-    defaults of librosa,
+    The output equals ``librosa.power_to_db(librosa.feature.melspectrogram(...))``, with the
+    defaults of librosa for all other parameters,
 
     .. math:: S_{b, t} = 10 \log_{10} \max(P_{b, t}, 10^{-10}),
 
-    where :math:`P_{b, t}` is the power in band :math:`b` and frame :math:`t`. They are clipped at 80 dB
-    below the peak of the excerpt. Spectra that are computed on a `device` differ by rounding in single
-    precision, and they use the same cache.
+    where :math:`P_{b, t}` is the power in band :math:`b` and frame :math:`t`. The values are
+    clipped at 80 dB below the peak of the excerpt. Spectra computed on a `device` differ only by
+    rounding in single precision; they use the same cache.
 
     Examples
     --------
@@ -260,7 +261,7 @@ class MelSpectrogram(
             )
 
     def __setstate__(self, state):
-        super().__setstate__({"device": None} | state)  # files of older versions lack it
+        super().__setstate__({"device": None} | state)  # missing in files of older versions
 
 
 def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel):
@@ -277,14 +278,16 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel
 
 
 def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
-    """Return the mel power spectrogram of shape (n_mels, n_frames), as librosa computes it.
+    """Return the mel power spectrogram of a waveform, with shape (n_mels, n_frames).
+
+    The result is the same as in librosa, up to rounding.
 
     Parameters
     ----------
     waveform : ndarray of shape (n_samples,)
         The waveform.
     device : torch.device or None
-        Device on which torch computes it; if None, librosa computes it.
+        Device on which torch computes the spectrogram. If None, librosa computes it on the CPU.
     sr, n_fft, hop_length, **bands : int or float
         Parameters of ``librosa.feature.melspectrogram``.
     """

@@ -1,4 +1,4 @@
-"""Embeddings and tags of songs by pretrained convolutional networks."""
+"""Compute embeddings and tags of songs with pretrained convolutional networks."""
 
 from os import PathLike
 from typing import Any, Self
@@ -36,15 +36,16 @@ def _is_table(transformer):
 
 
 class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
-    r"""Embeddings of songs by a convolutional network that was trained to tag music.
+    r"""Embeddings of songs from a convolutional network that was trained to tag music.
 
-    Try this transformer when there are too few songs to train a network, or when timbre matters more
-    than the length and the number of notes, which `AudioDynamics` measures. The networks are part of
-    the package, and nothing is downloaded.
+    Try this transformer when there are too few songs to train a network, or when timbre matters
+    more than the length of a song and its number of notes, which `AudioDynamics` measures. The
+    networks are part of the package, and nothing is downloaded.
 
-    Songs are cut into segments of 3 s. The embedding of a segment is the input of the last layer of the
-    network. The embedding of a song is a summary of its segments, or the sequence of all of them. The
-    weights of the network do not change. Songs are passed as for `MelSpectrogram`.
+    Songs are cut into segments of 3 s. The embedding of a segment is the input of the last layer of
+    the network. The embedding of a song summarizes the embeddings of its segments, or is the
+    sequence of them. The network is not trained further. Songs are passed in the forms that
+    `MelSpectrogram` accepts.
 
     Parameters
     ----------
@@ -58,24 +59,24 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
           Million Song Dataset;
         - the path of a safetensors file that has the tensors and metadata of one of these networks;
         - a module that maps log-mel spectrograms of shape ``(n, 187, 96)`` (see Notes) to
-          ``(n, n_features)``. A copy of it in evaluation mode runs on the device.
+          ``(n, n_features)``. It is copied, and the copy runs on `device` in evaluation mode.
     pooling : {"mean", "max", "mean_std", "sequence"}, default="mean"
-        How the segments of a song are combined: ``"mean"`` and ``"max"`` average them or take their
-        maximum, ``"mean_std"`` appends their standard deviation to the mean, and ``"sequence"`` keeps
-        all of them as input of a `SequenceEncoder`.
+        Way to combine the embeddings of the segments of a song: ``"mean"`` and ``"max"`` take the
+        mean or maximum of each feature, ``"mean_std"`` appends the standard deviations to the
+        means, and ``"sequence"`` keeps all embeddings, in order, as input of a `SequenceEncoder`.
     n_segments : int, default=None
-        Number of segments, evenly spaced from the beginning of the excerpt to its end. They overlap if
-        the excerpt is short; a single segment is taken from the middle. If None, all
-        consecutive segments are used and the remainder at the end is ignored. ``pooling="sequence"``
-        requires a number.
+        Number of segments, evenly spaced from the beginning of the excerpt to its end. They overlap
+        if the excerpt is short. A single segment is taken from the middle. If None, the excerpt is
+        cut into consecutive segments, and the remainder at the end is ignored. Must be set if
+        ``pooling="sequence"``.
     duration : float, default=None
-        Length of the excerpt of each song in seconds. If None, it extends to the end of the
-        song.
+        Length of the excerpt of each song in seconds. If None, the excerpt extends to the
+        end of the song.
     offset : float or "center", default=0.0
         Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
     sample_rate : int, default=16000
-        Sample rate in Hz of waveforms that come without one. Every song is resampled to 16000 Hz, the
-        rate of the networks.
+        Sample rate in Hz of waveforms that come without one. Every song is then resampled to 16000
+        Hz, the rate of the networks.
     memory : str, path-like or joblib.Memory, default=None
         Folder or `joblib.Memory` that caches the embeddings of each song, so that cross-validation and
         searches compute them only once. Songs and networks are identified by their content. If None,
@@ -99,7 +100,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         Names of the tags, in the order of the columns of `predict_tags`. Not set if `weights` is a
         module, which has no tags.
     weights_ : str, bytes or torch.nn.Module
-        Name of the shipped network, content of the safetensors file, or the module.
+        The shipped network by name, the content of the safetensors file, or the module.
 
     Raises
     ------
@@ -107,8 +108,9 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         If a parameter is out of range, a file of weights cannot be used, a network has the wrong
         output, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`). Excerpts must also be at least 0.032 s long, must
-        not be silent, and must not exceed [-1, 1] by far. The error lists all of these songs.
+        If songs cannot be used (see `MelSpectrogram`). Excerpts must also be at least 0.032 s long,
+        must not be silent, and must not be far outside [-1, 1]. The error lists all songs that
+        cannot be used.
     MissingDependencyError
         If torch, librosa or soundfile is not installed.
 
@@ -120,16 +122,16 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The networks and weights are those of [1]_, under the ISC license. The embedding is the layer that
-    the package musicnn calls ``penultimate`` (musicnn) or ``pool5`` (vgg). The input of the networks
-    is
+    The networks and their weights come from [1]_, under the ISC license. The embedding is the
+    output of the layer that the package musicnn calls ``penultimate`` (musicnn) or ``pool5`` (vgg).
+    The input of the networks is
 
     .. math:: \log_{10}(10000 P + 1),
 
     where :math:`P` is librosa's mel power spectrogram with 96 bands and a window of 512 samples every
     256 samples. Excerpts shorter than a segment are repeated until they fill it, as in training.
 
-    Only `n_jobs` songs are decoded at a time, and only their embeddings are kept in memory.
+    At most `n_jobs` songs are decoded at a time, and only their embeddings are kept in memory.
 
     References
     ----------
@@ -260,7 +262,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
 
     @available_if(_is_table)
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Return the names of the columns; not available if ``pooling="sequence"``.
+        """Return the names of the columns. Not available with ``pooling="sequence"``.
 
         Parameters
         ----------
@@ -278,7 +280,9 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         return np.array([f"{part}{i}" for part in parts for i in range(width)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Set the container of the output of `transform`; sequences are always arrays.
+        """Set the output container of `transform`.
+
+        This has no effect with ``pooling="sequence"``: sequences are always arrays.
 
         Parameters
         ----------
@@ -334,7 +338,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         check_excerpt(self.duration, self.offset)
 
     def __setstate__(self, state):
-        super().__setstate__({"device": None} | state)  # files of older versions lack it
+        super().__setstate__({"device": None} | state)  # missing in files of older versions
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
@@ -343,9 +347,10 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
 def _embed(
     key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version, device
 ):
-    """Return embeddings and tags of the segments of a song, each of shape (n_segments, width).
+    """Return the embeddings and the tag probabilities of the segments of a song.
 
-    `key`, `weights` and `version` only identify the result in the cache.
+    Both have one row per segment; without tags, the second is None. `key`, `weights` and `version`
+    only identify the result in the cache.
     """
     waveform = load_excerpt(song, start, n_samples, sample_rate)
     frames = log_mel(waveform, song, device)

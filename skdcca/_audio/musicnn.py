@@ -1,4 +1,4 @@
-"""Networks of the package musicnn: their input, weights and layers."""
+"""Define the networks of the package musicnn: their input, weights and layers."""
 
 import copy
 import hashlib
@@ -26,8 +26,8 @@ RATE = 16000  # Hz
 N_MELS = 96
 N_FRAMES = 187  # frames of a segment, the input of every network
 _N_FFT, _HOP = 512, 256
-_SEGMENT = (N_FRAMES - 1) * _HOP  # samples of a segment
-# Segments in a batch; the widest layer takes 10 MB for each.
+_SEGMENT = (N_FRAMES - 1) * _HOP  # samples in a segment
+# Segments in a batch. The output of the widest layer takes 10 MB per segment.
 _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
 
 
@@ -35,7 +35,9 @@ _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
 
 
 def load_excerpt(song, start, n_samples, sample_rate):
-    """Load the excerpt of a song at 16 kHz, repeated to fill a segment if it is shorter.
+    """Return the excerpt of a song as a waveform at 16 kHz.
+
+    An excerpt that is shorter than a segment is repeated until it fills one.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def load_excerpt(song, start, n_samples, sample_rate):
     Raises
     ------
     ValueError
-        If the excerpt is silent, or shorter than one window of the spectrogram.
+        If the excerpt is silent, or shorter than one Fourier window.
     """
     if not isinstance(song, (str, os.PathLike)):
         song = as_pair(song, sample_rate)  # load_song would assume the rate of the networks
@@ -69,7 +71,7 @@ def load_excerpt(song, start, n_samples, sample_rate):
 
 
 def log_mel(waveform, song, device=None):
-    """Compute the log-mel frames of a waveform, the input of the networks: shape (n_frames, 96)."""
+    """Return the log-mel frames of a waveform, with shape (n_frames, 96), for the networks."""
     power = mel_power(waveform, device, sr=RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=N_MELS)
     with np.errstate(over="ignore"):
         # Round the power to half precision, as musicnn does, but not its logarithm: 10000 times the
@@ -85,7 +87,10 @@ def log_mel(waveform, song, device=None):
 
 
 def cut_segments(frames, n_segments):
-    """Return segments of shape (n_segments, 187, 96); with None, all consecutive segments."""
+    """Return segments of shape (n_segments, 187, 96).
+
+    If `n_segments` is None, cut the frames into consecutive segments and ignore the remainder.
+    """
     room = len(frames) - N_FRAMES
     if n_segments is None:
         starts = range(0, room + 1, N_FRAMES)
@@ -97,16 +102,23 @@ def cut_segments(frames, n_segments):
 
 
 def run(network, segments, device=None):
-    """Return the embeddings of segments, and their tag probabilities or None.
+    """Return the embeddings and the tag probabilities of segments.
+
+    If the network is not a `Tagger`, the second result is None.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The network; only a `Tagger` predicts tags.
+        The network.
     segments : ndarray of shape (n_segments, 187, 96)
-        Input.
+        The segments.
     device : torch.device, default=None
-        Device of the network; the CPU if None.
+        Device of the network. If None, the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the output of the network has the wrong shape or contains NaN or infinity.
     """
     device = torch.device("cpu") if device is None else device
     batch_size = _BATCH_SIZE if device.type == "cpu" else _BATCH_SIZE_ON_DEVICE
@@ -133,7 +145,7 @@ def run(network, segments, device=None):
 
 
 def resolve_weights(weights):
-    """Return the name of a shipped network, the bytes of a file, or the module itself."""
+    """Return the name of a shipped network, the content of a file, or the module itself."""
     if isinstance(weights, nn.Module) or (isinstance(weights, str) and weights in SHIPPED):
         return weights
     if not isinstance(weights, (str, os.PathLike)) or not os.path.isfile(weights):
@@ -146,7 +158,10 @@ def resolve_weights(weights):
 
 
 def load_network(weights, device=None):
-    """Return a network in evaluation mode on a device, and its tags; None for a module."""
+    """Return a network, on a device and in evaluation mode, and its tags.
+
+    If `weights` is a module, return a copy of it, and None as tags.
+    """
     device = torch.device("cpu") if device is None else device
     if isinstance(weights, nn.Module):
         return copy.deepcopy(weights).to(device).eval(), None
@@ -163,7 +178,7 @@ def load_network(weights, device=None):
 
 
 def network_key(weights):
-    """Return a hash of the layers and weights of a network, its key in the cache."""
+    """Return the cache key of a network: a hash of its layers and weights."""
     if not isinstance(weights, nn.Module):
         return hashlib.blake2b(_content(weights)).hexdigest()
     common = vars(nn.Module()).keys()
@@ -184,7 +199,7 @@ def _content(weights):
 
 
 def _read_network(content):
-    """Return the network and the tags in the bytes of a safetensors file."""
+    """Return the network and the tags stored in a safetensors file, given as bytes."""
     from safetensors.torch import load
 
     tensors = load(content)
@@ -200,7 +215,7 @@ def _read_network(content):
 
 
 def _dequantized(tensors):
-    """Return the tensors with integer kernels multiplied by their scale."""
+    """Return the tensors, with each integer kernel multiplied by its scale."""
     kernels = dict(tensors)
     for name in tensors:
         if name.endswith(".scale"):
@@ -213,7 +228,7 @@ def _dequantized(tensors):
 
 
 class Tagger(nn.Module):
-    """Network that returns embeddings and has a linear layer from embeddings to tags."""
+    """Network that returns embeddings, and has a linear layer that predicts tags from them."""
 
     def probabilities(self, embeddings):
         return self.tags(embeddings).sigmoid()
@@ -250,7 +265,7 @@ class VGG(Tagger):
 
 
 class MusiCNN(Tagger):
-    """Timbre and rhythm filters, three convolutions over time, and a dense layer on their pooling."""
+    """Timbre and rhythm filters, three convolutions over time, pooling and a dense layer."""
 
     def __init__(self, n_tags, _):
         super().__init__()
@@ -272,7 +287,7 @@ class MusiCNN(Tagger):
         second = self.middle[1](first) + first
         third = self.middle[2](second) + second
         x = torch.cat([front, first, second, third], dim=1)
-        # The maximum and the mean of each channel are next to each other.
+        # Interleave them: the maximum and the mean of a channel are adjacent.
         x = torch.stack([x.amax(dim=2), x.mean(dim=2)], dim=2).flatten(1)
         return self.hidden_norm(self.hidden(self.pool_norm(x)).relu())
 

@@ -23,7 +23,7 @@ from skdcca._audio.files import check_amplitude, read_excerpt, read_header, resa
 from skdcca._utils.validation import check_number, is_number
 from skdcca.exceptions import InvalidSongsError
 
-_N_LISTED = 20  # faults in a message; a list of all songs of a large collection is unreadable
+_N_LISTED = 20  # maximum number of faults in a message; a longer list would be unreadable
 _LIMITING_BLAS = Lock()
 
 
@@ -51,14 +51,14 @@ def excerpt_start(seconds, duration, offset):
 
 
 def check_songs(songs, sample_rate, offset=0.0):
-    """Return the length of each song in seconds, without decoding any file.
+    """Check songs and return their lengths in seconds, without decoding any file.
 
     Parameters
     ----------
     songs : sequence
         The songs.
     sample_rate : int
-        Sample rate of waveforms that come without one.
+        Sample rate in Hz of waveforms that come without one.
     offset : float or "center", default=0.0
         Start of the excerpt in seconds; songs that end before it cannot be used.
 
@@ -91,8 +91,8 @@ def song_name(song):
 def as_pair(song, sample_rate):
     """Return the waveform and the sample rate of a song that is not a file.
 
-    The waveform must have shape ``(n_samples,)`` or ``(n_channels, n_samples)``. Any other shape raises
-    ValueError.
+    Raise ValueError if the sample rate or the waveform is invalid. The waveform must have shape
+    ``(n_samples,)`` or ``(n_channels, n_samples)``.
     """
     waveform, rate = song, None
     if isinstance(song, (tuple, list)) and len(song) == 2:
@@ -128,7 +128,7 @@ def _check_is_list(songs):
 
 
 def _seconds_after(song, sample_rate, offset):
-    """Return the length of a song in seconds, after checking it and its offset."""
+    """Check a song and `offset`, and return the length of the whole song in seconds."""
     if _is_path(song):
         seconds = _file_seconds(os.fspath(song))
     else:
@@ -192,7 +192,7 @@ def _raise_faults(faults, n_songs):
 
 
 def load_song(song, start, n_samples, sample_rate):
-    """Load about `n_samples` samples of a song from `start` seconds, in mono, at `sample_rate`."""
+    """Return about `n_samples` mono samples of a song at `sample_rate`, from `start` seconds on."""
     seconds = n_samples / sample_rate
     if _is_path(song):
         waveform, rate = read_excerpt(song, start, seconds)
@@ -204,7 +204,7 @@ def load_song(song, start, n_samples, sample_rate):
 
 
 def each_song(function, songs, settings, transformer, desc, ignore=()):
-    """Call a function for each song and yield the position and result of each, in order.
+    """Call a function for each song, and yield the position and the result of each song in order.
 
     Song ``i`` is passed as ``function(key, song=songs[i], **settings[i])``. The parameters `n_jobs`,
     `memory` and `verbose` of the transformer set the number of threads, the cache and the progress bar.
@@ -212,8 +212,8 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
     Parameters
     ----------
     function : callable
-        Function of one song. Its `key` identifies the song in the cache. A ValueError or OSError that
-        it raises is reported as a fault of the song.
+        Function of one song. Its argument `key` identifies the song in the cache. A ValueError or
+        OSError that it raises is reported as a fault of the song.
     songs : sequence
         The songs.
     settings : list of dict
@@ -228,7 +228,7 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
     Raises
     ------
     InvalidSongsError
-        After the last song, if any of them cannot be used. The error lists all of them.
+        After the last song, if any songs cannot be used. The error lists all of these songs.
     """
     memory = transformer.memory
     memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
@@ -249,8 +249,8 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
 
 
 def _in_parallel(work, n_jobs):
-    # Use joblib's Parallel: that of scikit-learn sets the warning filters in every thread, but the
-    # filters belong to the whole process.
+    # Use Parallel from joblib. Parallel from scikit-learn sets the warning filters in every thread,
+    # although these filters belong to the whole process.
     backend, _ = get_active_backend(prefer="threads")
     # Some backends, such as ray, return results only after all of them are complete.
     return_as = "generator" if backend.supports_return_generator else "list"
@@ -260,10 +260,10 @@ def _in_parallel(work, n_jobs):
 def _attempt(function, song, **settings):
     """Return the result and the fault of a song, one of which is None.
 
-    Errors are returned because raising one would leave other threads running.
+    The fault is returned, because raising an error would leave the other threads running.
     """
     try:
-        # The key requires reading the whole file, so compute it only for a cache.
+        # The key requires reading the whole file, so compute it only if there is a cache.
         key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
         return function(key, song=song, **settings), None
     except ValueError as error:
@@ -276,8 +276,9 @@ def _attempt(function, song, **settings):
 def _one_blas_thread():
     """Limit BLAS to one thread, since matrices are small and songs are processed in parallel.
 
-    The limit applies to the whole process. If another thread has already set it, do nothing:
-    otherwise this thread could set it again on exit, after the other thread has removed it.
+    The limit applies to the whole process. If another thread has already set it, do nothing.
+    Otherwise, this thread would take the limit for the original setting, and could restore it on
+    exit after the other thread has removed it.
     """
     if not _LIMITING_BLAS.acquire(blocking=False):
         yield

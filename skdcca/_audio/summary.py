@@ -1,4 +1,4 @@
-"""Summary of spectrograms over time, one row per song."""
+"""Summarize spectrograms over time, as one row per song."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -17,19 +17,20 @@ _MIN_FRAMES = 16
 class TemporalSummary(TransformerMixin, BaseEstimator):
     """Summary of spectrograms over time, as one row per song.
 
-    It turns the output of `MelSpectrogram` into a table for models such as `LinearCCA` and `KernelCCA`.
-    With the defaults, a row has 3 numbers for each band and 32 for the rhythm.
+    This transformer turns the output of `MelSpectrogram` into a table for models such as
+    `LinearCCA` and `KernelCCA`. With the defaults, a row has 3 numbers for each band and 32 for the
+    rhythm.
 
     Parameters
     ----------
     statistics : sequence of str, default=("mean", "std", "delta", "rhythm")
-        Parts of a row, in this order:
+        Statistics in a row, in the order given:
 
         - ``"mean"``, ``"std"``: mean and standard deviation of each band over time;
         - ``"delta"``: mean absolute change of each band from frame to frame;
         - ``"rhythm"``: autocorrelation of the onset strength at `n_lags` lags, from 2 frames to a
-          quarter of the excerpt, evenly spaced on a logarithmic scale. The onset strength is the rise
-          from frame to frame, averaged over all bands, with falls counted as 0.
+          quarter of the excerpt, evenly spaced on a logarithmic scale. The onset strength is the
+          mean rise of the bands from one frame to the next, where falls count as 0.
     n_lags : int, default=32
         Number of lags of the rhythm.
 
@@ -44,8 +45,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     ------
     ValueError
         If a parameter is out of range, or `X` is not three-dimensional, has fewer than 16 frames,
-        contains NaN, infinity or values above 1e10 in absolute value, or has another number of bands
-        than in `fit`.
+        contains NaN, infinity or values above 1e10 in absolute value, or has a different number of
+        bands in `transform` than in `fit`.
 
     See Also
     --------
@@ -54,8 +55,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The silence that `MelSpectrogram` appends to short songs is ignored: these are the last frames of a
-    spectrogram in which all bands are at the minimum of the song.
+    The silence that `MelSpectrogram` appends to short songs is ignored. It is recognized as the
+    frames at the end of a spectrogram in which all bands equal the minimum of the spectrogram.
 
     Examples
     --------
@@ -176,7 +177,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
 
 def _n_sounding(song):
-    """Return the number of frames before the silence at the end, at least 16."""
+    """Return the number of frames before the silence at the end, but at least 16."""
     sounding = np.flatnonzero((song > song.min()).any(axis=0))
     if not sounding.size:
         return song.shape[1]
@@ -184,7 +185,7 @@ def _n_sounding(song):
 
 
 def _rhythm(song, lags):
-    """Return the autocorrelation of the onset strength at fractional lags; it is 1 at lag 0."""
+    """Return the autocorrelation of the onset strength at fractional lags, scaled to 1 at lag 0."""
     onset = np.maximum(np.diff(song, axis=1), 0).mean(axis=0, dtype=np.float64)
     onset -= onset.mean()
     spectrum = np.fft.rfft(onset, n=2 * len(onset))

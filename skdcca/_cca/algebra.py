@@ -1,9 +1,9 @@
-"""Linear algebra shared by the linear and the kernel model."""
+"""Compute the linear algebra that the linear and the kernel model share."""
 
 import numpy as np
 from scipy import linalg
 
-# The other components are not computed if at most this share of them is requested.
+# If at most this fraction of the components is requested, the others are not computed.
 _FEW = 0.25
 # Squared correlations above this limit have at least nine correct digits.
 _LEAST_SQUARE = 1e-6
@@ -12,7 +12,7 @@ _LEAST_SQUARE = 1e-6
 def leading_svd(cross, k=None):
     """Return the first `k` left singular vectors, singular values and right singular vectors.
 
-    The vectors are columns. All of them are returned if `k` is None or exceeds their number.
+    The vectors are columns. If `k` is None or exceeds their number, all of them are returned.
     """
     small = min(cross.shape)
     if k is not None and k <= _FEW * small:
@@ -24,11 +24,12 @@ def leading_svd(cross, k=None):
 
 
 def _leading_by_products(cross, k):
-    """Return the first `k` singular triplets from ``cross.T @ cross``, or None if they are inexact.
+    """Compute the first `k` singular triplets from ``cross.T @ cross``.
 
-    For few components this costs a fraction of a full decomposition. It is equally exact unless a value
-    is so small that its square loses digits. Random projections would be neither fast nor exact: if
-    most of the matrix is noise, the values decay too slowly to separate the leading ones.
+    Return None if the squares of the singular values are so small that they lose digits; otherwise
+    the result has the precision of a full decomposition. For few components this is much faster.
+    Random projections would be neither fast nor exact: if most of the matrix is noise, the values
+    decay too slowly to separate the leading ones.
     """
     small = min(cross.shape)
     is_tall = cross.shape[1] == small

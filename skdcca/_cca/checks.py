@@ -15,9 +15,10 @@ def check_reg(reg):
 
 
 def check_weight(sample_weight, X, *, complete=True):
-    """Return the weights as an array, or None if there are none.
+    """Return the weights as an array, or None if `sample_weight` is None.
 
-    The weights must suffice for a variance, unless ``complete=False`` says that more rows follow.
+    At least two weights must be positive, and their sum must exceed 1. Set ``complete=False`` to
+    skip this check because more rows follow.
     """
     if sample_weight is None:
         return None

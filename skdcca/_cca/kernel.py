@@ -1,4 +1,4 @@
-"""Kernel canonical correlation analysis."""
+"""Implement kernel canonical correlation analysis."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -32,11 +32,12 @@ class KernelCCA(BaseCCA):
     r"""Kernel canonical correlation analysis, exact or approximated, with a ridge.
 
     Kernel CCA is linear CCA in the feature spaces of two kernels, one for each view. With a nonlinear
-    kernel it finds nonlinear relations. The exact model suits up to a few thousand rows; for more rows
-    set `approximation`.
+    kernel it finds nonlinear relations. The exact model suits up to a few thousand rows. Set
+    `approximation` for more rows.
 
-    The views are *not* standardized. If columns have different units or ranges, put a `StandardScaler`
-    before the model, and one in `y_transformer`. Then choose `reg` and `gamma` by cross-validation.
+    The views are *not* standardized. If columns have different units or ranges, put a
+    `StandardScaler` before the model, and set `y_transformer` to another one. Then choose `reg` and
+    `gamma` by cross-validation.
 
     Parameters
     ----------
@@ -56,21 +57,22 @@ class KernelCCA(BaseCCA):
     coef0 : float, default=1
         Constant of the kernel "poly", >= 0.
     y_kernel, y_gamma, y_degree, y_coef0 : default=None
-        The same parameters for the second view. If None, the value of the first view is used;
-        with a precomputed X, y must therefore be precomputed too unless `y_kernel` is set.
+        The same parameters for the second view. If None, the value for the first view is used. With
+        ``kernel="precomputed"``, y must therefore be a kernel too unless `y_kernel` is set.
     reg : float or pair of float, default=0.1
-        Ridge, >= 0: `reg` times the total variance of a view in its feature space is added to its
-        variance in every direction. A value has the same effect for every number of samples and every
-        unit of the columns. A pair sets ``(reg_x, reg_y)``. Try 0.01 and 0.1 first. With 0 and a kernel
-        of full rank, all correlations are 1 and meaningless.
+        Ridge, >= 0. In the feature space of a view, `reg` times the total variance of the view is
+        added to the variance in every direction. A value has the same effect for every number of
+        samples and every unit of the columns. A pair sets ``(reg_x, reg_y)``. Try 0.01 and 0.1
+        first. With 0 and a kernel of full rank, all correlations are 1 and meaningless.
     approximation : {None, "nystroem", "rff"}, default=None
-        None is exact: its time is cubic and its memory quadratic in the number of rows. "nystroem"
-        uses as features the kernel values of a row with `n_landmarks` random training rows. "rff" uses
-        `n_landmarks` random Fourier features, for the kernel "rbf" only. The time of both
-        approximations is linear in the number of rows, and their memory does not grow with it.
+        If None, the model is exact: its time is cubic and its memory quadratic in the number of
+        rows. With "nystroem", the features of a row are computed from its kernel values with
+        `n_landmarks` random training rows, the landmarks. With "rff", they are `n_landmarks` random
+        Fourier features; this works only with the kernel "rbf". The time of both approximations is
+        linear in the number of rows, and their memory does not grow with it.
     n_landmarks : int, default=300
-        Number of landmarks or of random features, >= 1. More features are more exact and slower. Used
-        only with an approximation; there are at most as many landmarks as rows.
+        Number of landmarks or random features, >= 1. More of them are more exact and slower. Used
+        only with an approximation. If it exceeds the number of rows, all rows are landmarks.
     similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
         How `compare`, the retrieval scorers and indexes score a row of X for a row of y. The formulas
         are in `skdcca.metrics.similarity`.
@@ -86,8 +88,8 @@ class KernelCCA(BaseCCA):
         Seed of the landmarks or random features. Pass an int for reproducible results. Used only with
         an approximation.
     y_transformer : estimator, default=None
-        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. None if y
-        is numeric.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. If
+        None, y must be numeric.
 
     Attributes
     ----------
@@ -104,10 +106,10 @@ class KernelCCA(BaseCCA):
         Intercepts, which center the variates on the training rows.
     x_rows_, y_rows_ : ndarray of shape (n_rows, n_features) or None
         Rows with which the kernel of new rows is evaluated: a copy of the training rows, or the
-        landmarks. For the kernel "linear", the mean of the view is subtracted. None for "rff" and
-        "precomputed".
+        landmarks. For the kernel "linear", the mean of the view is subtracted from them. They are
+        None for the approximation "rff" and the kernel "precomputed".
     x_gamma_, y_gamma_ : float or None
-        Coefficients of the kernels; None for kernels other than "rbf" and "poly".
+        Coefficients of the kernels. They are None for kernels other than "rbf" and "poly".
     n_components_ : int
         Number of components.
     n_features_in_ : int
@@ -121,6 +123,8 @@ class KernelCCA(BaseCCA):
 
     Raises
     ------
+    TypeError
+        From `fit`, if `y_transformer` is not a transformer.
     ValueError
         From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
         view contains NaN, infinity or text, or if a kernel is not symmetric, not positive
@@ -130,9 +134,9 @@ class KernelCCA(BaseCCA):
     Warns
     -----
     RankWarning
-        If `n_components` exceeds the rank of the kernels, because a view has few distinct rows or
-        a linear kernel has few columns. The components beyond the rank have correlation 0 and
-        coefficients of 0.
+        If `n_components` exceeds the rank of the kernels. This happens if a view has few distinct
+        rows, or few columns and a linear kernel. The components beyond the rank have correlation 0
+        and coefficients of 0.
 
     See Also
     --------
@@ -150,15 +154,16 @@ class KernelCCA(BaseCCA):
         \beta^\top \Big(\frac{K_y^2}{n - 1} + \rho_y K_y\Big) \beta = 1,
 
     with the ridges :math:`\rho_x = \mathtt{reg}_x \operatorname{tr}(K_x) / (n - 1)` and
-    :math:`\rho_y` likewise. Each kernel is decomposed into its eigenvectors, without those that are only
-    rounding errors. The singular values of the whitened cross product are the correlations. A
-    ``KernelCCA(kernel="linear", reg=reg)`` of p standardized columns in each view is the same model as
-    ``LinearCCA(reg=reg * p)``, because the total variance of the columns is p.
+    :math:`\rho_y` likewise. Each kernel is decomposed into its eigenvectors, and eigenvectors that
+    are only rounding errors are dropped. The singular values of the whitened cross product are the
+    correlations. With p standardized columns in each view, ``KernelCCA(kernel="linear", reg=reg)``
+    is the same model as ``LinearCCA(reg=reg * p)``, because the total variance of the columns is p.
 
-    An approximation maps each row to features: by the eigenvectors of the kernel of the landmarks [3]_,
-    or by cosines of random projections [4]_. It then solves the same problem by the covariances of the
-    features. The same rows are landmarks of both views, and with all rows as landmarks "nystroem" is
-    exact. For "nystroem" the kernel must be positive semi-definite without centering.
+    An approximation maps each row to features: with the eigenvectors of the kernel of the landmarks
+    [3]_, or with cosines of random projections [4]_. It then solves the same problem with the
+    covariances of the features. The same rows are landmarks of both views. With all rows as
+    landmarks, "nystroem" is exact. For "nystroem", the kernel must be positive semi-definite
+    without centering.
 
     All computations are in float64; the variates have the dtype of the view. The sign of a component is
     chosen so that its largest coefficient of X is positive.
@@ -176,8 +181,8 @@ class KernelCCA(BaseCCA):
 
     Examples
     --------
-    X is a point on a circle, and y is the cosine of twice its angle. Both views are uncorrelated, so
-    linear CCA fails on held-out rows and kernel CCA does not:
+    Each row of X is a point on a circle, and y is the cosine of twice its angle. The columns of X
+    are uncorrelated with y, so linear CCA fails on held-out rows and kernel CCA does not:
 
     >>> import numpy as np
     >>> from skdcca import KernelCCA, LinearCCA
@@ -246,9 +251,9 @@ class KernelCCA(BaseCCA):
     ) -> Self:
         """Fit the model to blocks of rows, for views that are larger than memory.
 
-        The result is the same as that of `fit` on all rows. Only one block at a time is in memory, and
-        a block may have any number of rows. Set `approximation`, because the exact model keeps every
-        row. `y_transformer` must be None, because it would see one block at a time.
+        The result is the same as after `fit` on all rows. Only one block at a time is in memory,
+        and a block may have any number of rows. Set `approximation`, because the exact model keeps
+        every row. `y_transformer` must be None, because it would see one block at a time.
 
         Parameters
         ----------
@@ -298,7 +303,7 @@ class KernelCCA(BaseCCA):
         return self._learn_blocks(blocks)
 
     def _y_parameter(self, name):
-        """Return a parameter of the second view, or that of the first view if it is None."""
+        """Return a parameter of the second view; if it is None, return the one of the first view."""
         value = getattr(self, f"y_{name}")
         return getattr(self, name) if value is None else value
 
@@ -343,14 +348,14 @@ class KernelCCA(BaseCCA):
         if self.approximation is None:
             self._fit_kernels(X, y)
         else:
-            # Views that are already validated form one block.
+            # The views are already validated, so they form one block that is not checked again.
             self._fit_features(Blocks([(X, y)]), lambda _, block: block)
 
     def _fit_blocks(self, blocks):
         self._fit_features(blocks, self._validate_block)
 
     def _fit_kernels(self, X, y):
-        """Solve by the eigenvectors of the centered kernels."""
+        """Fit the exact model from the eigenvectors of the centered kernels."""
         if is_kernel(self.kernel, "precomputed"):
             check_precomputed(X, "X")
         if is_kernel(self._y_parameter("kernel"), "precomputed"):
@@ -387,7 +392,7 @@ class KernelCCA(BaseCCA):
         self._set_solution(maps, (x_view, y_view), cross, products)
 
     def _set_kernels(self, spreads):
-        """Return the kernels of both views, and set what depends on their spreads."""
+        """Return a `KernelMap` for each view, and set the attributes that depend on the spreads."""
         of_x, of_y = self._kernel_parameters()
         x_map = KernelMap(spreads.x, "X", *of_x)
         y_map = KernelMap(spreads.y, "y", *of_y)
@@ -396,7 +401,10 @@ class KernelCCA(BaseCCA):
         return x_map, y_map
 
     def _choose_features(self, maps, blocks, n, check):
-        """Return maps to random features, or to the features of landmarks among the n rows."""
+        """Return maps of both views to random features, or to features of landmarks.
+
+        The landmarks are drawn from the n rows of the blocks.
+        """
         rng = check_random_state(self.random_state)
         if self.approximation == "rff":
             return [FourierMap(kernel_map, self.n_landmarks, rng) for kernel_map in maps]

@@ -16,7 +16,7 @@ _NUMBERS = 2**22
 
 
 def is_kernel(kernel, *names):
-    """Return True if the kernel is one of these names."""
+    """Return True if the kernel is a string and one of these names."""
     return isinstance(kernel, str) and kernel in names
 
 
@@ -50,7 +50,7 @@ def check_precomputed(view, name):
 
 
 def positive_part(eigenvalues, limit, name):
-    """Return the slice of ascending eigenvalues that exceed the limit of rounding errors."""
+    """Return the slice of the ascending eigenvalues that are above `limit`, the rounding error."""
     if eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
         raise ValueError(
             f"The kernel of {name} must be positive semi-definite, got eigenvalues from "
@@ -66,7 +66,7 @@ def positive_part(eigenvalues, limit, name):
 
 
 class Spread:
-    """Number, mean, scatter and range of the rows of a view, accumulated in float64."""
+    """Number of rows, mean, scatter and range of a view, accumulated in float64."""
 
     n = 0
 
@@ -121,7 +121,7 @@ class Spreads:
 
     def add(self, X, y):
         """Add rows of both views."""
-        # Only some kernels need the squares, and they raise an error themselves after an overflow.
+        # An overflow of the squares is ignored here; the kernels that need them raise an error later.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             self.x.add(X)
             self.y.add(y)
@@ -138,7 +138,7 @@ class Spreads:
 class KernelMap:
     """Kernel with its parameters and the rows that it is evaluated with.
 
-    Fitted models and saved files contain its attributes by name.
+    Fitted models and saved files contain the attributes of this class by name.
     """
 
     def __init__(self, spread, name, kernel, gamma, degree, coef0):
@@ -169,7 +169,7 @@ class KernelMap:
         self.basis = vectors[:, positive] / np.sqrt(variance[positive])
 
     def features(self, rows):
-        """Return the features of rows, after `choose`."""
+        """Return the features of rows; the landmarks must have been set by `choose`."""
         return self(rows) @ self.basis
 
     def of_kept(self, rows):
@@ -185,7 +185,10 @@ class KernelMap:
         return kernel
 
     def __call__(self, rows, kept=None):
-        """Return the kernel of rows with the kept rows in float64; pass `kept` if they are the same."""
+        """Return the kernel of `rows` with the kept rows, in float64.
+
+        Pass ``kept=rows`` if `rows` are the kept rows themselves.
+        """
         rows = rows.astype(np.float64)
         if is_kernel(self.kernel, "precomputed"):
             return rows
@@ -218,7 +221,7 @@ class KernelMap:
         return kernel
 
     def public(self, coefs):
-        """Return the rows and intercept for computing the variates from the uncentered kernel."""
+        """Return the public `x_rows_` or `y_rows_` and intercept, which need no offset of the rows."""
         if not is_kernel(self.kernel, "linear"):
             return self.rows, self.intercept
         rows = self.rows - self.offset
@@ -226,9 +229,9 @@ class KernelMap:
 
 
 class FourierMap:
-    """Random Fourier features, whose inner products approximate a Gaussian kernel.
+    """Map to random Fourier features, whose inner products approximate the kernel "rbf".
 
-    Fitted models and saved files contain its attributes by name.
+    Fitted models and saved files contain the attributes of this class by name.
     """
 
     kernel, rows, basis = "rbf", None, None
@@ -250,7 +253,7 @@ class FourierMap:
     features = __call__
 
     def public(self, coefs):
-        """Return None, because no rows are kept, and the intercept."""
+        """Return None for the rows, because none are kept, and the intercept."""
         return None, self.intercept
 
 
@@ -287,7 +290,10 @@ def project(view, view_map, coefs):
 
 
 def _scale(spread, name):
-    """Return the value of ``gamma="scale"``; 1 for a constant view, which raises an error later."""
+    """Return gamma for ``gamma="scale"``.
+
+    It is 1 for a constant view, which raises an error later.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         variance = spread.variance
         gamma = 1.0 / (len(spread.mean) * variance) if variance > 0 else 1.0

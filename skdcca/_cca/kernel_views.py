@@ -1,4 +1,4 @@
-"""Decompositions of a view for kernel CCA, by its kernel or by the covariance of its features."""
+"""Decompose a view for kernel CCA, by its kernel or by the covariance of its features."""
 
 import numpy as np
 from scipy import linalg
@@ -20,7 +20,7 @@ class KernelView:
         kernel -= self.means
         kernel -= kernel.mean(axis=1)[:, None]
         total = np.trace(kernel)
-        # The transpose is equal and has the memory order of LAPACK.
+        # The transpose has the same values, and its memory order is the one that LAPACK needs.
         eigenvalues, vectors = linalg.eigh(
             kernel.T, overwrite_a=True, check_finite=False, driver="evd"
         )
@@ -51,7 +51,7 @@ class FeatureView:
         self.mean, self.basis = mean, feature_map.basis
         total = np.trace(covariance)
         limit = 10 * np.finfo(np.float64).eps * (total + mean @ mean)
-        # Older versions of SciPy request too little workspace for the driver "evd" and a 1x1 matrix.
+        # For a 1x1 matrix, older versions of SciPy request too little workspace for the driver "evd".
         driver = "evd" if len(covariance) > 1 else None
         variance, vectors = linalg.eigh(covariance, driver=driver)
         positive = positive_part(variance, limit, feature_map.name)

@@ -1,4 +1,4 @@
-"""Linear canonical correlation analysis."""
+"""Implement linear canonical correlation analysis."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -27,9 +27,10 @@ _NUMBERS = 2**22
 class LinearCCA(BaseCCA):
     r"""Linear canonical correlation analysis (CCA) with an optional ridge.
 
-    CCA finds pairs of linear combinations, one of the columns of X and one of the columns of y, whose
-    correlation is as large as possible. Each pair (the canonical variates of a component) is
-    uncorrelated with the previous pairs. The solution is exact and is computed without iterations.
+    CCA finds pairs of variates with the largest possible correlation. One variate of each pair is a
+    linear combination of the columns of X, and the other is one of the columns of y. Each pair (a
+    component) is uncorrelated with the previous pairs. The solution is exact and is computed
+    without iterations.
 
     The columns of both views are centered and standardized internally, so their units do not matter.
     Begin with the defaults; if there are many columns or few rows, choose `reg` by cross-validation.
@@ -57,7 +58,7 @@ class LinearCCA(BaseCCA):
           as a length.
     y_transformer : estimator, default=None
         Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. Its
-        output must be dense, so add a `TruncatedSVD` after tf-idf. None if y is numeric.
+        output must be dense, so add a `TruncatedSVD` after tf-idf. If None, y must be numeric.
 
     Attributes
     ----------
@@ -90,6 +91,8 @@ class LinearCCA(BaseCCA):
 
     Raises
     ------
+    TypeError
+        From `fit`, if `y_transformer` is not a transformer.
     ValueError
         From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
         view contains NaN, infinity or text, or if all columns of a view are constant.
@@ -97,15 +100,15 @@ class LinearCCA(BaseCCA):
     Warns
     -----
     RankWarning
-        If `n_components` exceeds the rank of a view, because some of its columns depend on others. The
-        components beyond the rank have correlation 0 and weights of 0.
+        If `n_components` exceeds the rank of a view, which happens if some of its columns depend on
+        others. The components beyond the rank have correlation 0 and weights of 0.
 
     See Also
     --------
     KernelCCA : Nonlinear CCA by kernels, exact or approximated.
     DeepCCA : Nonlinear CCA by neural networks.
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
-    skdcca.variance_explained : Share of the variance of a view that its variates explain.
+    skdcca.variance_explained : Fraction of the variance of a view that its variates explain.
     sklearn.cross_decomposition.CCA : Iterative CCA without a ridge.
 
     Notes
@@ -122,12 +125,12 @@ class LinearCCA(BaseCCA):
     vectors of the whitened cross-correlation matrix, and its singular values are the canonical
     correlations [2]_. Finally, the weights are divided by the standard deviations of the columns.
 
-    A view with more rows than columns is whitened by the Cholesky factor of its correlation matrix,
-    which is accumulated in blocks of rows. If this matrix is nearly singular, or if a view has more
-    columns than rows, the singular value decomposition of the standardized view determines its rank. A
-    sparse X remains sparse: its rank is determined by the eigenvectors of its correlation matrix or of
-    the products of its rows. The sign of a component is chosen so that its largest loading on X is
-    positive.
+    A view with more rows than columns is whitened with the Cholesky factor of its correlation
+    matrix, which is accumulated in blocks of rows. If this matrix is nearly singular, or if a view
+    has more columns than rows, the singular value decomposition of the standardized view determines
+    its rank. A sparse X remains sparse: its rank is determined from the eigenvectors of its
+    correlation matrix or of the matrix of the products of its rows. The sign of a component is
+    chosen so that its largest loading on X is positive.
 
     References
     ----------
@@ -155,8 +158,8 @@ class LinearCCA(BaseCCA):
     array([-0.6, -0.9,  0.3])
 
     Relate the left and right halves of images of digits. With 100 training rows for 32 columns in each
-    view, classical CCA overfits. A ridge lowers the sum of the correlations of the training rows, but
-    raises that of held-out rows:
+    view, classical CCA overfits. A ridge lowers the sum of the correlations on training rows, but
+    raises it on held-out rows:
 
     >>> images = load_digits().images
     >>> left, right = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
@@ -188,7 +191,7 @@ class LinearCCA(BaseCCA):
         ----------
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
             First view. Dask arrays and memory-mapped arrays with more rows than columns are read in
-            blocks of rows and are never completely in memory.
+            blocks of rows and are never loaded into memory as a whole.
         y : array-like of shape (n_samples, n_features_y) or (n_samples,), or input of `y_transformer`
             Second view. Row i of X and row i of y are the same sample.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -203,8 +206,10 @@ class LinearCCA(BaseCCA):
 
         Raises
         ------
+        TypeError
+            If `y_transformer` is not a transformer.
         ValueError
-            If a parameter, a view or a weight is invalid; see the class.
+            If a parameter, a view or a weight is invalid; see the description of the class.
         """
         return self._learn(X, y, check_weight(sample_weight, X))
 
@@ -213,16 +218,17 @@ class LinearCCA(BaseCCA):
     ) -> Self:
         """Fit the model to blocks of rows, for views that are larger than memory.
 
-        The result is the same as that of `fit` on all rows. Only one block at a time is in memory, and
-        a block may have any number of rows. The solution is computed once, after the last block.
-        `y_transformer` must be None, because it would see one block at a time.
+        The result is the same as after `fit` on all rows. Only one block at a time is in memory,
+        and a block may have any number of rows. The solution is computed once, after the last
+        block. `y_transformer` must be None, because it would see one block at a time.
 
         Parameters
         ----------
         blocks : iterable, or function that returns one
-            Pairs ``(X, y)`` or triples ``(X, y, sample_weight)`` of arrays with the same rows. A list,
-            or a function that returns a new generator, can be read a second time, which is needed to
-            keep all digits if columns are nearly dependent. A generator is read only once.
+            Pairs ``(X, y)`` or triples ``(X, y, sample_weight)`` of arrays with the same rows. A
+            list, or a function that returns a new generator, can be read a second time. The second
+            reading is needed for full precision if columns are nearly dependent. A generator is
+            read only once.
 
         Returns
         -------
@@ -234,8 +240,8 @@ class LinearCCA(BaseCCA):
         TypeError
             If `blocks` is neither an iterable nor a function.
         ValueError
-            If `blocks` is empty, if they differ when they are read again, or if a block is invalid. The
-            error gives the number of the block, from 0, and the first row with NaN.
+            If `blocks` is empty, if it yields other rows when it is read again, or if a block is
+            invalid. The error gives the number of the block, from 0, and the first row with NaN.
 
         Examples
         --------
@@ -254,10 +260,10 @@ class LinearCCA(BaseCCA):
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model with more rows.
 
-        The result is the same as that of `fit` on all rows so far. Only their means and covariances are
-        kept, so memory does not grow with the rows. Each call solves a problem whose cost is cubic in
-        the number of columns, so pass batches with more rows than columns. The first call fits
-        `y_transformer`. A call after `fit` or `fit_blocks` starts a new model.
+        The result is the same as after `fit` on all rows so far. Only the means and covariances of
+        the rows are kept, so memory does not grow with their number. Each call solves a problem
+        whose cost is cubic in the number of columns, so pass batches with more rows than columns.
+        The first call fits `y_transformer`. A call after `fit` or `fit_blocks` starts a new model.
 
         Parameters
         ----------
@@ -277,7 +283,8 @@ class LinearCCA(BaseCCA):
         Raises
         ------
         ValueError
-            If the rows are invalid, as in `fit`. The model keeps its state from the previous call.
+            If the rows are invalid (see `fit`). The model then keeps its state from the previous
+            call.
 
         Examples
         --------
@@ -295,7 +302,7 @@ class LinearCCA(BaseCCA):
         weight = check_weight(sample_weight, X, complete=is_first)
         with self._rollback():
             X, y = self._validate(X, y, reset=is_first)
-            # A copy, so that a failure leaves the moments of earlier calls unchanged.
+            # The copy leaves the moments of earlier calls unchanged if this call fails.
             moments = PairMoments() if is_first else copy.deepcopy(seen)
             self._moments = moments.add(*without_zero_weights(X, y, weight))
             self._solve_by_moments(self._moments)
@@ -366,10 +373,10 @@ class LinearCCA(BaseCCA):
         return None if blocks.n_rows <= n_columns else blocks
 
     def _solve_by_moments(self, moments, at_any_cost=True):
-        """Solve by the correlation matrices, and return True on success.
+        """Fit the model from the correlation matrices, and return True on success.
 
-        If a matrix is too close to singular for a Cholesky factor, return False, or use its
-        eigenvectors, which lose digits, with ``at_any_cost=True``.
+        If a matrix is too close to singular for a Cholesky factor, return False. With
+        ``at_any_cost=True``, use the eigenvectors of the matrix instead, which lose digits.
         """
         x_covariance, y_covariance, cross = moments.covariances()
         reg_x, reg_y = check_reg(self.reg)
@@ -386,7 +393,7 @@ class LinearCCA(BaseCCA):
         return True
 
     def _solve_by_views(self, x_view, y_view):
-        """Solve by the singular value decompositions of the views."""
+        """Fit the model from the singular value decompositions of the views."""
         reg_x, reg_y = check_reg(self.reg)
         x_view.regularize(reg_x)
         y_view.regularize(reg_y)
@@ -420,7 +427,8 @@ class LinearCCA(BaseCCA):
         self.y_weights_ = y_weights * sign / y_view.scale[:, None]
         self.x_loadings_ = x_loadings * sign
         self.y_loadings_ = y_loadings * sign
-        # Covariance of y with the variates of X: that with the variates of y times the correlations.
+        # The covariance of y with the variates of X is its covariance with the variates of y, times the
+        # canonical correlations.
         y_covariance += y_view.reg * y_weights
         y_covariance *= self.canonical_correlations_ * sign
         self._y_of_variates = y_view.scale[:, None] * y_covariance
@@ -438,20 +446,23 @@ class LinearCCA(BaseCCA):
 
 
 def singular_views(estimator, X, y):
-    """Return both views, centered, standardized and decomposed as in a fit of the estimator."""
+    """Return a `SingularView` of each view, validated as in a fit of the estimator."""
     X, y = clone(estimator)._validate(X, y, reset=True)
     X = X.toarray() if issparse(X) else X
     return SingularView(X, "X"), SingularView(y, "y")
 
 
 def numbers_and_variates(model, X, y):
-    """Return both views as the arrays that a fitted model projects, and their variates."""
+    """Return X and y as validated arrays, and the variates of both."""
     X, y = model._validate_x(X), model._validate_y(y)
     return X, y, model._project_x(X), model._project_y(y)
 
 
 def _solvable_view(moments, side, covariance, reg, at_any_cost):
-    """Return a `GramView`, or None if its correlation matrix would lose digits."""
+    """Return a decomposed `GramView`.
+
+    If its correlation matrix is too close to singular, return None unless `at_any_cost` is True.
+    """
     view = GramView(moments, side, covariance, reg)
     if view.factor():
         return view
@@ -471,5 +482,5 @@ def _project(view, mean, weights):
 
 
 def _correlations(covariance, deviation):
-    """Return correlations of standardized columns with variates, which are 0 for constant variates."""
+    """Return the correlations of standardized columns with variates; 0 for constant variates."""
     return np.clip(covariance / np.where(deviation > 0, deviation, 1.0), -1.0, 1.0)

@@ -1,7 +1,7 @@
-"""Decompositions of a view for linear CCA, by its correlation matrix or its singular values.
+"""Decompose a view for linear CCA, by its correlation matrix or its singular values.
 
-Every class has ``mean`` and ``scale`` of the columns, ``weights(turn)`` of rotated directions, and
-``covariance(weights)``.
+Every class has the attributes ``mean`` and ``scale`` of the columns, and the methods
+``weights(turn)``, for rotated directions, and ``covariance(weights)``.
 """
 
 from functools import partial
@@ -38,7 +38,7 @@ class GramView:
         self.noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
 
     def factor(self):
-        """Compute the Cholesky factor; return False if the matrix is too close to singular."""
+        """Compute the Cholesky factor; return False if the matrix is too close to singular for it."""
         size = np.abs(self.correlation).sum(axis=0).max()
         self.root, failed = lapack.dpotrf(self.correlation, lower=1)
         if failed:
@@ -86,7 +86,7 @@ class SingularView:
         n = len(view) if sample_weight is None else sample_weight.sum()
         self.mean = np.average(view, axis=0, weights=sample_weight)
         view -= self.mean
-        # A second pass removes the rounding error of the first mean.
+        # The second pass removes the rounding error of the mean.
         correction = np.average(view, axis=0, weights=sample_weight)
         self.mean += correction
         view -= correction
@@ -117,7 +117,7 @@ class SingularView:
         self.right[constant] = 0.0  # removes rounding errors
 
     def regularize(self, reg):
-        """Set the deviation of each direction with the ridge, and the shrinkage that it causes."""
+        """Set the deviation of each direction including the ridge, and the factor that shrinks it."""
         self.reg = reg
         self.regularized = np.sqrt(self.deviation**2 + reg)
         self.shrink = self.deviation / self.regularized
@@ -150,7 +150,7 @@ class FactorView(SingularView):
 
 
 class DualView(SingularView):
-    """Sparse view of few rows, decomposed by the products of its rows and centered implicitly."""
+    """Sparse view of few rows, centered implicitly and decomposed by the products of its rows."""
 
     def __init__(self, view, name, sample_weight=None):
         rounding = np.finfo(view.dtype).eps
@@ -163,7 +163,7 @@ class DualView(SingularView):
         _refuse_constant(constant, name)
         self.scale = np.where(constant, 1.0, np.sqrt(variance))
         self.root_weight = np.sqrt(weight)[:, None]
-        # A constant column becomes 0, as it would by centering.
+        # A constant column is set to 0, the value that centering would give it.
         self.columns = csr_array(view @ diags_array(np.where(constant, 0.0, 1 / self.scale)))
         self.center = np.where(constant, 0.0, self.mean / self.scale)
         variance, self.left = linalg.eigh(self._products(), overwrite_a=True)
@@ -172,7 +172,7 @@ class DualView(SingularView):
         self.left, self.deviation = self.left[:, real], np.sqrt(variance[real])
 
     def _products(self):
-        """Return the products of all pairs of centered, weighted rows, divided by the weight - 1."""
+        """Return the products of all pairs of centered, weighted rows, divided by total weight - 1."""
         products = (self.columns @ self.columns.T).toarray()
         along = self.columns @ self.center
         products -= along[:, None] + along - self.center @ self.center

@@ -1,4 +1,4 @@
-"""Moments of two views, accumulated from blocks of rows in float64."""
+"""Accumulate the moments of two views from blocks of rows, in float64."""
 
 import copy
 
@@ -14,11 +14,12 @@ _BLOCK = 2**22
 
 
 class PairMoments:
-    """Weight, means and second moments of the rows ``[x, y]`` added so far.
+    """Total weight, means and second moments of all rows ``[x, y]`` that were added.
 
     The first row is subtracted from all rows, so that a large offset does not cost digits and a
-    constant column is exactly 0. Blocks are merged by the formula of Chan, Golub and LeVeque [1]_. A
-    row with weight 2 counts as two rows. Fitted models and saved files contain the attributes by name.
+    constant column is exactly 0. Blocks are merged by the formula of Chan, Golub and LeVeque [1]_.
+    A row with weight 2 counts as two rows. Fitted models and saved files contain the attributes of
+    this class by name.
 
     References
     ----------
@@ -65,7 +66,7 @@ class PairMoments:
         return self
 
     def merge(self, other):
-        """Add the rows of other moments."""
+        """Add the rows of another `PairMoments`."""
         if not other.weight:
             return self
         if not self.weight:
@@ -82,7 +83,7 @@ class PairMoments:
         return self
 
     def _unit_with(self, other):
-        """Return units for both, from the largest of their deviations and the distance of the means."""
+        """Return units for both moments, given by their deviations and the distance of their means."""
         with np.errstate(over="ignore"):
             own_mean = self.origin + self._mean * self._unit
             distance = np.abs(own_mean - (other.origin + other._mean * other._unit))
@@ -110,7 +111,7 @@ class PairMoments:
             self._unit = _unit_of(np.abs(first - self.origin).max(axis=0))
         self._rescaled = (self._unit != 1).any()
         self._mean = np.zeros(len(self.origin))
-        # Only the upper triangle is used. BLAS adds to it in place, which requires its memory order.
+        # Only the upper triangle is used. BLAS updates it in place, which requires Fortran order.
         self._scatter = np.zeros((len(self.origin),) * 2, order="F")
 
     def _add_block(self, X, y, sample_weight):
@@ -127,7 +128,7 @@ class PairMoments:
         self._merge(mean, weight)
 
     def _merge(self, mean, weight):
-        """Add mean and weight of a block, after its scatter about its own mean was added."""
+        """Add the mean and weight of a block whose scatter about its own mean is already added."""
         total = self.weight + weight
         step = mean - self._mean
         scaled = np.sqrt(self.weight * weight / total) * step
@@ -142,11 +143,14 @@ class PairMoments:
 
     @property
     def units(self):
-        """Units of the columns of both views, which are 1 unless squares would overflow or vanish."""
+        """Units of the columns of both views; 1 for a column whose squares do not overflow or vanish."""
         return np.split(self._unit, [self._n_features])
 
     def covariances(self):
-        """Return the covariances of X, of y, and of X with y, in their units; divide by weight - 1."""
+        """Return the covariances of X, of y, and of X with y, in their units.
+
+        The divisor is the total weight - 1.
+        """
         upper = self._scatter / (self.weight - 1)
         p = self._n_features
         x, y = upper[:p, :p], upper[p:, p:]
@@ -156,8 +160,8 @@ class PairMoments:
 class RowFactor:
     """Triangular factor R of all centered rows Z, with ``R.T @ R == Z.T @ Z``.
 
-    Unlike the products themselves, it keeps all digits of directions in which the rows hardly vary. It
-    needs the moments of the same rows, and uses their units.
+    Unlike ``Z.T @ Z``, the factor keeps all digits of directions in which the rows hardly vary. It
+    needs the `PairMoments` of the same rows and uses their units.
     """
 
     def __init__(self, moments):
@@ -167,7 +171,7 @@ class RowFactor:
         self.roundings = np.zeros(2)  # machine epsilons of both views
 
     def add(self, X, y, sample_weight=None):
-        """Add rows, as `PairMoments.add` does."""
+        """Add rows; the arguments are the same as in `PairMoments.add`."""
         roundings = [np.finfo(view.dtype).eps for view in (X, y)]
         self.roundings = np.maximum(self.roundings, roundings)
         step = max(1, _BLOCK // len(self._center))
@@ -181,7 +185,7 @@ class RowFactor:
         return self
 
     def merge(self, other):
-        """Add the rows of another factor of the same moments."""
+        """Add the rows of another `RowFactor`, created with the same moments."""
         self.roundings = np.maximum(self.roundings, other.roundings)
         self._add_rows(other.root)
         return self

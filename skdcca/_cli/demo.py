@@ -27,13 +27,13 @@ N_SYNTHETIC = 200
 STRENGTH = 0.9
 LEAST_SONGS = 30
 LEAST_GROUPS = 5
-LARGEST_SHARE = 0.4  # of the songs allowed in one group
+LARGEST_SHARE = 0.4  # largest fraction of the songs that one group may have
 N_COMPONENTS = 5
 GRID = {"cca__reg": [0.1, 1.0, 10.0]}
 
 
 def run(options):
-    """Run the demo on the songs of the options, or on synthetic songs and chorales.
+    """Run the demo on the manifest in the options, or on synthetic songs and chorales.
 
     Write a plot, a model and an index to the folder `options.output`.
     """
@@ -72,7 +72,7 @@ def _synthetic_songs():
 
 
 def _write(songs, folder):
-    """Write the waveforms to files, unless they exist, and return their paths."""
+    """Write each waveform to a file, unless the file exists, and return the paths."""
     with needed_by("skdcca demo"):
         import soundfile
 
@@ -164,7 +164,7 @@ def _cross_validate(search, songs):
 
 
 def _show_queries(songs, fold):
-    """Print a few queries, chosen by position in the fold, not by success."""
+    """Print a few queries, chosen by their position in the fold, whether or not they succeed."""
     scores = fold["scores"].T
     found = ranks(scores)
     print(f"\nLyrics search for their audio among {len(scores)} held-out songs:")

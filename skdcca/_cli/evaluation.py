@@ -15,23 +15,23 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
     Parameters
     ----------
     search : estimator
-        A model, or a search over a pipeline, which cross-validates within the training set.
+        Model, or search that cross-validates a pipeline within each training set.
     X, y : sequence
         Songs and lyrics.
     cv : splitter
-        The outer folds.
+        Splitter of the outer folds.
     groups : ndarray of shape (n_samples,), default=None
         Groups for both the outer and the inner folds.
     progress : callable, default=None
-        Called after each fold.
+        Function to call without arguments after each fold.
 
     Returns
     -------
     folds : list of dict
-        One dict for each fold: ``x_to_y`` and ``y_to_x`` (as in `retrieval_metrics`), ``chance``,
-        ``n_gallery``, ``embedding`` and ``scores`` of the held-out rows, ``test`` (the held-out rows),
-        ``params`` (the parameters chosen by the search) and ``inner_score`` (their score in the
-        search).
+        One dict for each fold, with the keys ``x_to_y`` and ``y_to_x`` (metrics as in
+        `retrieval_metrics`), ``chance`` (chance level), ``n_gallery``, ``embedding`` (variates of the
+        held-out rows), ``scores`` (of the held-out rows), ``test`` (positions of the held-out rows),
+        ``params`` (parameters that the search chose) and ``inner_score`` (their score in the search).
     """
     folds = []
     groups = None if groups is None else np.asarray(groups)
@@ -46,7 +46,7 @@ def evaluate(search, X, y, cv, groups=None, progress=None):
 
 
 def _measure(fitted, X, y, test):
-    """Return the scores of one fold."""
+    """Return the dict of one fold, as in `evaluate`."""
     zx, zy = embed(fitted, safe_indexing(X, test), safe_indexing(y, test))
     scores = compare(fitted, zx, zy)
     return {
@@ -62,7 +62,7 @@ def _measure(fitted, X, y, test):
 
 
 def mean_over_folds(folds):
-    """Return the mean of each metric for both directions and for the chance level."""
+    """Return the mean of each metric over the folds, for both directions and the chance level."""
     return {
         part: {name: float(np.mean([fold[part][name] for fold in folds])) for name in COLUMNS}
         for part in ("x_to_y", "y_to_x", "chance")
@@ -70,7 +70,7 @@ def mean_over_folds(folds):
 
 
 def gallery_sizes(folds):
-    """Return the gallery size as text, or its range if the folds differ."""
+    """Return the gallery size as text; if it differs between folds, return its range."""
     sizes = [fold["n_gallery"] for fold in folds]
     if min(sizes) == max(sizes):
         return str(sizes[0])
@@ -78,7 +78,7 @@ def gallery_sizes(folds):
 
 
 def table(rows, n_gallery):
-    """Return the lines of a table with a row per (name, means) and both directions side by side."""
+    """Return the lines of a table with a row for each name, and both directions side by side."""
     head = f"{'':24}{'audio -> lyrics':^33}   {'lyrics -> audio':^33}"
     columns = f"{'MRR':>7}{'R@1':>8}{'R@10':>8}{'MedR':>9} "
     lines = [head, f"{f'gallery {n_gallery}':24}{columns}   {columns}"]

@@ -8,7 +8,7 @@ from skdcca.persistence import load, read_header
 
 
 def load_model(path):
-    """Load a fitted model and its header; reject an index."""
+    """Return a fitted model and the header of its file; raise ValueError for an index."""
     header = read_header(path)
     if _holds_index(header):
         raise ValueError(f"{path} holds an index. Give the model that it was built with.")
@@ -18,7 +18,7 @@ def load_model(path):
 
 
 def load_index(path):
-    """Load an index and its header; reject a model."""
+    """Return an index and the header of its file; raise ValueError for a model."""
     header = read_header(path)
     if not _holds_index(header):
         raise ValueError(f"{path} holds a model. Make an index first, with skdcca index.")
@@ -36,7 +36,10 @@ def is_model(estimator):
 
 
 def check_output(path, *inputs):
-    """Raise early if the output cannot be written or would overwrite another file."""
+    """Raise an error early if the output cannot be written.
+
+    An input of the command, or a file that skdcca did not write, must not be overwritten.
+    """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"-o {path} is a folder; give the name of a file.")

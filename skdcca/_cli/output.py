@@ -8,7 +8,7 @@ from skdcca.retrieval import metadata_text
 
 
 def print_command(*arguments, program="skdcca"):
-    """Print a suggested next command, quoted for a shell."""
+    """Print a command to run next, quoted for a shell."""
     print(f"  {shlex.join([program, *map(str, arguments)])}")
 
 
@@ -20,13 +20,13 @@ def print_safely(line):
 
 
 def describe_file(path):
-    """Return the path and size of a file."""
+    """Return the path and size of a file as text."""
     size = Path(path).stat().st_size
     return f"{path} ({size / 1e6:.1f} MB)" if size > 1e5 else f"{path} ({size / 1e3:.0f} kB)"
 
 
 def describe_steps(model):
-    """Return the names of the audio steps and of the lyrics steps, in two lines."""
+    """Return two lines of text: the names of the audio steps, and of the lyrics steps."""
     before, cca = inside(model)
     steps = [step for part in before for step in part.named_steps.values()]
     audio = " -> ".join(type(step).__name__ for step in [*steps, cca])
@@ -44,7 +44,7 @@ def _names(transformer):
 
 
 def describe_correlations(model):
-    """Return the canonical correlations on training songs, and on held-out songs if available."""
+    """Return as text the correlations on training songs and, if available, on held-out songs."""
     _, cca = inside(model)
     lines = [f"Canonical correlations, training songs: {_rounded(cca.canonical_correlations_)}"]
     held_out = getattr(cca, "validation_correlations_", None)
@@ -58,7 +58,7 @@ def _rounded(correlations):
 
 
 def answer_as_json(index, answer):
-    """Return an answer of `ask` as a dict for JSON."""
+    """Return an answer of `ask` as a dict that can be written as JSON."""
     above = answer.above or [None] * len(answer.ids)
     results = [
         {**index.metadata_.get(name, {}), "id": name, "score": score, "above_chance": is_above}
@@ -68,7 +68,7 @@ def answer_as_json(index, answer):
 
 
 def print_answer(index, answer, view):
-    """Print an answer of `ask`: the items, best first, and how they compare with chance."""
+    """Print an answer of `ask`: the items, best first, and a comparison with the chance level."""
     for place, (name, score) in enumerate(zip(answer.ids, answer.scores, strict=True), start=1):
         metadata = index.metadata_.get(name, {})
         print_safely(f"{place:3}. {score:7.3f}  {_heading(name, metadata)}")
@@ -85,7 +85,7 @@ def print_answer(index, answer, view):
 
 
 def _heading(name, metadata):
-    """Return the title of an item, or its id, followed by its group if that differs."""
+    """Return the title of an item (or its id), followed by its group unless that is the id."""
     title = (metadata_text(metadata, "title").strip() or str(name))[:60]
     group = metadata_text(metadata, "group")
     return title if group in ("", str(name)) else f"{title}  ({group[:40]})"

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, default=None
-        Arguments after ``skdcca``; by default those of `sys.argv`.
+        Arguments after ``skdcca``. If None, they are taken from `sys.argv`.
 
     Returns
     -------

@@ -23,11 +23,11 @@ from skdcca.retrieval import CrossModalIndex
 
 TRAINED_ON = "learned_from"  # key in the notes of a file: fingerprints of the training songs
 MAX_EPOCHS = 100
-_MAX_EXACT = 5000  # songs; beyond it, the exact kernel takes minutes and gigabytes
+_MAX_EXACT = 5000  # songs; with more, an exact kernel takes minutes and gigabytes
 
 
 def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
-    """Return a pipeline for audio whose second view is the Doc2vec and form features of the lyrics.
+    """Return a pipeline that correlates audio with Doc2vec and form features of lyrics.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
     n_songs : int
         Number of training songs; it limits the number of components.
     memory : str, default=None
-        Folder of the spectrogram cache.
+        Folder of the spectrogram cache. If None, spectrograms are not cached.
     random_state : int, default=0
         Random seed.
     verbose : int, default=0
@@ -99,7 +99,7 @@ def fingerprint(text):
 
 
 def read_songs(model, songs, verbose=0):
-    """Cache the spectrograms of songs once, with a progress bar."""
+    """Compute the spectrograms of songs once, with a progress bar, and cache them."""
     model["mel"].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
     model["mel"].set_params(n_jobs=None, verbose=0)
 
@@ -121,7 +121,7 @@ def song_index(model, songs, neighbors=None):
     model : estimator
         Fitted model.
     songs : Bunch
-        Songs as returned by `load_songs`, with audio as files.
+        Songs as returned by `load_songs`, with paths of audio files.
     neighbors : estimator, default=None
         As in `CrossModalIndex`.
 

@@ -19,7 +19,7 @@ UNKNOWN = "not known whether held out"
 
 
 def load_manifest(options):
-    """Load the songs of a manifest; on unusable songs, point to ``--skip-bad``."""
+    """Return the songs of a manifest; if some are unusable, the error suggests ``--skip-bad``."""
     try:
         return load_songs(options.manifest, on_error=options.on_error)
     except InvalidSongsError as error:
@@ -65,9 +65,10 @@ def check_enough(n_songs, n_groups, options):
 
 
 def songs_to_evaluate(songs, header, options):
-    """Return the songs to evaluate, their kind, and the number of training songs, if known.
+    """Return the songs to evaluate, their relation to the model, and the number of training songs.
 
-    If only some are training songs, they are left out unless ``--all`` is given.
+    If only some of the songs are training songs, these are left out unless ``--all`` is given. The
+    number is None if the file does not identify the training songs.
     """
     known = header["notes"].get(TRAINED_ON)
     if known is None:

@@ -20,16 +20,16 @@ N_SPLITS = 3
 
 
 def search_over(model, grid, scratch, *, scoring=mrr_scorer, cv=None, n_jobs=None):
-    """Return a grid search over a model of `song_model`; candidates share their common steps.
+    """Return a grid search over a model of `song_model`, which computes common steps only once.
 
     Parameters
     ----------
     model : Pipeline
-        The model to tune.
+        Model to tune.
     grid : dict
         Parameter grid, such as one of `GRIDS`.
     scratch : str
-        Cache folder for the step outputs shared by candidates.
+        Folder in which the outputs of the common steps are cached.
     scoring, cv, n_jobs
         As in `GridSearchCV`.
 
@@ -50,7 +50,7 @@ def tune(model, songs, kind, quiet=False):
     model : Pipeline
         A model of `song_model`.
     songs : Bunch
-        The training songs.
+        Training songs.
     kind : str
         A key of `GRIDS`.
     quiet : bool, default=False
@@ -61,8 +61,8 @@ def tune(model, songs, kind, quiet=False):
     model : Pipeline
         Best candidate, refitted on all songs.
     result : dict
-        ``best``: the chosen parameters; ``mrr``: their score; ``chance``: its chance level;
-        ``gallery``: the gallery size.
+        ``best``: parameters of the best candidate; ``mrr``: its mean reciprocal rank; ``chance``:
+        chance level of the mean reciprocal rank; ``gallery``: gallery size.
     """
     folds = list(GroupKFold(N_SPLITS).split(songs.audio, groups=songs.groups))
     grid = GRIDS[kind]

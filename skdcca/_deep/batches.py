@@ -10,26 +10,26 @@ from torch.utils.data import Dataset
 
 from skdcca._utils.process_group import SINGLE_PROCESS
 
-# Blocks that are encoded have at most this many numbers. The rows are limited too, because hidden layers
-# may be far wider than the input.
+# A block has at most _BLOCK_SIZE numbers and _BLOCK_ROWS rows. The rows are limited as well, because
+# hidden layers may be far wider than the input.
 _BLOCK_SIZE, _BLOCK_ROWS = 2**22, 4096
-# Blocks of a file that are read ahead while the previous one is used.
+# Number of threads that read the next blocks of a file while the current one is used.
 _READERS = 4
 
 
 class Pairs(Dataset):
-    """Training rows of two views, as the data set of `Batches`.
+    """Data set of the training rows of two views, which `Batches` reads.
 
     Parameters
     ----------
     X, y : ndarray
         Local rows of both views.
     rows : ndarray of int
-        Numbers of the training rows of all processes.
+        Positions of the training rows among the rows of all processes.
     group : process group, default=SINGLE_PROCESS
         Processes that hold the rows.
     generator : torch.Generator, default=None
-        Generator that shuffles the rows. If None, it is the default generator of torch.
+        Generator that shuffles the rows. If None, the default generator of torch is used.
     """
 
     def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None):
@@ -43,11 +43,11 @@ class Pairs(Dataset):
 class Batches:
     """Batches of one shuffled epoch.
 
-    Each batch is indexed from the arrays at once, because a `DataLoader` collates sample by sample,
-    which costs as much as training a small network. The rows are spread evenly, so that no batch has
-    fewer than `batch_size` rows: the covariance of a small batch is a poor estimate, and that of one row
-    is NaN. In a process group, each process gets its local rows of a batch, and the total number of rows
-    in it.
+    All rows of a batch are taken from the arrays at once. A `DataLoader` would collate them sample by
+    sample, which can take longer than training a small network. The rows are spread evenly over the
+    batches, so that no batch has fewer than `batch_size` rows: the covariance of a small batch is a poor
+    estimate, and the covariance of a single row is NaN. In a process group, each process gets its local
+    rows of the batch and the total number of rows in the batch.
     """
 
     def __init__(self, pairs, batch_size):
@@ -67,18 +67,18 @@ class Batches:
 
 
 def count_batches(n_rows, batch_size):
-    """Return the largest number of batches with at least `batch_size` rows each; at least 1."""
+    """Return the number of batches in an epoch: ``n_rows // batch_size``, but at least 1."""
     return max(1, n_rows // batch_size)
 
 
 def blocks_of_rows(rows, size):
-    """Split rows of samples of this size into blocks; return one empty block for no rows."""
+    """Split rows into blocks, given the size of a sample; without rows, return one empty block."""
     step = max(1, min(_BLOCK_ROWS, _BLOCK_SIZE // size))
     return [rows[i : i + step] for i in range(0, max(1, len(rows)), step)]
 
 
 def read(views, blocks):
-    """Yield one tensor for each view, for each block of rows.
+    """Yield a list with one tensor per view for each block of rows.
 
     Blocks of memory-mapped files are read ahead in threads, so that reading overlaps with computing.
     """
@@ -90,7 +90,7 @@ def read(views, blocks):
 
 
 def _map_ahead(function, items):
-    """Yield ``function(item)`` in order, while threads compute the next ones."""
+    """Yield ``function(item)`` for each item in order, while threads compute the next results."""
     pool, waiting = ThreadPoolExecutor(_READERS), deque()
     try:
         for item in items:
@@ -104,7 +104,7 @@ def _map_ahead(function, items):
 
 
 def _take_rows(view, rows):
-    """Return a copy of these rows, reading a file in its own order."""
+    """Return a copy of these rows; a file is read in the order of its rows."""
     if not _in_file(view):
         return view[rows]
     order = np.argsort(rows)
@@ -114,7 +114,7 @@ def _take_rows(view, rows):
 
 
 def _in_file(view):
-    """Return True if an array is memory-mapped, or a view of one that is."""
+    """Return True if an array, or the array of which it is a slice, is memory-mapped."""
     while isinstance(view, np.ndarray) and not isinstance(view, np.memmap):
         view = view.base
     return isinstance(view, (np.memmap, mmap.mmap))

@@ -14,11 +14,12 @@ from skdcca._utils.files import atomic_write
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import CheckpointWarning
 
-# Increase it whenever training gives other results, so that old files are refused.
+# Increase this number whenever training gives different results, so that old files are refused.
 _FORMAT = 1
-# These parameters do not change the weights. `y_transformer` does, but its output is part of the hash.
+# Parameters left out of the hash: they do not affect the weights, except for `y_transformer`, whose
+# output is hashed instead.
 _IRRELEVANT = ("callbacks", "checkpoint", "device", "verbose", "y_transformer")
-# Writing takes at most 1 / 20 of the time.
+# Writing takes at most 1 / _SHARE of the training time.
 _SHARE = 20
 
 
@@ -47,7 +48,7 @@ class Checkpoint(Callback):
         return Path(self.folder) / "training.pt"
 
     def open(self, seeds, device):
-        """Read the file if it exists, and return its seeds, otherwise the given ones."""
+        """Read the file and return its seeds; if there is no file, return the given seeds."""
         self.seeds, self.state, self.next_write, self.warned = list(seeds), None, 0.0, False
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         for unfinished in Path(self.folder).glob(f".{self.file.name}.*.part"):
@@ -76,11 +77,11 @@ class Checkpoint(Callback):
 
     @property
     def n_epochs(self):
-        """Number of completed epochs."""
+        """Number of epochs completed in the file that was read."""
         return 0 if self.state is None else len(json.loads(self.state["history"]))
 
     def on_train_begin(self, net, **kwargs):
-        """Restore the state that was read, after all other callbacks are initialized."""
+        """Restore the state that `open` read, after all other callbacks are initialized."""
         if self.state is None:
             return
         for name, part in self._parts(net).items():
@@ -95,7 +96,7 @@ class Checkpoint(Callback):
         self.state = None  # it may be as large as the networks
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the state, unless the last writing was too recent."""
+        """Write the state, unless it was last written too recently."""
         began = time.perf_counter()
         if began < self.next_write:
             return
@@ -153,7 +154,7 @@ def fingerprint_of(params, X, y):
 
 
 def _identity(value):
-    """Return what identifies a parameter; a module is replaced, because pickles of equal ones differ."""
+    """Return a value to hash for a parameter; equal modules have different pickles, so replace them."""
     if isinstance(value, nn.Module):
         return type(value).__qualname__, repr(value), state_of(value)
     params = value.get_params() if hasattr(value, "get_params") else {}

@@ -6,7 +6,7 @@ from skdcca._utils.process_group import SINGLE_PROCESS
 
 
 def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
-    """Fit a linear model on the encodings that the processes of a group hold.
+    """Fit a linear model on the encodings of all processes of a group.
 
     Raise ValueError if all encodings of a view are the same.
     """
@@ -23,7 +23,7 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
 
 
 class LocalBlocks:
-    """Blocks for `LinearCCA.fit_blocks`, one for each process: the encodings of its local rows."""
+    """Blocks for `LinearCCA.fit_blocks`: one per process, with the encodings of its local rows."""
 
     again = True
 
@@ -36,7 +36,7 @@ class LocalBlocks:
         return tuple(np.ones((2, view.shape[1]), dtype=view.dtype) for view in self._views)
 
     def gather(self, new, check):
-        """Create an object by ``new()``, add the encodings of all processes by rank, and return it."""
+        """Create an object with ``new()``, add the encodings of all processes, and return it."""
         part = new()
         if len(self._views[0]):
             part.add(*check(self._group.rank, self._views))

@@ -31,7 +31,7 @@ from skdcca.base import WEIGHTING_POWER, BaseCCA
 from skdcca.encoders import MLP, MelCNN, as_encoder
 from skdcca.losses import as_loss
 
-# No rows are held out if there would be fewer than these, because their correlations are meaningless.
+# If fewer rows than this would be held out, none are, because their correlations would be meaningless.
 _FEWEST_HELD_OUT = 10
 _VIEWS = {"x": "X", "y": "y"}
 # Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
@@ -39,7 +39,7 @@ _NETWORKS = weakref.WeakKeyDictionary()
 
 
 class DeepCCA(BaseCCA):
-    r"""Deep canonical correlation analysis, by two networks with maximally correlated outputs.
+    r"""Deep canonical correlation analysis, with two networks whose outputs are maximally correlated.
 
     `DeepCCA` trains one network (encoder) for each view on a common loss, and then fits a `LinearCCA` on
     the outputs of both networks (the encodings), which orders and whitens the components.
@@ -50,37 +50,39 @@ class DeepCCA(BaseCCA):
     smaller network or more dropout. For retrieval alone, try ``loss="infonce"``.
 
     Both views may be vectors, of shape ``(n_samples, n_features)``, or arrays with more axes, such as
-    spectrograms of shape ``(n_samples, n_mels, n_frames)``. They are centered and scaled by their range
-    (for each column or, with more axes, for each channel, such as a band of a spectrogram), so their
-    units do not matter. A value that differs from the mean of its channel by more than the range, which
-    training rows do not have, is clipped.
+    spectrograms of shape ``(n_samples, n_mels, n_frames)``. Each channel (index along axis 1, such as a
+    column of vectors or a band of a spectrogram) is centered and divided by its range, so units do not
+    matter. A value that differs from the mean of its channel by more than the range is clipped; this
+    cannot happen to training rows.
 
     Parameters
     ----------
     n_components : int, default=None
-        Number of pairs of variates, and number of outputs of each network. If None, it is the smallest
-        of the number of values in a sample of X, that number for y, 50, and a tenth of the number of
-        training rows.
+        Number of pairs of variates, and number of outputs of each network. If None, it is the minimum of
+        the size of a sample of X, the size of a sample of y, 50, and a tenth of the number of training
+        rows, but at least 1.
     x_encoder : Encoder or torch.nn.Module, default=None
         Network of the first view. An encoder of `skdcca.encoders` builds a network for the shape of the
-        view. A module must map float32 tensors of shape ``(n_samples, *shape)`` to
-        ``(n_samples, n_components)``; a copy of it is trained from new weights, or from its own weights
-        with ``ModuleEncoder(module, keep_weights=True)``. If None, ``MLP()`` is used for vectors and
-        ``MelCNN()`` for samples with two axes.
+        view. A module must map a float32 tensor of shape ``(n_samples, *shape)`` to a tensor of shape
+        ``(n_samples, n_components)``. A copy of the module is trained from new weights; to start from
+        the weights of the module, pass ``ModuleEncoder(module, keep_weights=True)``. If None, ``MLP()``
+        is used for vectors and ``MelCNN()`` for samples with two axes.
     y_encoder : Encoder or torch.nn.Module, default=None
         Network of the second view, with the same options.
     loss : {"barlow_twins", "cca", "ey", "infonce", "vicreg"} or callable, default="ey"
-        Loss of two encodings. Pass a loss of `skdcca.losses` to set its parameters, or any callable or
-        ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and "cca" both
-        maximize correlation, but "ey" needs smaller batches. "infonce" optimizes retrieval instead.
+        Loss of the encodings of both views. Pass a loss of `skdcca.losses` to set its parameters, or any
+        callable or ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and
+        "cca" both maximize correlation, but "ey" works with smaller batches. "infonce" optimizes
+        retrieval instead.
     projection : {"auto", "raw", "weighted", "whitened"}, default="auto"
         Output of `transform`. It does not change `score`.
 
         - ``"whitened"``: canonical variates, with variance 1 on the training rows;
-        - ``"weighted"``: canonical variates scaled by their squared held-out correlations, so that the
-          components that generalize dominate the cosines by which retrieval ranks;
-        - ``"raw"``: encodings, for losses of cosines;
-        - ``"auto"``: the attribute `projection` of the loss, which is "raw" for "infonce", and
+        - ``"weighted"``: canonical variates multiplied by their squared held-out correlations (training
+          correlations if no rows are held out), so that the components that generalize dominate the
+          cosines by which retrieval ranks;
+        - ``"raw"``: encodings, for losses that are computed from cosines;
+        - ``"auto"``: the `projection` attribute of the loss, which is "raw" for "infonce" and
           "weighted" for the other losses and for callables.
     reg : float, default=1e-3
         Ridge, >= 0, of the `LinearCCA` on the encodings and of ``loss="cca"``, relative to the mean
@@ -90,53 +92,55 @@ class DeepCCA(BaseCCA):
     lr : float, default=1e-3
         Largest learning rate, > 0. If training diverges, divide it by 10.
     weight_decay : float, default=1e-2
-        Weight decay, >= 0. Ignored by optimizers that have none.
+        Weight decay, >= 0. Ignored if the optimizer does not support it.
     lr_schedule : {"constant", "cosine"}, default="cosine"
         With "cosine", the learning rate rises during the first tenth of `max_epochs` and then falls to
         0.
     batch_size : int, default=None
         Smallest number of rows in a batch, >= 2. The rows of an epoch are spread evenly over
-        ``n_rows // batch_size`` batches, so no batch is smaller. If None, it is 256, or with
-        ``loss="cca"``, whose correlations are biased in small batches, 20 rows for each component and at
-        least 1000. If there are fewer rows, all rows form a single batch.
+        ``n_rows // batch_size`` batches, so no batch is smaller. If None, the loss sets it: 256 for
+        most losses. With ``loss="cca"``, whose correlations are biased in small batches, it is 20 rows
+        for each component, but at least 1000. If there are fewer training rows than `batch_size`, all of
+        them form a single batch.
     max_epochs : int, default=100
         Maximum number of passes over the training rows, >= 1.
     validation_fraction : float, default=0.1
-        Fraction of the rows that are held out, in [0, 1). They are chosen at random and measure the
-        correlation after every epoch; the weights of the best epoch are kept. If this gives fewer than
-        10 rows, no rows are held out and the weights of the last epoch are kept.
+        Fraction of the rows that are held out, in [0, 1). Held-out rows are chosen at random. The
+        correlation on them is measured after every epoch, and the weights of the best epoch are kept.
+        If fewer than 10 rows would be held out, none are, and the weights of the last epoch are kept.
     patience : int, default=20
         Number of epochs without a rise of the held-out correlation after which training stops, >= 1.
-        None never stops early. Not used without held-out rows.
+        If None, training never stops early. Ignored if no rows are held out.
     device : str, default="auto"
-        Device of the computations, such as "cpu", "cuda" or "cuda:1". "auto" is a GPU if one is
+        Device on which to compute, such as "cpu", "cuda" or "cuda:1". "auto" is a GPU if one is
         available, otherwise the CPU.
     callbacks : list of skorch.callbacks.Callback or (str, Callback), default=None
-        Additional skorch callbacks. They find ``train_correlation`` and ``valid_correlation`` in the
-        history.
+        Additional skorch callbacks. If rows are held out, the history that callbacks can read contains
+        ``train_correlation`` and ``valid_correlation``.
     checkpoint : str or path-like, default=None
-        Folder in which the state of training is saved after an epoch, which takes at most 5 % of the
-        time. If the process dies, calling `fit` again with the same data and parameters continues
-        from there and ends with the same weights, bit for bit; `callbacks` start again. The folder
-        belongs to one fit: a checkpoint of other data or parameters raises an error, so it cannot be
-        used in a search. If None, nothing is saved.
+        Folder in which the state of training is saved after epochs; saving takes at most 5 % of the
+        time. If the process dies, calling `fit` again with the same data and parameters continues from
+        the saved state and ends with the same weights, bit for bit; `callbacks` start again. The folder
+        belongs to one fit: `fit` raises an error if the checkpoint has other data or parameters, so
+        `checkpoint` cannot be used in a search. If None, nothing is saved.
     warm_start : bool, default=False
         Continue from the weights of the previous `fit`, with the same encoders, `y_transformer_` and
         scaling, but with a new optimizer and schedule.
     distributed : bool, default=False
-        Train one model in several processes. Each process calls `fit` with its own rows, and all of them
-        end with the model that a single process would fit to all rows, ordered by rank. Call
+        Train one model in several processes. Each process calls `fit` with its own rows. All processes
+        end with the same model: the one that a single process would fit to all rows, concatenated in
+        the order of the ranks. Call
         ``torch.distributed.init_process_group`` first, in a script that ``torchrun`` starts.
-        `y_transformer` and `checkpoint` must be None. With False, a process trains its own model even
+        `y_transformer` and `checkpoint` must be None. If False, each process trains its own model, even
         if there are other processes.
     y_transformer : estimator, default=None
-        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. None if y
-        is numeric.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. If None, y
+        must be numeric.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the batches, dropout and the choice of held-out rows. Pass an int to
         reproduce a fit bit for bit, on the same machine with the same number of threads.
     verbose : int, default=0
-        A value above 0 shows a progress bar with the loss and the training and held-out correlations.
+        If > 0, show a progress bar with the loss and the training and held-out correlations.
 
     Attributes
     ----------
@@ -144,37 +148,37 @@ class DeepCCA(BaseCCA):
         Canonical correlations of the encodings of the training rows, in descending order. For a large
         network they are all close to 1.
     validation_correlations_ : ndarray of shape (n_components_,) or None
-        Correlations of the variates on the held-out rows. None without held-out rows.
+        Correlations of the variates on the held-out rows. None if no rows are held out.
     n_epochs_ : int
-        Number of completed epochs; with `warm_start`, of all calls of `fit`.
+        Number of completed epochs; with `warm_start`, the total over all calls of `fit`.
     history_ : list of dict
         One entry for each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds) and the numbers and texts
-        that `callbacks` recorded. With held-out rows there are also ``train_correlation`` and
-        ``valid_correlation``, sums over the components. ``train_correlation`` is measured on the last
-        batches of the epoch, with dropout.
+        that `callbacks` recorded. If rows are held out, also ``train_correlation`` and
+        ``valid_correlation``, which are sums over the components. ``train_correlation`` is measured on
+        the last batches of the epoch, with dropout.
     projection_ : str
         "raw", "weighted" or "whitened".
     component_weights_ : ndarray of shape (n_components_,)
-        Factors of the variates in the output, which are all 1 unless `projection_` is "weighted".
-        Components without a positive held-out correlation then have factor 0, so unrelated views are
-        mapped to zeros.
+        Factors by which `transform` multiplies the variates. They are all 1 unless `projection_` is
+        "weighted". With "weighted", a component whose held-out correlation is not positive has factor
+        0, so unrelated views are mapped to zeros.
     linear_ : LinearCCA
         Linear model on the encodings.
     x_encoder_, y_encoder_ : Encoder
         Encoders of both views. A module is wrapped in a `skdcca.encoders.ModuleEncoder`.
     x_state_, y_state_ : dict of str to ndarray
-        Weights of both networks, as in ``torch.nn.Module.state_dict``. They are arrays, so a model that
-        was trained on a GPU can be loaded on any machine.
+        Weights of both networks, as in ``torch.nn.Module.state_dict``. They are NumPy arrays, so a
+        model that was trained on a GPU can be loaded on any machine.
     x_shape_, y_shape_ : tuple of int
-        Shapes of one sample of each view.
+        Shape of one sample of each view.
     batch_size_ : int
         Smallest number of rows in a batch.
     n_components_ : int
         Number of components.
     n_features_in_ : int
-        Length of axis 1 of X, that is its number of columns or channels.
+        Size of axis 1 of X, which is its number of columns or channels.
     n_features_y_ : int
-        Length of axis 1 of y, after `y_transformer`.
+        Size of axis 1 of y, after `y_transformer`.
     y_transformer_ : estimator or None
         The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -184,18 +188,18 @@ class DeepCCA(BaseCCA):
     ------
     ValueError
         From `fit`, if a parameter is out of range, if a view is invalid or constant, if there are too
-        few rows, or if a network or loss returns another shape than required.
+        few rows, or if the output of a network or loss has the wrong shape.
     DivergenceError
         From `fit`, if training diverges. From `transform`, `predict` and `score`, if the network
-        returns NaN or infinity. It is a ValueError.
+        returns NaN or infinity. It is a subclass of ValueError.
     RuntimeError
         From `fit` with `distributed`, if another process fails, ends or does not answer.
 
     Warns
     -----
     SmallBatchWarning
-        If a batch has fewer than 5 rows for each component with the loss "cca", or fewer than 1 with
-        "ey".
+        If a batch has fewer than 5 rows for each component with the loss "cca", or fewer rows than
+        components with "ey".
     RankWarning
         If an output of a network is constant or depends on other outputs.
     TrainingInterruptedWarning
@@ -205,10 +209,10 @@ class DeepCCA(BaseCCA):
 
     See Also
     --------
-    LinearCCA : Linear CCA: exact, fast, and the baseline to compare with.
-    KernelCCA : Nonlinear CCA by kernels.
+    LinearCCA : Linear CCA, exact and fast; the model to compare with.
+    KernelCCA : Nonlinear CCA with kernels.
     skdcca.losses : Losses, with their formulas and references.
-    skdcca.encoders : Networks of a view.
+    skdcca.encoders : Encoders, which build the network of a view.
 
     Notes
     -----
@@ -220,9 +224,9 @@ class DeepCCA(BaseCCA):
         -\Big\| (\Sigma_{xx} + \rho_x I)^{-1/2}\, \Sigma_{xy}\, (\Sigma_{yy} + \rho_y I)^{-1/2} \Big\|_*,
 
     where :math:`\|\cdot\|_*` is the sum of the singular values, and the ridges are `reg` times the mean
-    variance of the outputs. The default loss, `skdcca.losses.EYLoss`, is maximally correlated at its
-    optimum as well, but needs no whitening. Yu et al. [2]_ applied deep CCA to music audio and lyrics,
-    with convolutions that are trained by the correlation loss.
+    variance of the outputs. The default loss, `skdcca.losses.EYLoss`, is also minimized by maximally
+    correlated encodings, but needs no whitening. Yu et al. [2]_ applied deep CCA to music audio and
+    lyrics, with convolutions that are trained by the correlation loss.
 
     References
     ----------
@@ -234,7 +238,7 @@ class DeepCCA(BaseCCA):
     Examples
     --------
     X is a point on a circle, and the first column of y is the cosine of twice its angle. A linear model
-    finds no correlation on held-out rows, and a deep model does:
+    finds no correlation on held-out rows, but a deep model does:
 
     >>> import numpy as np
     >>> from skdcca import DeepCCA, LinearCCA
@@ -247,12 +251,12 @@ class DeepCCA(BaseCCA):
     >>> print(f"{abs(linear.score(X[1000:], y[1000:])):.1f} {deep.score(X[1000:], y[1000:]):.1f}")
     0.0 1.0
 
-    The history contains the held-out correlation after each epoch, here that of the last one:
+    The history contains the held-out correlation after each epoch. After the last epoch it is:
 
     >>> print(f"{deep.history_[-1]['valid_correlation']:.1f}")
     1.0
 
-    The parameters of a network can be set by a double underscore, also in a grid search:
+    The parameters of an encoder are set with a double underscore, also in a grid search:
 
     >>> from skdcca.encoders import MLP
     >>> deep = DeepCCA(n_components=1, x_encoder=MLP((64, 64)), loss="cca")
@@ -513,7 +517,7 @@ class DeepCCA(BaseCCA):
         return self._check_view("y", y, reset)
 
     def _check_view(self, side, view, reset):
-        """Return the view; raise ValueError if its shape has no encoder or is not the fitted one."""
+        """Return the view; raise ValueError if its shape does not suit the encoder or fitted model."""
         shape = view.shape[1:]
         if reset:
             self._check_encoder(side, shape)
@@ -528,7 +532,7 @@ class DeepCCA(BaseCCA):
         return view
 
     def _check_encoder(self, side, shape):
-        """Raise ValueError if the shape has no encoder, or the encoder differs from the fitted one."""
+        """Raise ValueError if no encoder suits the shape, or if the encoder is not the fitted one."""
         encoder = self._new_encoder(side, shape)
         if not self._continues():
             return
@@ -562,7 +566,7 @@ class DeepCCA(BaseCCA):
             )
 
     def _most_components(self, x_shape, y_shape):
-        # The columns set no limit, because a network can return more outputs than it has inputs.
+        # The columns set no limit here, because a network can have more outputs than inputs.
         n_rows = x_shape[0] - self._count_held_out(x_shape[0])
         return {"the number of training samples - 1": n_rows - 1}
 
@@ -571,7 +575,7 @@ class DeepCCA(BaseCCA):
         return n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
 
     def _check_parameters(self):
-        """Raise an error for a parameter out of range, before y is transformed, which may take hours."""
+        """Raise an error for invalid parameters, before `y_transformer` runs, possibly for hours."""
         check_number("reg", self.reg, ge=0)
         check_number("lr", self.lr, gt=0)
         check_number("weight_decay", self.weight_decay, ge=0)

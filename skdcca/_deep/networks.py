@@ -21,12 +21,13 @@ _ONE_AT_A_TIME = threading.RLock()
 class Standardize(nn.Module):
     """Layer that centers the channels (axis 1) of a view and scales them by their range.
 
-    Scaling makes the units irrelevant. The standard deviation would turn nearly constant channels, such
-    as pixels at the edge of an image or a rare word, into strong noise. Values that differ from the mean
-    by more than the range, which training rows do not have, are clipped: in a channel that hardly varied
-    in training, an ordinary value could be thousands of ranges away.
+    Scaling makes units irrelevant. Dividing by the standard deviation instead would turn nearly constant
+    channels, such as pixels at the edge of an image or a rare word, into strong noise. A value that
+    differs from the mean by more than the range, which cannot happen to training rows, is clipped:
+    otherwise, an ordinary value of a channel that hardly varied in training could be thousands of ranges
+    away from the mean.
 
-    The computation is in float64, because centering costs digits if a column has a large offset.
+    The computation is in float64, because centering a column with a large offset loses digits.
     """
 
     def __init__(self, shape):
@@ -37,7 +38,7 @@ class Standardize(nn.Module):
         self.register_buffer("deviation", torch.ones((), dtype=torch.float64))
 
     def fit(self, view, rows, name, group=SINGLE_PROCESS):
-        """Set mean and range of each channel, and the deviation of all scaled values."""
+        """Compute the mean and range of each channel, and the deviation of all scaled values."""
         axes = (0, *range(2, view.ndim))
         blocks = blocks_of_rows(rows, view[0].size) if len(rows) else []
         counts = [len(block) for block in blocks]
@@ -68,7 +69,7 @@ class Standardize(nn.Module):
 
 
 def _mean(counts, means, group):
-    """Return the mean over the total rows, given the local blocks' means and numbers of rows."""
+    """Return the mean over the total rows, given the size and mean of each local block."""
     n = sum(counts)
     local = np.array(counts) / n @ means if n else 0.0
     return group.all_reduce(n / group.count(n) * local)
@@ -147,7 +148,7 @@ class Branch:
 
 
 def encode(network, view, rows=None):
-    """Return the outputs of a network for these rows in float32, computed in blocks."""
+    """Return the outputs of a network for the given or all rows in float32, computed in blocks."""
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     rows = np.arange(len(view)) if rows is None else rows
     network.eval()

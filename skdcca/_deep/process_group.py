@@ -1,7 +1,7 @@
-"""Process group of ``torch.distributed`` that trains one model, each process on its own rows.
+"""Train one model in a process group of ``torch.distributed``, each process on its local rows.
 
 Losses and layers that need a whole batch use sums over the rows of all processes. The results and
-gradients are therefore those of a single process with all rows:
+gradients are therefore the same as in a single process that holds all rows:
 
 - If all processes compute the same loss from a sum, its gradient needs no communication
   (`sum_tensors`, `gather_tensors`).
@@ -24,11 +24,11 @@ _TIMEOUT = timedelta(minutes=30)
 
 
 class ProcessGroup:
-    """Process group of ``torch.distributed``, as a context in which one model is fitted.
+    """Context manager that fits one model in a process group of ``torch.distributed``.
 
-    Every process creates it with the number of its local rows. A process that fails before
+    Every process enters the context with the number of its local rows. A process that fails before
     `check_same` sends its error to the others. A process that fails or dies later closes its
-    connections, so that the others fail as well instead of waiting. The methods are those of
+    connections, so that the others fail as well instead of waiting. The class has the same methods as
     `skdcca._utils.process_group.SingleProcess`.
 
     Parameters
@@ -69,7 +69,7 @@ class ProcessGroup:
         dist.destroy_process_group(group)
 
     def check_same(self, **facts):
-        """Raise an error if another process failed or passes other values."""
+        """Raise an error if another process failed or passes different values."""
         gathered = self.all_gather_object(facts)
         self._checked = True
         for rank, other in enumerate(gathered):
@@ -87,7 +87,7 @@ class ProcessGroup:
         return self._n_total
 
     def local_rows(self, rows):
-        """Return the positions in this process of those rows that are local."""
+        """Select the rows that are local, and return their positions in this process."""
         return rows[(rows >= self._start) & (rows < self._stop)] - self._start
 
     def all_gather_object(self, value):
@@ -114,18 +114,18 @@ class ProcessGroup:
         return int(self.reduce_tensor(torch.tensor(n)))
 
     def gather_rows(self, array):
-        """Return the array that holds the rows of all processes, ordered by rank."""
+        """Return an array with the rows of all processes, ordered by rank."""
         return torch.cat(self.gather_parts(torch.from_numpy(array))).numpy()
 
     def gather_tensors(self, *tensors):
-        """Return tensors that hold the rows of all processes; gradients reach the local rows."""
+        """Return tensors with the rows of all processes; gradients flow to the local rows only."""
         return tuple(_GatherRows.apply(tensor, self) for tensor in tensors)
 
     def sum_tensors(self, *tensors, reduce_gradients=False):
         """Return the sums of tensors over all processes.
 
         Set ``reduce_gradients=True`` if each process combines the sums with its local rows: the
-        gradients are then summed as well. Leave it False if all processes compute the same from them.
+        gradients are then summed as well. Otherwise, all processes must compute the same from the sums.
         """
         # All tensors are sent in one message, because many messages cost more time than a long one.
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -133,7 +133,7 @@ class ProcessGroup:
         return tuple(part.view(tensor.shape) for part, tensor in zip(sums, tensors, strict=True))
 
     def all_reduce_gradients(self, module, objective):
-        """Replace the gradients of both modules by those of the total rows."""
+        """Replace the gradients of both modules with the gradients over the total rows."""
         self._reduce_gradients(module, 1)
         # The parameters of a loss have the same gradient in every process.
         self._reduce_gradients(objective, self.n_processes)
@@ -155,7 +155,7 @@ class ProcessGroup:
                 weight.grad = (gradient / divisor).to(weight.dtype).view(weight.shape)
 
     def broadcast_state(self, module):
-        """Replace the weights of a module by those of process 0."""
+        """Replace the weights of a module with the weights of process 0."""
         with _connection_errors():
             for value in module.state_dict().values():
                 dist.broadcast(value, src=0, group=self._group)
@@ -170,8 +170,8 @@ class ProcessGroup:
 
     def batch_generator(self, seed, device):
         """Return the generator that draws the batches, the same in all processes."""
-        # As in a single process, it continues the generator of the weights. The default generator is
-        # seeded by the rank, so that dropout differs between the rows of the processes.
+        # As in a single process, this generator continues the one that drew the weights. The default
+        # generator is seeded by the rank, so that dropout differs between processes.
         generator = torch.Generator()
         generator.set_state(torch.get_rng_state())
         torch.default_generator.manual_seed(seed + self.rank)
@@ -205,7 +205,7 @@ class ProcessGroup:
 
 @contextmanager
 def _connection_errors():
-    """Explain an error of a connection to another process."""
+    """Convert a failed connection into an error that explains that another process failed."""
     try:
         yield
     except RuntimeError as error:
@@ -216,7 +216,7 @@ def _connection_errors():
 
 
 class _Sum(torch.autograd.Function):
-    """Sum of a tensor over all processes."""
+    """Autograd function that sums a tensor over all processes."""
 
     @staticmethod
     def forward(ctx, tensor, group, reduce_gradients):
@@ -231,7 +231,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _GatherRows(torch.autograd.Function):
-    """Tensor of the rows of all processes."""
+    """Autograd function that concatenates the rows of all processes."""
 
     @staticmethod
     def forward(ctx, rows, group):
@@ -246,14 +246,14 @@ class _GatherRows(torch.autograd.Function):
 
 
 class DistributedBatchNorm(_BatchNorm):
-    """Batch normalization by the moments of the rows of all processes.
+    """Batch normalization with the mean and variance over the rows of all processes.
 
     It works on any device, whereas `torch.nn.SyncBatchNorm` works on GPUs only.
     """
 
     @classmethod
     def convert(cls, layer, group):
-        """Return a layer that shares the weights of a batch normalization layer of torch."""
+        """Return a distributed layer that shares the weights of a batch normalization layer of torch."""
         converted = cls.__new__(cls)
         nn.Module.__init__(converted)
         vars(converted).update(vars(layer))
@@ -290,7 +290,7 @@ class DistributedBatchNorm(_BatchNorm):
         return normal * self.weight.view(columns) + self.bias.view(columns)
 
     def _update_moments(self, mean, variance):
-        """Update the running moments, as torch does."""
+        """Update the running mean and variance, as torch does."""
         if self.running_mean is None:
             return
         self.num_batches_tracked.add_(1)

@@ -29,11 +29,11 @@ class FittedNetworks:
     linear : LinearCCA
         Linear model on the encodings.
     validation_correlations : ndarray of shape (n_components,) or None
-        Correlations of the variates of the held-out rows; None without held-out rows.
+        Correlations of the variates of the held-out rows; None if no rows are held out.
     y_mean : ndarray
         Mean of the second view.
     y_of_variates : ndarray of shape (n_components, n_features_y)
-        Regression of the centered second view on the variates of the first.
+        Coefficients that predict the centered second view from the variates of the first.
     """
 
     states: tuple
@@ -45,7 +45,7 @@ class FittedNetworks:
 
 
 class TrainingRun:
-    """Training run, which holds the state of one fit.
+    """Training run, with the state of one fit of `DeepCCA`.
 
     Parameters
     ----------
@@ -54,18 +54,18 @@ class TrainingRun:
     group : process group
         Processes that fit the model.
     device : torch.device
-        Device of the computations.
+        Device on which to compute.
     n_held_out : int
         Total number of held-out rows.
     split_seed : int
-        Seed of the held-out rows.
+        Seed of the choice of held-out rows.
     seed : int
         Seed of weights, batches and dropout.
 
     Attributes
     ----------
     rows : ndarray of int
-        Numbers of the training rows of all processes.
+        Positions of the training rows among the rows of all processes.
     local_rows, held_out : ndarray of int
         Positions of the training rows and of the held-out rows of this process.
     """
@@ -97,7 +97,7 @@ class TrainingRun:
         states : pair of dict of str to ndarray, default=None
             Weights to start from. If None, new weights are drawn.
         checkpoint : Checkpoint, default=None
-            Writes the state of the training run, and restores it.
+            Callback that saves the state of the training run and restores it. If None, nothing is saved.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class TrainingRun:
         return variate_correlations(*linear.transform(*encodings))
 
     def _regress_y(self, variates):
-        """Return the mean of y and its regression on variates, which are white except for the ridge."""
+        """Return the mean of y and its regression coefficients on the (nearly white) variates."""
         rows, y = np.sort(self.local_rows), self.views[1]
         n_rows = self.group.count(len(rows))
         blocks = [rows[block] for block in gen_batches(len(rows), 256)]

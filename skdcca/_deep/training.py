@@ -37,7 +37,7 @@ class TrainingSettings:
 
 
 def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None):
-    """Train the module in place, and restore its best epoch on the held-out rows, if any.
+    """Train the module in place; if rows are held out, restore the weights of the best epoch.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
     settings : TrainingSettings
         Parameters of the training.
     held_out : HeldOut, default=None
-        Measures the correlations of held-out rows. If None, no rows are held out.
+        Callback that measures the correlations on held-out rows. If None, no rows are held out.
     checkpoint : Checkpoint, default=None
-        Writes the state of the training run, and restores it.
+        Callback that saves the state of the training run and restores it. If None, nothing is saved.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
 
 
 def _optimizer(settings):
-    """Return the arguments of the net for the optimizer, with a weight decay if it has one."""
+    """Return the optimizer arguments of the net, with weight decay if the optimizer supports it."""
     optimizer = settings.optimizer
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]
@@ -134,7 +134,7 @@ def _callbacks(pairs, settings, held_out, stopper, checkpoint):
 
 
 def check_callbacks(callbacks):
-    """Raise ValueError for objects that are not callbacks of skorch."""
+    """Raise ValueError unless all objects are callbacks of skorch."""
     rule = "`callbacks` must be a list of skorch callbacks, or of pairs (name, callback), or None"
     if callbacks is None:
         return
@@ -159,7 +159,7 @@ class _Net(NeuralNet):
         ]
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        # The check in every batch finds divergence at once, rather than after the last epoch.
+        # Checking every batch finds divergence at once, rather than after the last epoch.
         finite = all(torch.isfinite(encodings).all() for encodings in y_pred)
         if self.process_group.count(not finite):
             raise self._diverged("the encodings contain NaN or infinity")
@@ -189,11 +189,11 @@ class _Net(NeuralNet):
 
 
 class HeldOut(Callback):
-    """Record the correlations of training rows and of held-out rows after each epoch.
+    """Record the correlations on training rows and on held-out rows after each epoch.
 
-    The correlations are those of a linear model on the encodings. It is fitted on the last batches of
-    the epoch, with at least 20 rows for each component, because their encodings are available. Encoding
-    all training rows would cost a third of an epoch.
+    A linear model on the encodings gives the correlations. It is fitted on the last batches of the
+    epoch, with at least 20 rows for each component, because the encodings of these batches are already
+    available. Encoding all training rows would take a third of an epoch.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ class _Cosine:
 
 
 def _plain_values(row):
-    """Return the numbers and texts of an entry of a history, without those that only skorch needs."""
+    """Return the numbers and texts in an entry of the history, except values only skorch needs."""
     hidden = ("train_batch_count", "train_loss_best")
     plain = {
         name: value.item() if isinstance(value, np.generic) else value

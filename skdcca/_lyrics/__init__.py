@@ -1,6 +1,6 @@
-"""Lyrics: words, and features of texts.
+"""Split lyrics into words, and compute features of texts.
 
-The names below are what other parts of skdcca may use; they do not need gensim.
+Other parts of skdcca may use only the names below. Importing them does not require gensim.
 """
 
 from skdcca._lyrics.tokens import check_lyrics, tokenize

@@ -1,4 +1,4 @@
-"""Doc2vec embeddings of lyrics, and the state of a gensim model as plain arrays."""
+"""Embed lyrics with doc2vec, and convert a gensim model to plain arrays and back."""
 
 import copy
 import os
@@ -25,13 +25,14 @@ class Doc2VecLyrics(
     r"""Doc2vec embeddings of lyrics, trained on your lyrics or loaded from a pretrained model.
 
     Doc2vec places texts that use similar words near each other, in a space of `vector_size`
-    dimensions. Use it for what lyrics say, together with `LyricsForm` for how they are built. Start
-    with the defaults, and vary `vector_size` between 50 and 300 first. If there are fewer than some
-    hundreds of texts to train on, use a `TfidfVectorizer` with a `TruncatedSVD`, or a `pretrained`
-    model.
+    dimensions. It describes the content of lyrics; combine it with `LyricsForm`, which describes
+    their form. Start with the defaults, and vary `vector_size` between 50 and 300 first. If there
+    are fewer than a few hundred training texts, use a `TfidfVectorizer` with a `TruncatedSVD`, or a
+    `pretrained` model.
 
-    The parameters have the names that gensim gives them. Unlike in gensim, the embedding of a text is
-    always the same: it does not depend on the other texts, on earlier calls or on the process.
+    The parameters have the same names as in gensim. Unlike in gensim, a fitted model always gives a
+    text the same embedding: it does not depend on the other texts, on earlier calls or on the
+    process.
 
     Parameters
     ----------
@@ -40,15 +41,16 @@ class Doc2VecLyrics(
     window : int, default=5
         Maximum distance between a word and the words that predict it. Used only if ``dm=1``.
     min_count : int, default=2
-        Words that occur fewer times in the training lyrics are ignored.
+        Minimum number of occurrences of a word in the training lyrics. Rarer words are ignored.
     epochs : int, default=40
-        Number of passes over the training lyrics, and over each text when it is embedded.
+        Number of passes over the training lyrics, and also over each text that is embedded.
     dm : {0, 1}, default=0
-        Model: 0 is the distributed bag of words (PV-DBOW), 1 the distributed memory (PV-DM). For as few
-        texts as a collection of songs has, PV-DBOW is better; see ``benchmarks/doc2vec.py``.
+        Model: 0 is the distributed bag of words (PV-DBOW), 1 is the distributed memory (PV-DM).
+        PV-DBOW is better for small collections of texts, such as most collections of songs; see
+        ``benchmarks/doc2vec.py``.
     pretrained : str or path-like, default=None
-        File of a `gensim.models.Doc2Vec` that its `save` method has written. It is not trained
-        further, and the parameters above are ignored. If None, a model is trained.
+        File written by the `save` method of a `gensim.models.Doc2Vec`. The model is not trained
+        further, and the parameters above are ignored. If None, a new model is trained.
 
         .. warning:: Such a file is a pickle, which can run any code. Load only files that you trust.
     tokenizer : callable, default=None
@@ -72,15 +74,15 @@ class Doc2VecLyrics(
         If `X` is not a list of str (the error lists the rows that are not), or `tokenizer` does not
         return a list of str.
     ValueError
-        If a parameter is out of range, `X` is empty or contains blank texts, no word occurs `min_count`
-        times, or `pretrained` cannot be used.
+        If a parameter is out of range, `X` is empty or contains blank texts, no word occurs at
+        least `min_count` times, or `pretrained` cannot be used.
     MissingDependencyError
         If gensim is not installed.
 
     Warns
     -----
     UnknownTextWarning
-        If the model knows no word of a text. The embedding of such a text is 0.
+        If the model knows no word of a text. The embedding of such a text is all zeros.
 
     See Also
     --------
@@ -100,12 +102,13 @@ class Doc2VecLyrics(
         + \sum_{k=1}^{5} \mathbb{E}_{w_k} \log \sigma(-u_{w_k}^\top v_d) \Big],
 
     where :math:`u_w` is the output vector of the word :math:`w`, :math:`\sigma` the logistic
-    function, and the words :math:`w_k` are drawn by their frequency to the power of 0.75. PV-DM
-    predicts each word from the mean of :math:`v_d` and the vectors of the words in its window instead
-    (section 2.2 of [1]_). To embed a text, the same objective is maximized over :math:`v_d` alone.
+    function. The words :math:`w_k` are drawn with probabilities proportional to their frequency to
+    the power of 0.75. PV-DM instead predicts each word from the mean of :math:`v_d` and the vectors
+    of the words in its window (section 2.2 of [1]_). To embed a text, the same objective is
+    maximized over :math:`v_d` alone.
 
-    Training runs in one thread, because it would not be reproducible in several. gensim reads only the
-    first 10,000 words of a text.
+    Training runs in one thread, because several threads would give irreproducible results. gensim
+    reads only the first 10,000 words of a text.
 
     References
     ----------
@@ -191,7 +194,7 @@ class Doc2VecLyrics(
         Returns
         -------
         embeddings : ndarray of shape (n_samples, vector_size), float32
-            Inferred vectors, one row per text; 0 for a text without known words.
+            One row per text. The row of a text without known words is all zeros.
         """
         check_is_fitted(self)
         check_lyrics(X)
@@ -255,7 +258,7 @@ class Doc2VecLyrics(
         return self.model_.vector_size
 
     def __getstate__(self):
-        """Return the state with the model as words and arrays, so that files need no gensim classes."""
+        """Return the state with the model as plain arrays, so that files need no gensim classes."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = _state_of(self.model_)
@@ -271,7 +274,7 @@ def _infer(model, words, seed):
     """Return the vector of a text, computed by the gradient steps of gensim's ``infer_vector``.
 
     ``infer_vector`` itself is not reproducible: it starts from Python's `hash` of the text, which
-    differs between processes, and continues with the random state that the last call left.
+    differs between processes, and continues with the random state that the last call left behind.
     """
     with needed_by("Doc2VecLyrics"):
         from gensim.models.doc2vec import train_document_dbow, train_document_dm
@@ -279,7 +282,7 @@ def _infer(model, words, seed):
     model.random = np.random.RandomState(seed)
     start = (model.random.random_sample(model.vector_size) - 0.5) / model.vector_size
     vector = start.astype(np.float32).reshape(1, -1)
-    # Pass the work space: gensim frees the arrays that it allocates itself while it still uses them.
+    # Pass the work array, because gensim frees an array that it allocates itself too early.
     space = {"work": np.zeros(model.layer1_size, dtype=np.float32)}
     if model.sg:
         step = train_document_dbow
@@ -346,7 +349,10 @@ def _state_of(model):
 
 
 def _restored(state):
-    """Return the Doc2Vec of a state, after checks: gensim reads arrays without checking bounds."""
+    """Return the Doc2Vec that a state describes.
+
+    The state is checked first, because gensim reads arrays without checking bounds.
+    """
     with needed_by("Doc2VecLyrics"):
         from gensim.models.doc2vec import Doc2Vec
         from gensim.models.keyedvectors import KeyedVectors
@@ -376,7 +382,7 @@ def _restored(state):
 
 
 def _paths(state, n_words):
-    """Return the path of each word through the tree of a hierarchical softmax."""
+    """Return the codes and points of each word: its path through the tree of the softmax."""
     lengths = _array(state, "path_lengths", np.int64, (n_words,))
     codes = _array(state, "codes", np.uint8, (lengths.sum(),))
     points = _array(state, "points", np.uint32, (lengths.sum(),))

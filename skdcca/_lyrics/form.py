@@ -1,4 +1,4 @@
-"""Form of lyrics: length, syllables, phrases, repetition and punctuation, one row per text."""
+"""Measure the form of lyrics: length, syllables, phrases, repetition and punctuation."""
 
 import itertools
 import re
@@ -28,28 +28,28 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     numbers, in any language and without any training.
 
     `LyricsForm` is the counterpart of `AudioForm`. The amount of text and the length of its phrases
-    are the properties of lyrics that are easiest to predict from the music, so it is the first thing
-    to try as the view of the lyrics. To add what the text says, combine it with `Doc2VecLyrics` in a
-    `FeatureUnion`.
+    are the properties of lyrics that are easiest to predict from the music, so try `LyricsForm`
+    first as the view of the lyrics. To add the content of the text, combine it with `Doc2VecLyrics`
+    in a `FeatureUnion`.
 
     Attributes
     ----------
     feature_names_ : list of str
-        Names of the columns. Columns whose names begin with ``log_`` are the logarithm of 1 plus a
-        number:
+        Names of the columns. If a name begins with ``log_``, the column is the logarithm of 1 plus
+        the number below:
 
         - ``log_words``, ``log_syllables``, ``log_characters``, ``log_phrases``, ``log_lines``: number of
           words, syllables, characters, phrases and line breaks;
         - ``syllables_per_word``, ``letters_per_word``: mean length of a word;
         - ``phrase_mean``, ``phrase_std``, ``log_phrase_max``: mean, standard deviation and maximum of
           the number of syllables in a phrase;
-        - ``distinct_words``, ``distinct_pairs``: share of distinct words and of distinct pairs of
-          adjacent words, low for lyrics that repeat themselves; ``commonest_word``: share of the most
-          frequent word;
-        - ``capitals_per_word``: share of words that begin with a capital letter;
+        - ``distinct_words``, ``distinct_pairs``: number of distinct words divided by the number of
+          words, and the same ratio for pairs of adjacent words; low for lyrics that repeat
+          themselves; ``commonest_word``: fraction of all words that are the most frequent word;
+        - ``capitals_per_word``: fraction of words that begin with a capital letter;
         - ``comma_per_word``, ``stop_per_word``, ``exclamation_per_word``, ``question_per_word``,
-          ``colon_per_word``, ``quote_per_word``, ``apostrophe_per_word``: number of these marks per
-          word.
+          ``colon_per_word``, ``quote_per_word``, ``apostrophe_per_word``: number of each mark
+          divided by the number of words. Semicolons count as colons.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     A word is a run of letters of any alphabet. A phrase ends at punctuation or at the end of a line.
-    Each run of vowels counts as a syllable; this is right on average for German, French, English,
+    Each run of vowels counts as a syllable, which is right on average for German, French, English,
     Latin and similar languages. In other scripts, each word counts as one syllable.
 
     Examples

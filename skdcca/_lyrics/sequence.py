@@ -1,4 +1,4 @@
-"""Lyrics as sequences of the features of their parts, or of their characters."""
+"""Turn lyrics into sequences: the features of their parts, or their one-hot encoded characters."""
 
 import re
 import unicodedata
@@ -29,18 +29,19 @@ _TOKEN = re.compile(r"\S+")
 class LyricsSequence(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Features of consecutive parts of lyrics, which let a model use their order.
+    """Features of consecutive parts of lyrics, for models that use the order of the parts.
 
-    Each text is cut into the same number of parts with about equally many words, at the end of a line
-    if there is one nearby. Each part is then transformed like a text of its own. An encoder of
-    sequences such as `SequenceEncoder` reads the parts in order, like the segments of a song.
+    Each text is cut into `n_steps` parts with about the same number of words. A cut is moved to the
+    end of a line if there is one nearby. Each part is then transformed like a separate text. A
+    sequence encoder such as `SequenceEncoder` reads the parts in order, like the segments of a
+    song.
 
     Parameters
     ----------
     transformer : estimator, default=None
-        Transformer from texts to dense rows, which is cloned and fitted on the parts. If None,
-        `Doc2VecLyrics()`. Append a `TruncatedSVD` to transformers that return sparse rows, such as
-        `TfidfVectorizer`.
+        Transformer from texts to dense rows. A clone of it is fitted on the parts. If None,
+        `Doc2VecLyrics()` is used. Append a `TruncatedSVD` to transformers that return sparse rows,
+        such as `TfidfVectorizer`.
     n_steps : int, default=8
         Number of parts. If a text has fewer words, some words are in several parts.
 
@@ -57,14 +58,14 @@ class LyricsSequence(
         If `transformer` is not a transformer, or `X` is not a list of str. The error lists the rows that
         are not str.
     ValueError
-        If `n_steps` is out of range, `X` is empty or contains blank texts, or, in `transform`,
-        `transformer` returns a sparse matrix.
+        If `n_steps` is out of range, or `X` is empty or contains blank texts. In `transform`, also
+        if `transformer` returns a sparse matrix.
 
     Warns
     -----
     UnknownTextWarning
-        If the features of all parts of a text are 0. There is no warning if this is true of only some of
-        the parts.
+        If all features of all parts of a text are 0. There is no warning if only some of the parts
+        have features that are all 0.
 
     See Also
     --------
@@ -118,12 +119,12 @@ class LyricsSequence(
         Returns
         -------
         sequences : ndarray of shape (n_samples, n_features, n_steps)
-            Features of each part. Time is the last axis, as in a spectrogram. `Doc2VecLyrics` gives 0
-            for a part without known words.
+            Features of each part. Time is the last axis, as in a spectrogram. With `Doc2VecLyrics`,
+            the features of a part without known words are 0.
         """
         check_is_fitted(self)
         check_lyrics(X)
-        with unknown_texts_expected():  # of single parts; whole texts are checked below
+        with unknown_texts_expected():  # ignore single parts; whole texts are checked below
             rows = self.transformer_.transform(self._parts(X))
         if issparse(rows):
             raise ValueError(
@@ -141,7 +142,7 @@ class LyricsSequence(
 class LyricsCharacters(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """One-hot encoded characters of lyrics, for an encoder that learns to read.
+    """One-hot encoded characters of lyrics, for encoders that read texts character by character.
 
     Each text becomes a matrix with one row per character of the alphabet and one column per position
     in the text. Texts are first lowercased, and accents and repeated spaces are removed.
@@ -154,13 +155,13 @@ class LyricsCharacters(
     ----------
     n_characters : int, default=None
         Number of positions. Longer texts are truncated, and shorter ones are padded with zeros. If None,
-        the length of the longest text seen in `fit`.
+        the length of the longest text passed to `fit`.
     stretch : bool, default=False
-        If True, spread each text evenly over all positions instead, so that it ends where its excerpt of
-        the song ends.
+        If True, spread each text evenly over all positions instead of truncating or padding it, so
+        that the end of the text corresponds to the end of the excerpt of the song.
     min_df : float, default=0.01
-        Minimum share of training texts that contain a character, in [0, 1]. Rarer characters are not
-        part of the alphabet, and the columns at their positions are 0.
+        Minimum fraction of training texts that contain a character, in [0, 1]. Rarer characters are
+        not part of the alphabet, and the columns at their positions are 0.
 
     Attributes
     ----------
@@ -253,7 +254,7 @@ class LyricsCharacters(
 
         Returns
         -------
-        sequences : ndarray of shape (n_samples, n_alphabet, n_characters_), float32
+        sequences : ndarray of shape (n_samples, len(alphabet_), n_characters_), float32
             1 in the row of each character at its position, and 0 elsewhere. Time is the last axis, as
             in a spectrogram.
         """
@@ -286,7 +287,7 @@ def _warn_of_zeros(sequences, unit):
 
 
 def _cut(text, n_parts):
-    """Return consecutive parts of a text, none of them blank, with about equally many words."""
+    """Cut a text into consecutive, non-blank parts with about the same number of words."""
     spans = [match.span() for match in _TOKEN.finditer(text)]
     n = len(spans)
     # Positions of the words that begin a line.

@@ -21,13 +21,13 @@ def tokenize(text):
 
 
 def listed(items):
-    """Return the first items, separated by commas, as text for a message."""
+    """Return the first items as a str for a message, separated by commas."""
     text = ", ".join(map(str, items[:_N_LISTED]))
     return f"{text}, ..." if len(items) > _N_LISTED else text
 
 
 def check_lyrics(lyrics):
-    """Raise TypeError or ValueError unless the lyrics are a non-empty list of texts, none blank."""
+    """Raise TypeError or ValueError unless the lyrics are a non-empty list of non-blank str."""
     is_sequence = hasattr(lyrics, "__len__") and hasattr(lyrics, "__getitem__")
     is_table = isinstance(lyrics, dict) or hasattr(lyrics, "columns")
     if not is_sequence or is_table or isinstance(lyrics, (str, bytes)):
@@ -63,11 +63,11 @@ def warn_unknown_texts(rows, n_texts, unit, output):
     Parameters
     ----------
     rows : sequence of int
-        Rows of these texts.
+        Rows of the texts that have no known word or character. If empty, there is no warning.
     n_texts : int
         Number of texts in total.
     unit : str
-        Unit of text that the model knows, such as "word".
+        Unit that is missing in these texts, such as "word".
     output : str
         Output that is 0 for these texts, such as "embedding".
     """
@@ -83,8 +83,8 @@ def warn_unknown_texts(rows, n_texts, unit, output):
 def unknown_texts_expected():
     """Suppress UnknownTextWarning in the current thread.
 
-    A warning filter would not do: it belongs to the whole process, and overlapping threads could
-    restore it in the wrong order.
+    A warning filter would not work: filters belong to the whole process, and overlapping threads
+    could restore them in the wrong order.
     """
     before = _unknown_texts_expected.set(True)
     try:

@@ -1,1 +1,1 @@
-"""Helpers shared by every wing of the package."""
+"""Provide helpers that all parts of the package share."""

@@ -1,7 +1,7 @@
 """Read views in blocks of rows, from iterables, dask arrays and memory-mapped files.
 
-Statistics of all rows are gathered by an object with two methods: ``add(X, y, ...)`` adds rows, and
-``merge(other)`` adds the rows of another such object.
+The statistics of all rows are accumulated in an object with two methods: ``add(X, y, ...)`` adds
+rows, and ``merge(other)`` adds the rows that another object of the same class has accumulated.
 """
 
 import copy
@@ -46,17 +46,17 @@ def _slices(views):
 
 
 def _release_pages(view):
-    """Release the pages of a file that the process has read and would otherwise keep in memory.
+    """Release the pages of a memory-mapped file that would otherwise stay in the process's memory.
 
-    They remain in the cache of the operating system. Writable files are left alone, because changes
-    that exist only in memory would be lost.
+    The pages remain in the cache of the operating system. Files that are not read-only are skipped,
+    because changes that exist only in memory would be lost.
     """
     if isinstance(view, np.memmap) and view.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         view._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def as_blocks(blocks):
-    """Return `Blocks` of an iterable or a function; return an object with ``gather`` unchanged."""
+    """Wrap an iterable or a function in `Blocks`; return an object that has ``gather`` unchanged."""
     return blocks if hasattr(blocks, "gather") else Blocks(blocks)
 
 
@@ -67,9 +67,9 @@ class Blocks:
     ----------
     blocks : iterable or callable
         Tuples ``(X, y)`` or ``(X, y, sample_weight)``, or a function without arguments that returns an
-        iterable of them.
+        iterable of such tuples.
     n_rows : int, default=None
-        Total number of rows. None if unknown.
+        Total number of rows. If None, `gather` counts them.
 
     Attributes
     ----------
@@ -99,7 +99,10 @@ class Blocks:
         raise ValueError("`blocks` is empty. It must yield at least one pair (X, y).")
 
     def gather(self, new, check):
-        """Create an object by ``new()``, add ``check(number, block)`` of all blocks, and return it."""
+        """Add every block to an object and return the object.
+
+        ``new()`` creates the object, and ``check(number, block)`` returns the validated block.
+        """
         total, n_rows = new(), 0
         for number, block in enumerate(self):
             _add(total, check(number, block))
@@ -125,9 +128,9 @@ class Blocks:
 
 
 class DaskBlocks:
-    """Chunks of rows of dask arrays, which dask workers add and then merge in a tree.
+    """Blocks of rows of dask arrays, with the same methods and attributes as `Blocks`.
 
-    It has the methods and attributes of `Blocks`.
+    Each dask worker adds its own blocks, and the results are merged in a tree.
     """
 
     again = True
@@ -138,16 +141,16 @@ class DaskBlocks:
         self.n_rows = len(views[0])
 
     def first(self):
-        """Return a block of ones with the columns and dtypes of the other blocks."""
+        """Return a block of two rows of ones with the columns and dtypes of the views."""
         return tuple(np.ones((2, *view.shape[1:]), dtype=view.dtype) for view in self._views)
 
     def gather(self, new, check):
-        """Do the same as `Blocks.gather`, and merge the parts in the order of their rows."""
+        """Do the same as `Blocks.gather` with dask; parts are merged in the order of their rows."""
         import dask
 
         gathered = dask.delayed(_gathered, pure=False)
         merged = dask.delayed(_merged, pure=False)
-        # Arguments that all tasks share become one node of the graph each.
+        # Each argument that all tasks share becomes a single node of the graph.
         new = dask.delayed(new, traverse=False)
         check = dask.delayed(check, traverse=False)
         chunks = [view.to_delayed(optimize_graph=False).ravel() for view in self._views]
@@ -196,7 +199,7 @@ def _add(total, views):
 
 
 def _merged(parts):
-    # Dask may keep the arguments of a task, so the first part is copied before the others are merged.
+    # Dask may reuse the arguments of a task, so the others are merged into a copy of the first part.
     total = copy.deepcopy(parts[0])
     for part in parts[1:]:
         total.merge(part)
@@ -209,18 +212,18 @@ def map_rows(function, view, n_columns, dtype=None):
     Parameters
     ----------
     function : callable
-        Function of a block of rows that returns the same number of rows.
+        Function that takes a block of rows and returns an array with the same number of rows.
     view : dask array
-        The rows.
+        View with the rows.
     n_columns : int or None
-        Number of columns of the result; None for a one-dimensional result.
+        Number of columns of the result. If None, the result is one-dimensional.
     dtype : dtype, default=None
-        Type of the result. If None, it is float32 for a float32 view, and float64 otherwise.
+        Type of the result. If None, the result is float32 for a float32 view and float64 otherwise.
 
     Returns
     -------
     result : dask array
-        The results of all blocks, not yet computed.
+        Results for all rows, not yet computed.
     """
     view = _in_whole_rows(view)
     dtype = dtype or (np.float32 if view.dtype == np.float32 else np.float64)

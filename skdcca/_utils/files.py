@@ -7,7 +7,7 @@ from uuid import uuid4
 
 
 def cache_folder(folder=None):
-    """Return `folder` if given, else the variable SKDCCA_CACHE if set, else ``~/.cache/skdcca``."""
+    """Return `folder`, or by default the value of SKDCCA_CACHE, or ``~/.cache/skdcca``."""
     return Path(folder or os.environ.get("SKDCCA_CACHE") or Path.home() / ".cache" / "skdcca")
 
 
@@ -26,7 +26,7 @@ def atomic_write(file):
 
 
 def _sync_folder(folder):
-    """Make the name of a new file survive a loss of power."""
+    """Write the entries of a folder to disk, so that a new file survives a loss of power."""
     if os.name == "nt":  # Windows cannot open folders
         return
     opened = os.open(folder, os.O_RDONLY)

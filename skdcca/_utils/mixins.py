@@ -1,4 +1,4 @@
-"""Mixins for transformers whose input or output is not a table of numbers."""
+"""Define mixins for transformers whose input or output is not a table of numbers."""
 
 
 class RawInputMixin:

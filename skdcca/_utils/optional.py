@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from skdcca.exceptions import MissingDependencyError
 
-# Requirements that differ from the name of the import.
+# Packages whose name to install differs from the name to import.
 _REQUIREMENTS = {"skorch": "torch skorch", "sklearn": "scikit-learn"}
 
 
@@ -18,7 +18,7 @@ def needed_by(feature, extra=None):
     feature : str
         Name of the class or module that needs the package.
     extra : str, default=None
-        Extra of skdcca that installs the package. None if there is none.
+        Extra of skdcca that installs the package. If None, no extra installs it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Process group of a fit that runs in a single process; it does not need torch."""
+"""Define the process group of a fit in a single process, which does not need torch."""
 
 
 class SingleProcess:
@@ -6,7 +6,7 @@ class SingleProcess:
 
     `skdcca._deep.process_group.ProcessGroup` has the same methods for the processes of
     ``torch.distributed``. Rows are numbered consecutively over all processes, ordered by rank. *Local*
-    rows are those that this process holds.
+    rows are the rows that this process holds.
     """
 
     rank = 0
@@ -21,7 +21,7 @@ class SingleProcess:
         return n_rows
 
     def local_rows(self, rows):
-        """Return the positions in this process of those rows that are local."""
+        """Return the positions of the local ones among `rows`, counted from the first local row."""
         return rows
 
     def all_gather_object(self, value):
@@ -56,21 +56,22 @@ class SingleProcess:
         """Return the sums of tensors over all processes.
 
         Set ``reduce_gradients=True`` if each process combines the sums with its local rows: the
-        gradients are then summed as well. Leave it False if all processes compute the same from them.
+        gradients are then summed as well. Leave it False if all processes compute the same values
+        from the sums.
         """
         return tensors
 
     def all_reduce_gradients(self, module, objective):
-        """Replace the gradients of both modules by those of the total rows."""
+        """Replace the gradients of both modules by the gradients over the total rows."""
 
     def broadcast_state(self, module):
-        """Replace the weights of a module by those of process 0."""
+        """Replace the weights of a module by the weights in process 0."""
 
     def convert_batch_norm(self, module):
-        """Make batch normalization use the rows of all processes."""
+        """Make batch normalization layers of the module use the rows of all processes."""
 
     def batch_generator(self, seed, device):
-        """Return the generator that draws the batches; None is the default generator of torch."""
+        """Return the generator that draws the batches, or None for the default generator of torch."""
 
 
 SINGLE_PROCESS = SingleProcess()

@@ -1,4 +1,4 @@
-"""The private names of scikit-learn that skdcca uses, imported here and nowhere else."""
+"""Import the private names of scikit-learn; no other module of skdcca imports them."""
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing

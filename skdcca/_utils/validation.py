@@ -10,13 +10,13 @@ from skdcca._utils.sklearn_compat import num_samples
 
 
 def is_integer(value, ge=1):
-    """Return True if the value is an integer >= `ge`, not a bool; ``ge=None`` allows any integer."""
+    """Return True if the value is an integer >= `ge` and not a bool; if `ge` is None, any integer."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     return integer and (ge is None or value >= ge)
 
 
 def is_number(value, *, ge=None, gt=None, le=None, lt=None):
-    """Return True if the value is a finite real number, not a bool, and within the bounds."""
+    """Return True if the value is a finite real number within the bounds and not a bool."""
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return False
     low = (ge is None or value >= ge) and (gt is None or value > gt)
@@ -73,8 +73,8 @@ def check_same_length(X, y, item="sample"):
 def check_device(name, value, *, must_exist=True):
     """Return the torch device of this name, or None if the name is None.
 
-    If this machine does not have the device, raise ValueError, or return the CPU if `must_exist` is
-    False.
+    If this machine does not have the device, raise ValueError. With ``must_exist=False``, return
+    the CPU instead.
     """
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Load or generate song collections: synthetic songs, small and real data sets, your own songs."""
+"""Load or generate collections of songs: synthetic songs, real data sets or your own songs."""
 
 from skdcca.datasets._chorales import load_chorales
 from skdcca.datasets._manifest import load_songs

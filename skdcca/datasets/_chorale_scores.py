@@ -1,4 +1,4 @@
-"""Read notes, lyrics and melody of a chorale from MusicXML."""
+"""Read the notes, lyrics and melody of a chorale from MusicXML."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ QUARTERS_PER_MINUTE = 80  # default tempo of a score without a tempo mark
 
 
 def read_score(path):
-    """Return notes, lyrics and melody of a score, or None if it has no lyrics.
+    """Return the notes, lyrics and melody of a score, or None if it has no lyrics.
 
     Parameters
     ----------
@@ -20,9 +20,10 @@ def read_score(path):
     Returns
     -------
     song : dict or None
-        ``notes``: list of [onset, duration, MIDI pitch] in seconds, of all parts; ``lyrics``: str,
-        one line per phrase of the melody; ``melody``: list of phrases, each a list of [onset,
-        duration, MIDI pitch] in quarter notes, as written (without repeats).
+        ``notes``: list of [onset, duration, MIDI pitch] for the notes of all parts, with times in
+        seconds; ``lyrics``: str, one line per phrase of the melody; ``melody``: list of phrases,
+        each a list of [onset, duration, MIDI pitch], with times in quarter notes and without
+        repeats.
     """
     with needed_by("load_chorales", extra="songs"):
         from music21 import converter
@@ -48,7 +49,7 @@ def _tempo(score):
 
 
 def _part_notes(part):
-    """Return the notes of a part, in quarter notes from its start; tied notes are merged."""
+    """Return the notes of a part, merging tied notes; times are in quarter notes from its start."""
     notes = []
     for element in part.flatten().notes:
         tied = element.tie is not None and element.tie.type in ("stop", "continue")
@@ -79,11 +80,11 @@ def _has_fermata(element):
 
 
 def _sections(score):
-    """Return the sections of a score in the order of performance: (start, end, turn).
+    """Return the sections of a score in the order of performance, as tuples (start, end, turn).
 
-    Start and end are in quarter notes. A section between repeat signs occurs twice, with turn 0 and 1,
-    the second time without its first ending. The signs of all parts are used, because in some scores
-    one part has none.
+    Start and end are in quarter notes. A section between repeat signs occurs twice: first with turn
+    0, then with turn 1 and without its first ending. The repeat signs of all parts are used,
+    because in some scores one part has none.
     """
     starts, ends, first_endings = {0.0}, set(), {}
     for part in score.parts:
@@ -110,7 +111,7 @@ def _end(measure):
 
 
 def _sounding(parts, sections, seconds_per_quarter):
-    """Return the notes of all parts as performed: [onset, duration, MIDI pitch] in seconds."""
+    """Return all notes as performed: [onset, duration, MIDI pitch], with times in seconds."""
     notes, clock = [], 0.0
     for start, end, _ in sections:
         for note in (note for part in parts for note in part if start <= note["onset"] < end):
@@ -126,7 +127,8 @@ def _sung_text(notes, sections):
     text = ""
     for start, end, turn in sections:
         inside = [note for note in notes if start <= note["onset"] < end]
-        # Under a repeated section, rows of text are sung in turn; elsewhere, they are other stanzas.
+        # In a repeated section, the rows of text are sung in turn; elsewhere, only the first is
+        # sung.
         rows = sorted({row for note in inside for row in note["lyrics"]}) or [None]
         row = rows[min(turn, len(rows) - 1)]
         for note in inside:

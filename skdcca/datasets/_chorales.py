@@ -1,4 +1,4 @@
-"""Load Bach's chorales from the corpus of music21, parsed and synthesized once into a cache."""
+"""Load Bach's chorales from the corpus of music21; parse, synthesize and cache them once."""
 
 import gzip
 import json
@@ -49,12 +49,12 @@ def load_chorales(
     Parameters
     ----------
     sample_rate : int, default=22050
-        Samples per second of the audio files, at least 1000.
+        Sample rate of the audio files in Hz, at least 1000.
     cache : str or path-like, default=None
-        Folder for the parsed scores and the audio files. Defaults to the environment variable
-        ``SKDCCA_CACHE``, or to ``~/.cache/skdcca``.
+        Folder for the parsed scores and the audio files. If None, the folder named by the
+        environment variable ``SKDCCA_CACHE`` or, if that is not set, ``~/.cache/skdcca``.
     n_jobs : int, default=None
-        Number of processes for the first call; None means 1, -1 means all processors.
+        Number of processes for the first call. None means 1; -1 uses all processors.
     verbose : int, default=0
         If not 0, show the progress of the first call.
 
@@ -62,8 +62,9 @@ def load_chorales(
     -------
     songs : Bunch
         ``audio``: list of str, the FLAC files (mono, 16 bits); ``lyrics``: list of str, the first
-        stanza, one line per line of the hymn; ``ids``: list of str such as ``"bwv244.15"``;
-        ``titles``: list of str; ``groups``: ndarray of str, the hymn tune; ``DESCR``: str.
+        stanza of each chorale, one line per line of the hymn; ``ids``: list of str such as
+        ``"bwv244.15"``; ``titles``: list of str; ``groups``: ndarray of str, the hymn tune of each
+        chorale; ``DESCR``: str.
 
     Raises
     ------
@@ -77,12 +78,12 @@ def load_chorales(
     Notes
     -----
     A line of text ends where the melody has a fermata. A repeated section is played twice, with the
-    words of each repetition, and only the first of several stanzas is used. The spelling is that of
+    words of each repetition, and only the first of several stanzas is used. The spelling follows
     the edition.
 
     Two chorales belong to the same group if their melodies begin alike, regardless of key and rhythm,
-    or if they share a title or a text. Six of ten chorales share their tune or text with another one,
-    so split by `groups`.
+    or if they share a title or a text. Six out of ten chorales share their tune or text with
+    another one, so pass `groups` to the splitter.
 
     The encodings are distributed by music21 with the permission of their editors; see
     ``corpus/license.txt`` in music21. Restrictions, for example on commercial use, may also apply to
@@ -105,7 +106,7 @@ def load_chorales(
     """
     check_integer("sample_rate", sample_rate, ge=1000)
     with needed_by("load_chorales", extra="songs"):
-        edition = version("music21")  # importing music21 would take a second
+        edition = version("music21")  # read without importing music21, which takes a second
     folder = cache_folder(cache)
     name = f"chorales-{FORMAT}-music21-{edition}"
     songs = _read(folder / f"{name}.json.gz")
@@ -168,7 +169,7 @@ def _catalog_order(file):
 
 
 def _known_titles():
-    """Return a function that maps an id to its title in Riemenschneider's edition, or None."""
+    """Return a function from an id to its title in Riemenschneider's edition, or to None."""
     with needed_by("load_chorales", extra="songs"):
         from music21.corpus.chorales import ChoraleListRKBWV
 

@@ -24,16 +24,17 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
     Parameters
     ----------
     path : str or path-like
-        Either a UTF-8 table with a header and one song per row: ``.csv`` (comma-separated), ``.tsv``
-        or ``.txt`` (tab-separated). It has the columns ``audio`` (path of a file, absolute or relative
-        to the folder of the table) and ``lyrics`` (text) or ``lyrics_path`` (path of a UTF-8 text
-        file), and optionally ``id``, ``title`` and ``group``. Other columns are ignored.
+        Either a UTF-8 table with a header and one song per row: ``.csv`` (comma-separated),
+        ``.tsv`` or ``.txt`` (tab-separated). The table has the columns ``audio`` (path of a file,
+        absolute or relative to the folder of the table) and ``lyrics`` (text) or ``lyrics_path``
+        (path of a UTF-8 text file), and optionally ``id``, ``title`` and ``group``. Other columns
+        are ignored.
 
         Or a folder with an audio file (``.wav``, ``.flac``, ``.ogg`` or ``.mp3``) and a UTF-8 text
         file of the same name (``.txt``) for every song.
     on_error : {"raise", "skip"}, default="raise"
-        Handling of songs that cannot be used: "raise" raises one error that lists all of them,
-        "skip" leaves them out with a warning.
+        Handling of songs that cannot be used: "raise" raises one error that lists all of them, and
+        "skip" skips them and issues a warning.
 
     Returns
     -------
@@ -41,8 +42,8 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
         ``audio``: list of str, paths of the files; ``lyrics``: list of str; ``ids``: list of str,
         by default the audio path as written in the table, or the file name in the folder without
         its suffix; ``titles``: list of str, by default the name of the audio file without its
-        suffix; ``groups``: ndarray of str, by default the id; ``skipped``: list of pairs (location,
-        reason) of str; ``DESCR``: str.
+        suffix; ``groups``: ndarray of str, by default the id; ``skipped``: list of pairs of str
+        (location, reason); ``DESCR``: str.
 
     Raises
     ------
@@ -51,11 +52,11 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If `on_error` is not an option, `path` is neither a table nor a folder, the table has no rows,
-        lacks a column or cannot be read, or the folder has no songs.
+        If `on_error` is not one of the options, `path` is neither a table nor a folder, the table
+        has no rows, lacks a column or cannot be read, or the folder has no songs.
     InvalidSongsError
         If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or not
-        UTF-8, or an id is not unique. With ``on_error="skip"``, only if no song can be used.
+        UTF-8, or an id is not unique. With ``on_error="skip"``, raised only if no song can be used.
 
     Warns
     -----
@@ -114,7 +115,7 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
 
 
 def _folder_rows(folder):
-    """Return one row for each file name in a folder: its pair of files, or a fault."""
+    """Return one row for each pair of files in a folder; a file without a partner is a fault."""
     names = defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in (*AUDIO_SUFFIXES, ".txt") and not file.name.startswith("."):
@@ -191,7 +192,10 @@ def _check_columns(reader, path):
 
 
 def _song(row, used):
-    """Return the song of a row and all its faults; `used` maps each id to its first location."""
+    """Return the song of a row and a list of its faults.
+
+    `used` maps each id to the location where it first occurs, and is updated.
+    """
     if "fault" in row:
         return None, [row["fault"]]
     lyrics, lyrics_fault = _lyrics(row)
@@ -222,7 +226,7 @@ def _audio_fault(audio):
 
 
 def _lyrics(row):
-    """Return the lyrics of a row and their fault, or None."""
+    """Return the lyrics of a row and their fault; each is None if there is none."""
     if "lyrics" in row:
         return row["lyrics"], None
     file = row.get("lyrics_path")
@@ -242,13 +246,13 @@ def _lyrics(row):
 
 
 def _short(path):
-    """Shorten a path for an error; it may be a whole text if columns are swapped."""
+    """Shorten a path for an error, because it may be the whole lyrics if columns are swapped."""
     path = str(path)
     return path if len(path) <= 300 else f"{path[:300]}... ({len(path)} characters)"
 
 
 def _report(skipped, n_songs, path, on_error):
-    """Raise or warn about all songs that cannot be used, at once."""
+    """Raise one error, or issue one warning, that lists all songs that cannot be used."""
     if not skipped:
         return
     n_bad = len({where for where, _ in skipped})

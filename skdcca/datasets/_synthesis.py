@@ -1,4 +1,4 @@
-"""Small additive synthesizer in NumPy."""
+"""Synthesize waveforms from notes, as sums of harmonics."""
 
 import numpy as np
 
@@ -23,17 +23,23 @@ def synthesize(notes, sample_rate=22050, *, brightness=0.6, duration=None):
         Onset in seconds, duration in seconds, MIDI pitch (69 is 440 Hz; fractions are allowed)
         and velocity from 0 to 1, one note per row, in any order.
     sample_rate : int, default=22050
-        Samples per second, at least 1000.
+        Sample rate in Hz, at least 1000.
     brightness : float, default=0.6
-        Spectral decay in [0, 1); 0 gives a sine wave.
+        Amplitude of each harmonic relative to the one below it, in [0, 1); 0 gives a sine wave.
     duration : float, default=None
-        Length of the waveform in seconds; notes beyond it are truncated. By default, the waveform
-        ends with its last note.
+        Length of the waveform in seconds; notes that last longer are truncated. If None, the
+        waveform ends after the release of its last note.
 
     Returns
     -------
     waveform : ndarray of shape (n_samples,), dtype float32
-        Waveform in [-0.9, 0.9], scaled to a peak of 0.9.
+        Waveform scaled to a peak of 0.9, or all zeros if no note is audible.
+
+    Raises
+    ------
+    ValueError
+        If `notes` has the wrong shape or contains NaN, infinity or negative times, or `sample_rate`
+        or `brightness` is out of range.
     """
     notes = _check_notes(notes)
     check_integer("sample_rate", sample_rate, ge=1000)
@@ -76,8 +82,8 @@ def _one_period(frequency, sample_rate, brightness):
 def _add_notes(waveform, notes, period, frequency, sample_rate):
     """Add the notes of one pitch to `waveform` in place."""
     time = np.arange(round((notes[:, 1].max() + RELEASE) * sample_rate)) / sample_rate
-    # One long tone serves all notes of a pitch. The phase is truncated to 1 / TABLE of a period instead
-    # of interpolated; the resulting noise is about 75 dB below the tone.
+    # One long tone serves all notes of a pitch. The phase is truncated to 1 / TABLE of a period,
+    # without interpolation; the resulting noise is about 75 dB below the tone.
     phase = (time * (frequency * TABLE)).astype(np.int64) & (TABLE - 1)
     tone = period[phase] * np.exp(-time / DECAY).astype(np.float32)
     tone *= np.minimum(time / ATTACK, 1).astype(np.float32)

@@ -45,23 +45,23 @@ def make_songs(
     n_songs : int, default=200
         Number of songs; a song of 10 seconds takes about 0.9 MB.
     strength : float, default=0.9
-        Population correlation of audio mood and lyrics mood, the same in all dimensions, from 0
-        (independent views, as a control) to 1 (identical moods).
+        Population correlation between the audio mood and the lyrics mood, the same in all
+        dimensions, from 0 (independent views, as a control) to 1 (identical moods).
     duration : float, default=10.0
         Length of each waveform in seconds.
     n_groups : int, default=None
-        Number of artists, who have equal numbers of songs and no style. By default, one per five
-        songs, but at least five (or `n_songs`, if smaller).
+        Number of artists. They have about the same number of songs each, and no style of their own.
+        If None, one per five songs, but at least five (or `n_songs`, if that is smaller).
     sample_rate : int, default=22050
-        Samples per second, at least 1000.
+        Sample rate in Hz, at least 1000.
     random_state : int, RandomState instance or None, default=None
         Seed; pass an int for reproducible songs.
 
     Returns
     -------
     songs : Bunch
-        ``audio``: list of pairs (waveform, sample_rate), float32 within [-1, 1]; ``lyrics``: list
-        of str; ``ids``, ``titles``: lists of str; ``groups``: ndarray of str, the artist;
+        ``audio``: list of pairs (waveform, sample_rate), float32 in [-1, 1]; ``lyrics``: list
+        of str; ``ids``, ``titles``: lists of str; ``groups``: ndarray of str, the artists;
         ``audio_mood``, ``lyrics_mood``: ndarrays of shape (n_songs, 4); ``mood_names``: list of 4
         str; ``DESCR``: str.
 
@@ -108,7 +108,7 @@ def make_songs(
 
 
 def _artists(n_artists):
-    """Return distinct names; every first name is used before any is repeated."""
+    """Return distinct names. Every first name is used before any is repeated."""
     first, last = FIRST_NAMES.split(), LAST_NAMES.split()
     names = []
     for number in range(n_artists):
@@ -119,10 +119,10 @@ def _artists(n_artists):
 
 
 def _lyrics(mood, rng):
-    """Return lines with one word per mood, drawn mostly from the end nearer to the mood."""
+    """Return lines with one word per dimension of the mood, mostly from the pool that fits it."""
     shape = (rng.randint(12, 20), len(mood))
     ends = rng.uniform(size=shape) < expit(WORD_TILT * mood)
-    order = rng.uniform(size=shape).argsort(axis=1)  # of the moods in the line
+    order = rng.uniform(size=shape).argsort(axis=1)  # of the dimensions in each line
     choice = rng.randint(6, size=shape)
     patterns = rng.randint(len(LINES), size=len(order))
     lines = []

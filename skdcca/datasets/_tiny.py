@@ -21,12 +21,12 @@ DESCR = (
 def load_tiny_songs(sample_rate: int = 22050) -> Bunch:
     """Load the melody and lyrics of 20 real songs included in the package.
 
-    They illustrate the input and output of a model, but are too few to train one.
+    The songs illustrate the input and output of a model, but are too few to train one.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Samples per second of the waveforms, at least 1000.
+        Sample rate of the waveforms in Hz, at least 1000.
 
     Returns
     -------

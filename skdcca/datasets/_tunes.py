@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-# Thresholds for equal chorales. Each lies in a gap of the distribution over the 338 chorales of the
-# corpus.
+# Two chorales are linked if a distance is below MELODY or TITLE, or a similarity is above TEXT.
+# Each threshold lies in a gap of the distribution over the 338 chorales of the corpus.
 MELODY = 0.28  # edits per note of the opening: equal tunes have up to 0.24, others at least 0.32
 TITLE = 0.1  # edits per letter: tolerates misprints, but not "Lobet" for "Danket"
 TEXT = 0.4  # fraction of common word triples: different texts have up to 0.3, misprints remove half
@@ -18,22 +18,25 @@ OPENING = 40  # number of notes compared; most melodies are shorter
 def tune_groups(titles, lyrics, melodies):
     """Return the name of the tune of each chorale.
 
-    Chorales are linked by melody (regardless of key and rhythm), title or text. A connected component
-    of links is a group, because one text may have two tunes, and one tune many texts. It is named
-    after its most frequent title.
+    Chorales are linked by melody (regardless of key and rhythm), title or text. Each connected
+    component of these links is one tune, because one text may have two melodies, and one melody
+    many texts. The tune is named after its most frequent title.
 
     Parameters
     ----------
     titles, lyrics : sequences of n_songs str
+        Title and lyrics of each chorale.
     melodies : sequence of n_songs lists
         Phrases, each a list of [onset, duration, MIDI pitch] in quarter notes.
 
     Returns
     -------
     groups : list of n_songs str
+        Name of the tune of each chorale.
     """
     openings = [_on_beats(melody)[:OPENING] for melody in melodies]
-    # Two alignments cover transpositions: equal tunes agree at the start, at the end, or at both.
+    # Ignore the key by aligning the pitches at the first note, and also at the last one: equal
+    # tunes agree at the start, at the end, or at both.
     links = edit_distances([opening - opening[0] for opening in openings]) < MELODY
     links |= edit_distances([opening - opening[-1] for opening in openings]) < MELODY
     letters = [np.array([ord(letter) for letter in _letters(title)]) for title in titles]
@@ -45,11 +48,12 @@ def tune_groups(titles, lyrics, melodies):
 
 
 def edit_distances(sequences):
-    """Return the Levenshtein distances of all pairs, relative to the longer sequence.
+    """Return the Levenshtein distances of all pairs, divided by the length of the longer sequence.
 
     Parameters
     ----------
     sequences : list of n integer arrays
+        The sequences.
 
     Returns
     -------
@@ -76,20 +80,20 @@ def edit_distances(sequences):
 
 
 def _on_beats(melody):
-    """Return the pitches that start on a beat, which drops ornaments, passing notes and rhythm."""
+    """Return the pitches that start on a beat, without ornaments, passing notes and rhythm."""
     notes = [note for phrase in melody for note in phrase]
     pitches = [pitch for onset, _, pitch in notes if float(onset).is_integer()]
     return np.array(pitches or [pitch for _, _, pitch in notes])
 
 
 def _letters(text):
-    """Return the letters of a German text, normalized so that Noth equals Not, and läßt lässt."""
+    """Return the letters of a German text. Noth and Not become equal, as do läßt and lässt."""
     text = text.lower().replace("ß", "ss").replace("th", "t")
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", text))
 
 
 def _common_triples(texts):
-    """Return the fraction of word triples that two texts have in common, for all pairs."""
+    """Return, for all pairs of texts, the fraction of word triples that both contain."""
     runs = []
     for text in texts:
         words = [_letters(word) for word in text.split()]
@@ -104,7 +108,7 @@ def _common_triples(texts):
 
 
 def _names(titles, labels):
-    """Return the most frequent title of each label; ties go to the first one."""
+    """Return the most frequent title of each label, or the first of several such titles."""
     members = {}
     for title, label in zip(titles, labels, strict=True):
         members.setdefault(label, Counter())[title] += 1

@@ -1,4 +1,4 @@
-"""Vocabulary of the synthetic songs: two word pools per mood, lines and names."""
+"""Define the vocabulary of the synthetic songs: two word pools per mood, lines and names."""
 
 # Each mood has words for its low and its high end: adjectives, nouns and verbs. No word occurs twice,
 # so each word identifies a mood and an end.

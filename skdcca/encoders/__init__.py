@@ -1,8 +1,8 @@
 """Encoders of deep canonical correlation analysis, which build the network of a view.
 
-An encoder only stores parameters, like the kernel of a Gaussian process, and they can be set in a grid
-search (``x_encoder__n_filters``). `DeepCCA` calls its method ``build`` when the shape of the view is
-known. The network receives the view centered and scaled.
+Like the kernel of a Gaussian process, an encoder only stores parameters, which a grid search can set
+(``x_encoder__n_filters``). `DeepCCA` calls its method ``build`` when the shape of the view is known. The
+input of the network is the centered and scaled view.
 
 Use `MLP` for vectors, `MelCNN` for spectrograms and `SequenceEncoder` for sequences. A
 ``torch.nn.Module`` can be passed to `DeepCCA` directly. Subclass `Encoder` for a network that depends on

@@ -1,4 +1,4 @@
-"""The base class of the encoders, and torch modules as encoders."""
+"""Base class of the encoders, and the encoder that wraps a torch module."""
 
 import copy
 
@@ -15,7 +15,7 @@ make_torch_fork_safe()
 
 
 class Encoder(BaseEstimator):
-    """Base class of encoders, for networks of your own.
+    """Base class of encoders; subclass it for a custom network.
 
     A subclass stores its parameters in ``__init__`` and implements ``build(shape, n_outputs)``, which
     returns the network.
@@ -61,7 +61,7 @@ class Encoder(BaseEstimator):
         Returns
         -------
         network : torch.nn.Module
-            Network that maps float32 tensors of shape ``(n_samples, *shape)`` to
+            Network that maps a float32 tensor of shape ``(n_samples, *shape)`` to a tensor of shape
             ``(n_samples, n_outputs)``.
 
         Raises
@@ -75,20 +75,20 @@ class Encoder(BaseEstimator):
 class ModuleEncoder(Encoder):
     """Encoder that wraps a given ``torch.nn.Module``.
 
-    ``DeepCCA(x_encoder=module)`` is short for ``DeepCCA(x_encoder=ModuleEncoder(module))``. To
+    ``DeepCCA(x_encoder=module)`` is shorthand for ``DeepCCA(x_encoder=ModuleEncoder(module))``. To
     fine-tune a pretrained module, set ``keep_weights=True``. A copy of the module is trained; the module
     itself never changes.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Module that maps float32 tensors of shape ``(n_samples, *shape)``, where `shape` is that of one
-        sample, to ``(n_samples, n_components)``. Its class must be importable where the fitted model is
-        loaded.
+        Module that maps a float32 tensor of shape ``(n_samples, *shape)``, where `shape` is the shape of
+        one sample, to a tensor of shape ``(n_samples, n_components)``. Its class must be importable
+        where the fitted model is loaded.
     keep_weights : bool, default=False
         If True, training starts from the weights of the module. If False, it starts from new weights,
-        seeded by the `random_state` of `DeepCCA`: each submodule with a method ``reset_parameters``, as
-        in most layers of ``torch.nn``, is reset, and all other parameters keep their values.
+        seeded by the `random_state` of `DeepCCA`: every submodule that has a ``reset_parameters``
+        method, like most layers of ``torch.nn``, is reset. All other parameters keep their values.
 
     Raises
     ------
@@ -101,12 +101,12 @@ class ModuleEncoder(Encoder):
 
     Notes
     -----
-    A model with a module can be pickled, but `skdcca.save` cannot save modules. To save the model,
-    subclass `Encoder` and create the module in its method ``build``.
+    A model that contains a module can be pickled, but `skdcca.save` cannot save modules. To save the
+    model, subclass `Encoder` and create the module in its method ``build``.
 
     Examples
     --------
-    Train a module from new weights, and then from the weights that it already has:
+    Train a module from new weights, and then from the weights of the module:
 
     >>> import numpy as np
     >>> from torch import nn
@@ -129,7 +129,7 @@ class ModuleEncoder(Encoder):
         self.keep_weights = keep_weights
 
     def build(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        """Copy the module, with new weights unless `keep_weights` is True.
+        """Copy the module, and give the copy new weights unless `keep_weights` is True.
 
         Parameters
         ----------
@@ -142,11 +142,16 @@ class ModuleEncoder(Encoder):
         -------
         network : torch.nn.Module
             Copy of the module, on the CPU and in float32.
+
+        Raises
+        ------
+        ValueError
+            If `keep_weights` is not a bool.
         """
         check_option("keep_weights", self.keep_weights, (False, True))
         network = copy.deepcopy(self.module).cpu().float()
         if not self.keep_weights:
-            # Children are reset first, so that a module that resets its children has the last word.
+            # Children are reset first, so that a module that resets its children itself overrides them.
             for layer in reversed(list(network.modules())):
                 if hasattr(layer, "reset_parameters"):
                     layer.reset_parameters()

@@ -13,7 +13,7 @@ with needed_by("skdcca.encoders"):
 
 
 class MelCNN(Encoder):
-    """Convolutional network of log-mel spectrograms, the default network of samples with two axes.
+    """Convolutional network for log-mel spectrograms, the default for samples with two axes.
 
     Each layer applies a convolution over bands and frames, max pooling over both, batch normalization
     and a ReLU. The remaining bands of each frame are concatenated, and the head summarizes the resulting
@@ -36,10 +36,10 @@ class MelCNN(Encoder):
         - ``"attention"``: mean over time, weighted by learned attention;
         - ``"gru"``: last states of a bidirectional gated recurrent unit, which depend on the order of
           the frames;
-        - ``"steps"``: not summarized, but averaged into `n_steps` steps that are kept. This is for two
-          views that are aligned in time; see `SequenceEncoder`.
+        - ``"steps"``: the sequence is averaged into `n_steps` steps instead of being summarized. Use it
+          for two views that are aligned in time; see `SequenceEncoder`.
     n_steps : int, default=20
-        Number of steps with the head "steps". `n_components` must be a multiple of it.
+        Number of steps with ``head="steps"``. `n_components` must be a multiple of it.
     dropout : float, default=0.1
         Fraction of the outputs of the head (or of its inputs, with "steps") that are set to 0 in
         training, in [0, 1).
@@ -108,7 +108,8 @@ class MelCNN(Encoder):
         Returns
         -------
         network : torch.nn.Module
-            Network that maps ``(n_samples, n_mels, n_frames)`` to ``(n_samples, n_outputs)``.
+            Network that maps a tensor of shape ``(n_samples, n_mels, n_frames)`` to a tensor of shape
+            ``(n_samples, n_outputs)``.
 
         Raises
         ------
@@ -126,7 +127,7 @@ class MelCNN(Encoder):
         pool = _as_pair("pool_size", self.pool_size)
         if not all(size % 2 for size in kernel):
             raise ValueError(f"`kernel_size` must be odd, got {self.kernel_size!r}.")
-        # Each layer rounds down, which is the same as rounding down once.
+        # Each layer rounds down. The result is the same if only the last division is rounded down.
         left = [size // by**self.n_layers for size, by in zip(shape, pool, strict=True)]
         if min(left) < 1:
             raise ValueError(
@@ -149,7 +150,7 @@ class MelCNN(Encoder):
 
 
 class SequenceEncoder(Encoder):
-    """Convolutional network of sequences, such as frames of audio or characters of lyrics.
+    """Convolutional network for sequences, such as frames of audio or characters of lyrics.
 
     A sample has shape ``(n_features, n_steps)``: the steps are, for example, the frames of a
     spectrogram, the segments of a song, or the parts or characters of its lyrics. Each layer applies a
@@ -173,12 +174,12 @@ class SequenceEncoder(Encoder):
         - ``"attention"``: mean over the steps, weighted by learned attention;
         - ``"gru"``: last states of a bidirectional gated recurrent unit, which depend on the order of
           the steps;
-        - ``"steps"``: not summarized, but averaged into `n_steps` steps, each of which is mapped by the
-          same weights to ``n_outputs / n_steps`` numbers. Use it for both views if they are aligned in
-          time, such as 20 s of a song and the words sung in them. With the loss "infonce", the
-          similarity of a pair is then the sum of the similarities at each step.
+        - ``"steps"``: the sequence is averaged into `n_steps` steps instead of being summarized. The
+          same weights map each step to ``n_components / n_steps`` outputs. Use this head for both views
+          if they are aligned in time, such as 20 s of a song and the words sung in these 20 s. With
+          ``loss="infonce"``, the similarity of a pair is then the sum of the similarities at each step.
     n_steps : int, default=20
-        Number of steps with the head "steps", the same for both views. `n_components` must be a multiple
+        Number of steps with ``head="steps"``, the same for both views. `n_components` must be a multiple
         of it.
     dropout : float, default=0.1
         Fraction of the outputs of the head (or of its inputs, with "steps"), and of the outputs of each
@@ -193,8 +194,8 @@ class SequenceEncoder(Encoder):
 
     See Also
     --------
-    skdcca.LyricsSequence : Transformer of the parts of lyrics to such sequences.
-    skdcca.LyricsCharacters : Transformer of the characters of lyrics to such sequences.
+    skdcca.LyricsSequence : Transformer that turns lyrics into sequences of parts.
+    skdcca.LyricsCharacters : Transformer that turns lyrics into sequences of characters.
     MelCNN : Convolutions over bands and frames.
 
     Notes
@@ -250,7 +251,8 @@ class SequenceEncoder(Encoder):
         Returns
         -------
         network : torch.nn.Module
-            Network that maps ``(n_samples, n_features, n_steps)`` to ``(n_samples, n_outputs)``.
+            Network that maps a tensor of shape ``(n_samples, n_features, n_steps)`` to a tensor of shape
+            ``(n_samples, n_outputs)``.
 
         Raises
         ------

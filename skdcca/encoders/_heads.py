@@ -9,7 +9,7 @@ with needed_by("skdcca.encoders"):
 
 
 class _MeanHead(nn.Module):
-    """Head that averages ``(n_samples, width, n_steps)`` over the steps."""
+    """Head that averages a tensor of shape ``(n_samples, width, n_steps)`` over the steps."""
 
     def __init__(self, width):
         super().__init__()
@@ -20,7 +20,7 @@ class _MeanHead(nn.Module):
 
 
 class _AttentionHead(nn.Module):
-    """Head that averages the steps, weighted by a learned score of each step."""
+    """Head that averages the steps, each weighted by a learned score."""
 
     def __init__(self, width):
         super().__init__()
@@ -33,7 +33,7 @@ class _AttentionHead(nn.Module):
 
 
 class _GRUHead(nn.Module):
-    """Head that returns the last states of a recurrent unit for both directions."""
+    """Head that returns the last states of a recurrent unit in both directions."""
 
     def __init__(self, width):
         super().__init__()

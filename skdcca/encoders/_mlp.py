@@ -22,7 +22,7 @@ _ACTIVATIONS = {
 
 
 class MLP(Encoder):
-    """Multi-layer perceptron, the default network of vectors.
+    """Multi-layer perceptron, the default for vectors.
 
     Samples with more axes are flattened.
 
@@ -48,8 +48,8 @@ class MLP(Encoder):
 
     See Also
     --------
-    MelCNN : Convolutional network of spectrograms.
-    SequenceEncoder : Convolutional network of sequences.
+    MelCNN : Convolutional network for spectrograms.
+    SequenceEncoder : Convolutional network for sequences.
 
     Examples
     --------
@@ -90,7 +90,8 @@ class MLP(Encoder):
         Returns
         -------
         network : torch.nn.Module
-            Network that maps ``(n_samples, *shape)`` to ``(n_samples, n_outputs)``.
+            Network that maps a tensor of shape ``(n_samples, *shape)`` to a tensor of shape
+            ``(n_samples, n_outputs)``.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Significance tests of canonical correlations, and measures of explained variance."""
+"""Test the significance of canonical correlations, and measure the explained variance."""
 
 from skdcca.inference._permutation import canonical_correlation_test
 from skdcca.inference._variance import redundancy, variance_explained

@@ -1,4 +1,4 @@
-"""Classical likelihood ratio test of canonical correlations, by Wilks' lambda."""
+"""Test canonical correlations with Wilks' lambda, the classical likelihood ratio test."""
 
 import numpy as np
 from scipy import linalg, stats
@@ -39,7 +39,7 @@ def wilks_statistics(correlations, n, p, q):
     """
     wilks = np.cumprod((1 - correlations**2)[::-1])[::-1]
     p, q = p - np.arange(len(wilks)), q - np.arange(len(wilks))
-    # Later components use the factor of the whole model, too.
+    # Later components use the same factor as the first one.
     w = n - (p[0] + q[0] + 3) / 2
     # If a correlation is 1, lambda is 0 and both statistics are infinite.
     with np.errstate(divide="ignore"):

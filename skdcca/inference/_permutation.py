@@ -1,4 +1,4 @@
-"""Significance test of canonical correlations by permutations."""
+"""Test the significance of canonical correlations by permutations."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from skdcca._utils.validation import check_integer, check_option, check_same_len
 from skdcca.inference._parametric import wilks_test
 from skdcca.metrics import embed, variate_correlations
 
-# Permutations that change nothing have equal correlations, which may differ by rounding.
+# Equal correlations, as after a permutation that changes nothing, may differ by this rounding error.
 _ROUNDING = 1e-10
 
 
@@ -32,8 +32,8 @@ def canonical_correlation_test(
     r"""Test which canonical correlations are significant.
 
     The null hypothesis of component k is that the views are unrelated except for the first k - 1
-    components. Count the p-values below your level, such as 0.05, to see how many components to keep.
-    The estimator itself is not changed.
+    components. The number of p-values below your level, such as 0.05, is the number of components
+    to keep. The estimator itself is not changed.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def canonical_correlation_test(
     y : array-like or list of length n_samples
         Second view. Row i of X and row i of y are the same sample.
     method : {"permutation", "wilks"}, default="permutation"
-        - ``"permutation"`` compares the correlations with those of shuffled pairs. The pairs must be
-          exchangeable, which rows of a time series or several songs by one artist are not.
+        - ``"permutation"`` compares the correlations with the correlations after y is shuffled. The
+          pairs must be exchangeable; rows of a time series or several songs by one artist are not.
         - ``"wilks"`` is the classical likelihood ratio test, which is much faster. It needs a
           `LinearCCA` with ``reg=0``, normally distributed errors, and more rows than columns.
     n_permutations : int, default=1000
@@ -64,10 +64,10 @@ def canonical_correlation_test(
         Arrays of shape (n_components,), one value for each component:
 
         - ``correlations``: canonical correlations, in descending order;
-        - ``p_values``: p-values of the permutations, which never decrease from one component to the
-          next, or p-values of Rao's F statistic with "wilks".
+        - ``p_values``: p-values of the permutation test, which never decrease from one component to
+          the next; with "wilks", p-values of Rao's F statistic.
 
-        With "wilks" there are also
+        With "wilks", there are also:
 
         - ``wilks``: Wilks' lambda;
         - ``chi2``, ``chi2_df``, ``chi2_p_values``: Bartlett's approximation [2]_;
@@ -77,20 +77,20 @@ def canonical_correlation_test(
     Raises
     ------
     TypeError
-        If `estimator` is not an estimator, or not a `LinearCCA` with "wilks".
+        If `estimator` is not an estimator, or if "wilks" is used without a `LinearCCA`.
     ValueError
         If a parameter is out of range, if the views have different numbers of rows, or if "wilks" is
         used with a ridge or with too few rows.
 
     See Also
     --------
-    skdcca.variance_explained : Share of the variance of a view that its variates explain.
+    skdcca.variance_explained : Fraction of the variance of a view that its variates explain.
 
     Notes
     -----
-    *Permutations of a LinearCCA* are stepwise [1]_: for component k, all variates from the k-th on are
-    shuffled and their largest correlation is computed again. A strong first component therefore neither
-    makes the second one significant nor hides it. The p-value is
+    *For a LinearCCA*, the permutation test is stepwise [1]_: for component k, the variates from the
+    k-th on are shuffled, and their largest canonical correlation is computed again. A strong first
+    component therefore neither makes the second one significant nor hides it. The p-value is
 
     .. math:: p_k = \max_{j \le k} \; \frac{1 + \#\{\text{permutations with } r^*_j \ge r_j\}}
         {1 + n_\mathrm{permutations}}.
@@ -102,15 +102,16 @@ def canonical_correlation_test(
     rows (20) or with a ridge.
 
     *Other estimators* are refitted for each permutation, and every component is compared with the
-    largest correlation found. This controls the family-wise error and is conservative for all
-    components except the first. The correlations are those of the training rows. An estimator with many
-    parameters brings them close to 1 for any data, and the test then has no power.
+    largest correlation of that permutation. This controls the family-wise error and is conservative
+    for all components except the first. The correlations are computed on the training rows. For an
+    estimator with many parameters they are close to 1 with any data, and the test then has no
+    power.
 
     *Wilks' lambda* of component k is
 
     .. math:: \Lambda_k = \prod_{j \ge k} (1 - r_j^2)
 
-    over all canonical correlations of the data, even if `n_components` is smaller.
+    where j runs over all canonical correlations of the data, even if `n_components` is smaller.
 
     References
     ----------
@@ -124,7 +125,7 @@ def canonical_correlation_test(
     Examples
     --------
     Three exercises and three body measurements of 20 men share at most one component. At level 0.05 the
-    permutation test finds it significant, and Wilks' test barely does not:
+    permutation test finds it significant, but Wilks' test narrowly does not:
 
     >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA, canonical_correlation_test
@@ -165,12 +166,14 @@ def _check_estimator(estimator):
 
 
 def _linear_statistics(estimator, X, y):
-    """Return the correlations, and a function that computes those of a permutation of y.
+    """Return the correlations of a `LinearCCA`, and a function for the permutations of y.
 
-    The function returns an array: for each component, the largest correlation from that one on.
+    The function takes the order of the rows of y. It returns, for each component, the largest
+    correlation of this and all later components.
     """
     zx, zy = _whitened(estimator, X, y)
-    # The matrices are full, because directions of the larger view beyond the pairs correlate by chance.
+    # Full matrices keep the directions of the larger view without a partner, which also correlate by
+    # chance.
     x_turn, correlations, y_turn = linalg.svd(zx.T @ zy)
     correlations = np.clip(correlations, 0.0, 1.0)[: estimator.n_components]
     zx, zy = zx @ x_turn, zy @ y_turn.T
@@ -192,7 +195,11 @@ def _whitened(estimator, X, y):
 
 
 def _refit_statistics(estimator, X, y):
-    """Do the same for any estimator; all components get the largest correlation of a permutation."""
+    """Return the correlations of any estimator, and a function for the permutations of y.
+
+    The function takes the order of the rows of y. It returns the largest correlation after a refit,
+    with which all components are compared.
+    """
 
     def refit(order):
         shuffled = safe_indexing(y, order)

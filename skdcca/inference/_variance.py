@@ -1,4 +1,4 @@
-"""Measures of the variance of a view that canonical variates explain."""
+"""Measure how much of the variance of a view its canonical variates explain."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from skdcca.metrics import standardize, variate_correlations
 def variance_explained(
     estimator: LinearCCA, X: Any, y: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Return the share of the variance of each view that its own variates explain.
+    r"""Return the fraction of the variance of each view that its own variates explain.
 
-    Variates with a high correlation may explain only a small share of their views; check it before you
-    interpret a component.
+    Variates with a high correlation may explain only a small fraction of the variance of their
+    views. Check this fraction before you interpret a component.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ def variance_explained(
     Returns
     -------
     x_share : ndarray of shape (n_components,)
-        Share of the variance of the standardized columns of X that each variate of X explains, in
-        [0, 1]. Columns that are constant on these rows are ignored.
+        Fraction of the variance of the standardized columns of X that each variate of X explains,
+        in [0, 1]. Columns that are constant on these rows are ignored.
     y_share : ndarray of shape (n_components,)
-        The same for y.
+        Fraction of the variance of the standardized columns of y that each variate of y explains.
 
     Raises
     ------
     TypeError
-        If `estimator` is not a `LinearCCA`. For nonlinear variates, the squared correlations with the
-        columns do not add up.
+        If `estimator` is not a `LinearCCA`. For nonlinear variates, the squared correlations with a
+        column do not add up to its variance.
     NotFittedError
         If `estimator` is not fitted.
     ValueError
@@ -50,18 +50,18 @@ def variance_explained(
 
     See Also
     --------
-    redundancy : Share that the variates of the other view explain.
+    redundancy : Fraction of the variance of a view that the variates of the other view explain.
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
 
     Notes
     -----
-    The share of component k is the mean of the squared loadings,
+    The fraction for component k is the mean of the squared loadings,
 
     .. math:: \frac{1}{p} \sum_{j=1}^{p} \operatorname{corr}(x_j, z_k)^2,
 
-    where :math:`x_j` are the p columns and :math:`z_k` is the variate. On the training rows and without
-    a ridge, the shares sum to 1 if the view has as many variates as dimensions. With a ridge, or on
-    other rows, the variates are correlated and their shares overlap.
+    where :math:`x_j` are the p columns and :math:`z_k` is the variate. On the training rows and
+    without a ridge, the fractions sum to 1 if the number of variates equals the rank of the view.
+    With a ridge, or on other rows, the variates are correlated and their fractions overlap.
 
     Examples
     --------
@@ -82,10 +82,10 @@ def variance_explained(
 def redundancy(
     estimator: LinearCCA, X: Any, y: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of the variance of each view that the variates of the other view explain.
+    """Return the fraction of the variance of each view that the other view's variates explain.
 
-    This is the redundancy index [1]_: `variance_explained` times the squared correlation of the pair of
-    variates on the same rows.
+    This is the redundancy index [1]_: the result of `variance_explained` times the squared
+    correlation of the pair of variates on the same rows.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ def redundancy(
     Returns
     -------
     x_redundancy : ndarray of shape (n_components,)
-        Share of the variance of the standardized columns of X that each variate of y explains, in
-        [0, 1].
+        Fraction of the variance of the standardized columns of X that each variate of y explains,
+        in [0, 1].
     y_redundancy : ndarray of shape (n_components,)
-        Share of the variance of the standardized columns of y that each variate of X explains, in
-        [0, 1].
+        Fraction of the variance of the standardized columns of y that each variate of X explains,
+        in [0, 1].
 
     Raises
     ------
@@ -117,7 +117,7 @@ def redundancy(
 
     See Also
     --------
-    variance_explained : Share that the variates of the same view explain.
+    variance_explained : Fraction of the variance of a view that its own variates explain.
 
     References
     ----------
@@ -141,7 +141,7 @@ def redundancy(
 
 
 def _shares(estimator, X, y):
-    """Return the shares of both views, and the correlations of the pairs of variates."""
+    """Return the fraction each variate explains in both views, and the correlations of the pairs."""
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
             f"`estimator` must be a LinearCCA, got a {type(estimator).__name__}. For a Pipeline, pass "

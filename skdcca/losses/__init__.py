@@ -1,8 +1,9 @@
 """Losses of deep canonical correlation analysis.
 
-A loss is called with the encodings of two views, tensors of shape ``(n_samples, n_components)`` where
-row i of both is the same sample, and returns a scalar tensor to be minimized. It only stores parameters,
-like the kernel of a Gaussian process, and they can be set in a grid search (``loss__temperature``).
+A loss is called with the encodings of two views and returns a scalar tensor to be minimized. Encodings
+are tensors of shape ``(n_samples, n_components)``, and row i of each belongs to the same sample. Like
+the kernel of a Gaussian process, a loss only stores parameters, which a grid search can set
+(``loss__temperature``).
 
 `EYLoss`, the default of `DeepCCA`, and `CCALoss` maximize correlation. `InfoNCELoss` is designed for
 retrieval. The user guide compares the results of all losses. To write another loss, subclass `Loss`.

@@ -1,4 +1,4 @@
-"""The base class of the losses, and modules that training calls."""
+"""Base class of the losses, and the modules that compute them during training."""
 
 import copy
 
@@ -20,16 +20,16 @@ class Loss(BaseEstimator):
     """Base class of losses for `DeepCCA`.
 
     A subclass stores its parameters in ``__init__`` and implements ``__call__(zx, zy)``, which returns
-    the loss of a batch. With ``DeepCCA(distributed=True)`` it gets the encodings of the rows of all
-    processes.
+    the loss of a batch. With ``DeepCCA(distributed=True)``, this method gets the encodings of the rows
+    of all processes.
 
     Attributes
     ----------
     projection : {"raw", "weighted", "whitened"}, default="weighted"
-        Projection of `DeepCCA` with this loss if its parameter `projection` is "auto". Use "raw" for a
-        loss of cosines between the encodings.
+        Projection that ``DeepCCA(projection="auto")`` uses with this loss. Set it to "raw" for a loss
+        that is computed from cosines between the encodings.
     min_rows_per_component : int, default=0
-        `DeepCCA` issues a `SmallBatchWarning` for batches with fewer rows for each component.
+        If a batch has fewer rows for each component, `DeepCCA` issues a `SmallBatchWarning`.
 
     See Also
     --------
@@ -37,7 +37,7 @@ class Loss(BaseEstimator):
 
     Examples
     --------
-    Minimize the distance of the encodings, and keep their standard deviations above 1:
+    Minimize the distance between the encodings, and keep their standard deviations above 1:
 
     >>> import numpy as np
     >>> from skdcca import DeepCCA
@@ -65,7 +65,7 @@ class Loss(BaseEstimator):
         Parameters
         ----------
         zx, zy : torch.Tensor of shape (n_samples, n_components)
-            Encodings of the two views. Row i of both is the same sample.
+            Encodings of the two views. Row i of each belongs to the same sample.
 
         Returns
         -------
@@ -89,6 +89,11 @@ class Loss(BaseEstimator):
         -------
         module : torch.nn.Module
             ``module(zx, zy)`` returns the loss of a batch.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
         """
         self._check_parameters()
         return LossModule(self)
@@ -110,11 +115,11 @@ class Loss(BaseEstimator):
 
     @classmethod
     def _from_name(cls, reg):
-        """Return the loss that `DeepCCA` uses for this name, given its parameter `reg`."""
+        """Create the loss that `DeepCCA` uses for this name; `reg` is a parameter of `DeepCCA`."""
         return cls()
 
     def _check_parameters(self):
-        """Raise ValueError for a parameter out of range."""
+        """Raise ValueError if a parameter is out of range."""
 
     def _compute(self, zx, zy, group):
         """Return the loss of the rows of a process group.
@@ -125,7 +130,10 @@ class Loss(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(zx, zy).")
 
     def _compute_in_group(self, zx, zy, group):
-        """Return the loss of the rows of a process group; gather them if the loss knows no group."""
+        """Return the loss of the rows of a process group.
+
+        If a subclass overrides ``__call__``, it gets the gathered rows of all processes.
+        """
         if type(self).__call__ is Loss.__call__:
             return self._compute(zx, zy, group)
         return self(*group.gather_tensors(zx, zy))
@@ -171,7 +179,7 @@ class LossModule(nn.Module):
 
 
 class _GatheredRows(nn.Module):
-    """Module that gathers the rows of all processes for a loss that does not support process groups."""
+    """Module that gathers the rows of all processes, for a loss without support for process groups."""
 
     def __init__(self, loss, group):
         super().__init__()

@@ -28,8 +28,14 @@ class InfoNCELoss(Loss):
     temperature : float, default=0.07
         Divisor of the cosines, >= 0.01. It is the initial value if the temperature is learned.
     learn_temperature : bool, default=True
-        Learn the temperature together with the encoders, as CLIP [2]_ does; it stays above 0.01. A
-        direct call ``InfoNCELoss()(zx, zy)`` uses `temperature`.
+        Learn the temperature together with the encoders, as in CLIP [2]_; it never falls below 0.01. A
+        direct call, ``InfoNCELoss()(zx, zy)``, always uses `temperature`.
+
+    Raises
+    ------
+    ValueError
+        When the loss is called or built, if `temperature` is out of range. When it is called, if the
+        encodings have different shapes.
 
     Notes
     -----
@@ -40,7 +46,7 @@ class InfoNCELoss(Loss):
         + \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}} \Big).
 
     The mutual information of the views is at least ``log(n_samples)`` minus the loss, so only large
-    batches can show that it is large.
+    batches can show that this information is large.
 
     References
     ----------
@@ -74,6 +80,11 @@ class InfoNCELoss(Loss):
         -------
         module : torch.nn.Module
             ``module(zx, zy)`` returns the loss of a batch.
+
+        Raises
+        ------
+        ValueError
+            If `temperature` is out of range.
         """
         if not self.learn_temperature:
             return super().build()

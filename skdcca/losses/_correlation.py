@@ -42,7 +42,7 @@ class CCALoss(Loss):
     :math:`\rho_x = \mathtt{reg} \operatorname{tr}(\Sigma_{xx}) / k`. The encodings are whitened by
     Cholesky factors, which give the same value as the inverse square roots. An eigendecomposition is not
     used because its gradient divides by the differences of eigenvalues, and is NaN if two of them are
-    equal, as for several constant outputs or for white outputs.
+    equal, for example if several outputs are constant or if the outputs are white.
 
     References
     ----------
@@ -101,7 +101,7 @@ class CCALoss(Loss):
 
     def _whitener(self, covariance):
         """Return the Cholesky factor of a covariance with its ridge."""
-        # Even with reg=0, duplicated outputs need a ridge above the rounding errors of float64.
+        # Even with reg=0, duplicate outputs need a ridge larger than the rounding errors of float64.
         ridge = max(self.reg, 1e-10) * covariance.diagonal().mean() + DEAD_VARIANCE
         return torch.linalg.cholesky(covariance + ridge * torch.eye(len(covariance)).to(covariance))
 
@@ -109,8 +109,9 @@ class CCALoss(Loss):
 class EYLoss(Loss):
     r"""Eckart-Young (EY) loss of canonical correlation analysis, for small batches.
 
-    It maximizes correlation without whitening, and is the default loss of `DeepCCA`. Its gradient has
-    little bias in small batches, unlike that of `CCALoss`, so it needs only one row for each component.
+    It maximizes correlation without whitening, and is the default loss of `DeepCCA`. Unlike
+    `CCALoss`, it has a gradient with little bias in small batches, so it needs only one row for each
+    component.
     The default ``reg=0`` suits most data.
 
     Parameters
@@ -127,7 +128,7 @@ class EYLoss(Loss):
 
     See Also
     --------
-    CCALoss : Sum of the correlations themselves, for large batches.
+    CCALoss : Minus the sum of the canonical correlations, for large batches.
     InfoNCELoss : Loss for retrieval.
 
     Notes
@@ -141,7 +142,7 @@ class EYLoss(Loss):
 
     Without a ridge, its minimum over linear maps is minus the sum of the *squared* canonical
     correlations :math:`r_i^2`. It is reached by the leading canonical variates, scaled to variance
-    :math:`r_i / 2`, and by any common rotation of them. `DeepCCA` undoes scale and rotation by the
+    :math:`r_i / 2`, and by any common rotation of them. `DeepCCA` undoes scale and rotation with the
     `LinearCCA` that it fits on the encodings.
 
     References

@@ -1,4 +1,4 @@
-"""Losses by the names that `DeepCCA` takes."""
+"""Look up losses by the names that `DeepCCA` accepts."""
 
 from skdcca._utils.validation import check_option
 from skdcca.losses._base import CallableLoss, Loss
@@ -11,9 +11,9 @@ LOSSES = {loss.name: loss for loss in (BarlowTwinsLoss, CCALoss, EYLoss, InfoNCE
 
 
 def as_loss(loss, reg):
-    """Return a `Loss` from a name, a loss, a callable, a module or an object with ``build``.
+    """Return a `Loss`, given a name, a loss, a callable, a module or an object with ``build``.
 
-    A loss given by name may use `reg`, the ridge of `DeepCCA`.
+    `reg` is the ridge of `DeepCCA`, which a loss that is given by name may use.
     """
     if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
         check_option("loss", loss, LOSSES, otherwise="or a callable (an instance, not a class)")

@@ -11,7 +11,7 @@ with needed_by("skdcca.losses"):
 class BarlowTwinsLoss(Loss):
     r"""Barlow Twins loss, which brings the cross-correlation matrix close to the identity.
 
-    Corresponding outputs of both views become correlated, and the others uncorrelated.
+    Corresponding outputs of both views become correlated, and all other pairs of outputs uncorrelated.
 
     Parameters
     ----------
@@ -19,9 +19,16 @@ class BarlowTwinsLoss(Loss):
         Weight, >= 0, of the squared correlations between different outputs, called :math:`\lambda` in
         the paper.
 
+    Raises
+    ------
+    ValueError
+        When the loss is called, if `redundancy` is negative, if the encodings have different shapes, or
+        if there are fewer than two rows.
+
     Notes
     -----
-    With R the correlations of the outputs of X with those of y, the loss is Equation (1) of [1]_:
+    With R the matrix of correlations between the outputs of X and the outputs of y, the loss is
+    Equation (1) of [1]_:
 
     .. math:: \sum_i (1 - R_{ii})^2 + \lambda \sum_{i \ne j} R_{ij}^2.
 
@@ -73,24 +80,30 @@ class VICRegLoss(Loss):
     Parameters
     ----------
     invariance : float, default=25.0
-        Weight, >= 0, of the mean squared difference of the two encodings.
+        Weight, >= 0, of the mean squared difference between the two encodings.
     variance : float, default=25.0
         Weight, >= 0, of the term that keeps the standard deviation of each output above 1.
     covariance : float, default=1.0
         Weight, >= 0, of the squared covariances between different outputs of a view.
 
+    Raises
+    ------
+    ValueError
+        When the loss is called, if a weight is negative, if the encodings have different shapes, or if
+        there are fewer than two rows.
+
     Notes
     -----
     The defaults are those of [1]_. With the weights :math:`\lambda`, :math:`\mu` and :math:`\nu` in the
-    order of the parameters, n samples and k outputs, the loss is Equation (6),
+    order of the parameters, n samples and k outputs, the loss is Equation (6) of [1]_,
 
     .. math::
         \frac{\lambda}{n k} \sum_{i, j} (x_{ij} - y_{ij})^2 + \sum_{z \in \{x, y\}} \Big(
         \frac{\mu}{k} \sum_j \max\big(0, 1 - \sqrt{\Sigma^z_{jj} + 10^{-4}}\big) +
         \frac{\nu}{k} \sum_{i \ne j} (\Sigma^z_{ij})^2 \Big),
 
-    where :math:`\Sigma^z` is the covariance matrix of a view. The first term is divided by k, too, as in
-    the code of the authors; the equation in the paper divides by n only.
+    where :math:`\Sigma^z` is the covariance matrix of a view. The first term is divided by n and k, as
+    in the code of the authors; the equation in the paper divides it by n only.
 
     References
     ----------
@@ -99,7 +112,7 @@ class VICRegLoss(Loss):
 
     Examples
     --------
-    The loss of equal, uncorrelated outputs is 0; a shift of one view costs the weight of invariance:
+    The loss of equal, uncorrelated encodings is 0; shifting one view by 1 adds the weight `invariance`:
 
     >>> import torch
     >>> from skdcca.losses import VICRegLoss

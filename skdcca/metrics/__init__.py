@@ -1,13 +1,14 @@
-"""Metrics of retrieval and correlation for two views in a common space.
+"""Measure retrieval and correlation of two views in a common space.
 
 Conventions
 -----------
-Variates ``zx`` and ``zy`` are arrays of shape ``(n_samples, n_components)``; row i of both is the same
-sample. Scores are an array of shape ``(n_queries, n_gallery)``; a higher score means more similar.
+Variates ``zx`` and ``zy`` are arrays of shape ``(n_samples, n_components)``. Row i of both is the
+same sample. Scores are an array of shape ``(n_queries, n_gallery)``; a higher score means more
+similar.
 
-At *instance level*, without labels, a query has one relevant item: the item with its own row number. At
-*category level*, with labels, all items with the label of the query are relevant, and the first of them
-counts.
+At *instance level*, without labels, a query has one relevant item: the item with its own row
+number. At *category level*, with labels, all items with the label of the query are relevant, and
+the one with the best rank counts.
 
 Tied items share their average rank, and the recall is averaged over all orders of tied items. A model
 that gives every pair the same score is therefore never better than chance. Compare metrics with the
@@ -28,7 +29,7 @@ from skdcca.metrics._ranking import (
     retrieval_metrics,
 )
 from skdcca.metrics._scorers import (
-    _recall_at_k_score,  # saved models refer to it by this module
+    _recall_at_k_score,  # saved models refer to this name in this module
     compare,
     comparison,
     embed,

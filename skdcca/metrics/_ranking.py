@@ -1,4 +1,4 @@
-"""Ranks of relevant items, and the retrieval metrics computed from them."""
+"""Compute ranks of relevant items, and retrieval metrics from these ranks."""
 
 from collections.abc import Sequence
 
@@ -31,8 +31,8 @@ def ranks(
     Returns
     -------
     ranks : ndarray of shape (n_queries,)
-        Mid-ranks: with ties, the rank of the first relevant item averaged over all orders of the tied
-        items. They are therefore not always integers.
+        Rank of the first relevant item for each query. With ties it is averaged over all orders of
+        the tied items (mid-rank), so it is not always an integer.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _tie_counts(scores, query_labels, gallery_labels):
 
 
 def _relevant_items(shape, query_labels, gallery_labels):
-    """Return a boolean array of the shape of the scores that marks the relevant items."""
+    """Return a boolean array of the given shape in which True marks a relevant item."""
     n_queries, n_gallery = shape
     if query_labels is None:
         if gallery_labels is not None:
@@ -142,7 +142,7 @@ def recall_at_k(
     query_labels: ArrayLike | None = None,
     gallery_labels: ArrayLike | None = None,
 ) -> float:
-    """Return the share of queries with a relevant item among their first `k` results.
+    """Return the fraction of queries with a relevant item among their first `k` results.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def recall_at_k(
     Returns
     -------
     recall : float
-        Share of the queries, in [0, 1]; 1 is best. With ties it is averaged over all orders of the tied
-        items, which is not possible from mid-ranks.
+        Fraction of the queries, in [0, 1]; 1 is best. With ties it is averaged over all orders of
+        the tied items, which cannot be computed from ranks.
 
     Raises
     ------
@@ -186,8 +186,8 @@ def recall_at_k(
 
 
 def _recall(better, tied, tied_relevant, k):
-    places = np.clip(k - better, 0, tied)  # places among the first k for the tied items
-    # These places all go to irrelevant items with probability C(irrelevant, places) / C(tied, places).
+    places = np.clip(k - better, 0, tied)  # places for tied items among the first k
+    # All these places have irrelevant items with probability C(irrelevant, places) / C(tied, places).
     irrelevant = tied - tied_relevant
     missed = np.exp(
         gammaln(irrelevant + 1)
@@ -243,9 +243,10 @@ def _check_ranks(ranks):
 def chance(
     n_gallery: int, n_relevant: int | ArrayLike = 1, k: Sequence[int] = (1, 10)
 ) -> dict[str, float]:
-    r"""Return the chance level of all retrieval metrics, that of a random ranking.
+    r"""Return the chance level of all retrieval metrics, which a random ranking reaches.
 
-    Compare the metrics of a model with it, because they depend on the size of the gallery.
+    Compare the metrics of a model with the chance level, because they depend on the size of the
+    gallery.
 
     Parameters
     ----------
@@ -260,8 +261,8 @@ def chance(
     Returns
     -------
     chance : dict of str to float
-        Expected ``"mrr"`` and ``"recall@1"``, ..., and the ``"median_rank"`` of a random ranking, with
-        the same keys as in `retrieval_metrics`.
+        Expected ``"mrr"``, ``"recall@1"``, ... and ``"median_rank"`` of a random ranking. The keys
+        are the same as for one direction of `retrieval_metrics`.
 
     Raises
     ------
@@ -289,7 +290,7 @@ def chance(
     within = np.cumsum(probability)
     levels = {"mrr": float(np.sum(probability / np.arange(1, n_gallery + 1)))}
     levels |= {f"recall@{at}": float(within[min(at, n_gallery) - 1]) for at in k}
-    # The median of integers is halfway between two of them if exactly half lie below.
+    # If exactly half of the ranks lie below, the median is halfway between two integers.
     low, high = np.searchsorted(within, [0.5 - 1e-12, 0.5 + 1e-12])
     return levels | {"median_rank": float((low + high) / 2 + 1)}
 
@@ -347,7 +348,7 @@ def retrieval_metrics(
     Returns
     -------
     metrics : dict of str to dict
-        Metrics of the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
+        Metrics for the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
         ``"recall@1"``, ..., ``"median_rank"``.
 
     Raises
@@ -357,7 +358,7 @@ def retrieval_metrics(
 
     Examples
     --------
-    Find the right halves of 100 images of digits that belong to their left halves:
+    Find the right half of each of 100 images of digits from its left half:
 
     >>> from sklearn.datasets import load_digits
     >>> from skdcca import LinearCCA
@@ -392,7 +393,7 @@ def both_directions(
     Returns
     -------
     metrics : dict of str to dict
-        Metrics of the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
+        Metrics for the directions ``"x_to_y"`` and ``"y_to_x"``, each with the keys ``"mrr"``,
         ``"recall@1"``, ..., ``"median_rank"``.
 
     Raises
@@ -403,7 +404,8 @@ def both_directions(
 
     Examples
     --------
-    The first query of y ranks its item first, because 0.9 is the largest score in the first column:
+    The first query of y ranks its relevant item first, because 0.9 is the largest score in the
+    first column:
 
     >>> from skdcca.metrics import both_directions
     >>> both_directions([[0.9, 0.1], [0.2, 0.3]], k=[1])["y_to_x"]

@@ -1,4 +1,4 @@
-"""Variates, scores and scorers of fitted models."""
+"""Compute variates and scores of fitted models, and define scorers for scikit-learn."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,8 +18,8 @@ def embed(
 ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
     """Return the variates of one or both views, from a fitted model or a `Pipeline` around it.
 
-    Unlike ``estimator.transform``, it applies the steps of a `Pipeline` to X and the model to both
-    views, and it can transform y alone.
+    Unlike ``transform`` of a `Pipeline`, this function takes both views, or y alone. The steps
+    before the model are applied to X only.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def embed(
 
     Returns
     -------
-    variates : ndarray of shape (n_samples, n_components), or pair of them
+    variates : ndarray of shape (n_samples, n_components), or pair of such arrays
         The pair ``(zx, zy)`` if both views are given, otherwise the variates of the given view.
 
     Raises
@@ -90,14 +90,14 @@ def inside(estimator):
 
 
 def pair_scores(estimator: Any, X: Any, y: Any) -> NDArray[np.float64]:
-    """Return the scores of every row of X with every row of y, computed as the model compares them.
+    """Return the score of every row of X with every row of y, with the similarity of the model.
 
     Parameters
     ----------
     estimator : estimator
-        Any estimator that `embed` takes. `LinearCCA` and `KernelCCA` compare variates as their parameter
-        `similarity` specifies, by their method ``comparison``. Models without this method use the
-        cosine.
+        Any estimator that `embed` takes. The method ``comparison`` of the model determines the
+        similarity. For `LinearCCA` and `KernelCCA`, it depends on the parameter `similarity`. For
+        models without this method, the cosine is used.
     X : array-like or list of length n_samples_x
         First view.
     y : array-like or list of length n_samples_y
@@ -106,7 +106,12 @@ def pair_scores(estimator: Any, X: Any, y: Any) -> NDArray[np.float64]:
     Returns
     -------
     scores : ndarray of shape (n_samples_x, n_samples_y)
-        Scores; higher means more similar. All retrieval scorers rank by them.
+        Scores; higher means more similar. All retrieval scorers rank by these scores.
+
+    Raises
+    ------
+    TypeError
+        If the estimator contains no model with a method ``transform_y``.
 
     Examples
     --------
@@ -123,14 +128,15 @@ def pair_scores(estimator: Any, X: Any, y: Any) -> NDArray[np.float64]:
 
 
 def compare(estimator, zx, zy):
-    """Return the scores of variates, computed as the model inside the estimator compares them."""
+    """Return the scores of variates, with the similarity of the model inside the estimator."""
     return similarity(zx, zy, **comparison(estimator))
 
 
 def comparison(estimator):
     """Return the arguments of `similarity` for the model inside the estimator.
 
-    Models without a method ``comparison``, such as those of other packages, use the cosine.
+    For models without a method ``comparison``, such as models of other packages, the cosine is
+    used.
     """
     _, model = inside(estimator)
     return model.comparison() if hasattr(model, "comparison") else {}
@@ -158,7 +164,7 @@ def mrr_scorer(estimator: Any, X: Any, y: Any) -> float:
 
     Examples
     --------
-    Choose the number of components with which left halves of digits find right halves best:
+    Choose the number of components that is best for matching left and right halves of digits:
 
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import GridSearchCV
@@ -175,7 +181,7 @@ def mrr_scorer(estimator: Any, X: Any, y: Any) -> float:
 
 
 def mrr_x_to_y(estimator: Any, X: Any, y: Any) -> float:
-    """Return the mean reciprocal rank of queries X in the gallery y; a scorer for ``scoring=``.
+    """Return the mean reciprocal rank (MRR) of queries X in gallery y; a scorer for ``scoring=``.
 
     Parameters
     ----------
@@ -203,7 +209,7 @@ def mrr_x_to_y(estimator: Any, X: Any, y: Any) -> float:
 
 
 def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
-    """Return the mean reciprocal rank of queries y in the gallery X; a scorer for ``scoring=``.
+    """Return the mean reciprocal rank (MRR) of queries y in gallery X; a scorer for ``scoring=``.
 
     Parameters
     ----------
@@ -231,7 +237,7 @@ def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
 
 
 def recall_at_k_scorer(k: int) -> Callable[[Any, Any, Any], float]:
-    """Return a scorer of the recall at k, averaged over both directions, for ``scoring=``.
+    """Return a scorer for ``scoring=`` that computes the recall at k, averaged over both directions.
 
     Parameters
     ----------
@@ -284,9 +290,9 @@ def retrieval_scorer(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     Returns
     -------
     metrics : dict of str to float
-        ``"mrr"``, the mean of both directions, and ``mrr``, ``recall_at_1``, ``recall_at_10`` and
-        ``neg_median_rank`` of each direction, with ``_x_to_y`` or ``_y_to_x`` appended. The median rank
-        is negative, because scikit-learn requires that a higher score is better.
+        ``"mrr"`` is the mean of both directions. For each direction, ``mrr``, ``recall_at_1``,
+        ``recall_at_10`` and ``neg_median_rank`` have ``_x_to_y`` or ``_y_to_x`` appended. The
+        median rank is negated, because a higher score must be better in scikit-learn.
 
     Examples
     --------

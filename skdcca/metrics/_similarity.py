@@ -1,4 +1,4 @@
-"""Similarity scores of variates, and their correlations."""
+"""Compute similarity scores and correlations of variates."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +7,8 @@ from sklearn.utils.validation import check_array
 
 from skdcca._utils.validation import check_number
 
-# The likelihood clips correlations to this limit, because closer to 1 equal rows would not be tied.
+# The likelihood clips correlations at this limit; closer to 1, rounding would break ties of equal
+# rows.
 MOST = 0.9999
 
 
@@ -33,18 +34,19 @@ def similarity(
         Variates of the second view.
     correlations : array-like of shape (n_components,), default=None
         Correlation of each pair of variates, such as ``canonical_correlations_`` of a model. Negative
-        ones count as 0. If None, the similarity is the cosine.
+        values count as 0. If None, the similarity is the cosine.
     power : float, default=None
         Exponent, >= 0, of the weights ``correlations ** power`` by which variates are scaled before
-        the cosine, so that reliable components count more [1]_. Try 2 first, and 4 with many
-        components and many rows. It requires `correlations`. If None, the log-likelihood ratio is
-        computed if `correlations` are given.
+        the cosine is computed, so that reliable components count more [1]_. Try 2 first, and 4 with
+        many components and many rows. Requires `correlations`. If None and `correlations` are
+        given, the score is the log-likelihood ratio.
 
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        Cosines in [-1, 1], rounded to 10 decimals and 0 for a row of zeros; or log-likelihood ratios in
-        nats, rounded to 8 decimals. Because of the rounding, equal rows are always tied.
+        Cosines in [-1, 1], rounded to 10 decimals, or log-likelihood ratios in nats, rounded to 8
+        decimals. The cosine of a row of zeros is 0. Because of the rounding, equal rows are always
+        tied.
 
     Raises
     ------
@@ -55,8 +57,8 @@ def similarity(
     Notes
     -----
     Probabilistic CCA [2]_ models the variates x and y of a matching pair as standard normal with
-    correlation r, and those of a random pair as independent. The log-likelihood ratio is the sum over
-    the components of
+    correlation r, and the variates of a random pair as independent. The log-likelihood ratio is the
+    sum over the components of
 
     .. math:: \frac{r x y - \frac{1}{2} r^2 (x^2 + y^2)}{1 - r^2} - \frac{1}{2} \log(1 - r^2),
 
@@ -107,9 +109,9 @@ def similarity(
 
 
 def scoring_rows(z, view, correlations=None, power=None):
-    """Return rows whose inner products with those of the other view are the scores of `similarity`.
+    """Return rows whose inner products with the rows of the other view are the similarity scores.
 
-    A search for the largest inner products then finds the highest scores.
+    A search for the largest inner products then finds the highest scores of `similarity`.
     """
     if correlations is None:
         if power is not None:
@@ -131,7 +133,7 @@ def scoring_rows(z, view, correlations=None, power=None):
 
 
 def _likelihood_rows(z, view, r):
-    """Return the scaled variates with two more columns, one term for each view."""
+    """Return the scaled variates with two columns that add the terms of both views to a product."""
     variance = 1 - r**2
     own_term = -(z**2) @ (r**2 / variance / 2) - np.log(variance).sum() / 4
     ones = np.ones_like(own_term)
@@ -161,7 +163,7 @@ def variate_correlations(
     Returns
     -------
     correlations : ndarray of shape (n_components,)
-        Pearson correlations, in [-1, 1]; 0 for a component that is constant in one of the views.
+        Pearson correlations, in [-1, 1]; 0 for a component that is constant in a view.
 
     Raises
     ------
@@ -202,12 +204,12 @@ def _check_weight(sample_weight, n):
 
 
 def standardize(z, weight):
-    """Return columns with mean 0 and variance 1, or 0 for constant ones; the weights sum to 1."""
+    """Return columns with mean 0 and variance 1; constant columns become 0. The weights sum to 1."""
     mean = weight @ z
     centered = np.where(weight[:, None] > 0, z - mean, 0.0)
     peak = np.abs(centered).max(axis=0)
     # Otherwise, the rounding errors of a constant column would be standardized, too.
     constant = peak <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    centered = centered / np.where(constant, 1.0, peak)  # its squares cannot overflow or vanish
+    centered = centered / np.where(constant, 1.0, peak)  # squares cannot overflow or vanish
     deviation = np.sqrt(weight @ centered**2)
     return np.where(constant, 0.0, centered / np.where(constant, 1.0, deviation))

@@ -1,4 +1,4 @@
-"""Files of fitted models, which can be loaded without running code from the file."""
+"""Save fitted models to files, and load them without running code from the files."""
 
 from skdcca.persistence._files import load, read_header, save
 

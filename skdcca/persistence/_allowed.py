@@ -1,4 +1,4 @@
-"""List of the types and functions that files may contain, by the names that files give them."""
+"""Lists of the types and functions that a file may contain, by their names in the file."""
 
 import sys
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ import numpy as np
 from skdcca.persistence._nodes import is_full_name
 
 # Classes and functions that may be loaded, by module. They are listed one by one, because a file can set
-# any state of an object and any arguments of a function. Before adding one, check that it does not use
-# any path, command or name in its state, and does not call anything in it.
+# any state of an object and any arguments of a function. Before adding one, check that it uses no
+# path, command or name from its state, and calls nothing in its state.
 _CLASSES = {
     "skdcca": [
         "AudioDynamics",
@@ -69,7 +69,7 @@ _SKLEARN = [
 # Estimators of these modules that may not be loaded.
 _UNLISTED = {
     "MultiLabelBinarizer",  # compiled code uses its numbers without checking bounds
-    "FixedThresholdClassifier",  # both call any method by its name
+    "FixedThresholdClassifier",  # both call any method whose name they are given
     "TunedThresholdClassifierCV",
 }
 _SCALARS = (
@@ -79,7 +79,7 @@ _SCALARS = (
 SCALARS = [f"numpy.{name}" for name in _SCALARS.split()]
 KEYS = ["builtins.float", "builtins.int", "builtins.str"]
 
-# Names in older files, and the current names. Never remove an entry: old files still need it.
+# Names in older files, mapped to the current names. Never remove an entry: old files still need it.
 ALIASES = {
     "skdcca._kernel._FourierMap": "skdcca._cca.FourierMap",
     "skdcca._kernel._KernelMap": "skdcca._cca.KernelMap",
@@ -113,12 +113,12 @@ class Allowed:
         return listed or name in _metrics_of_sklearn() or _is_ufunc(name)
 
     def has_type(self, name):
-        """Return True if the type with this name may be loaded as a type, not as an object."""
+        """Return True if the type with this name may be loaded itself, as opposed to an object of it."""
         return name in self.trusted or name in (*KEYS, "builtins.bool", *SCALARS)
 
 
 def public_name(thing):
-    """Return the full name that a file gives to a class or function.
+    """Return the full name under which a file stores a class or function.
 
     This is the public name if there is one, so that files remain valid when modules move.
     """
@@ -138,9 +138,9 @@ def full_name(thing):
 def is_importable(thing, name):
     """Return True if importing the name gives the class or function itself.
 
-    This is not true of a lambda, or if another class has taken the name. The module that defines the
-    class has been imported, but perhaps not the one that gives it its public name, so modules of skdcca
-    are imported here.
+    The result is False for a lambda, or if the name now refers to another object. The module that
+    defines the class has been imported, but the module of its public name may not have been.
+    Therefore, modules of skdcca are imported here.
     """
     module, _, own = name.rpartition(".")
     if _is_in(name, _CLASSES | _FUNCTIONS) and full_name(thing).startswith("skdcca."):
@@ -149,7 +149,7 @@ def is_importable(thing, name):
 
 
 def rename(node):
-    """Replace an older name of a node by the current name; return True if it had an older one."""
+    """Replace an old name of a node with the current name, and return True if it was old."""
     module, own = node.get("__module__"), node.get("__class__")
     if not (isinstance(module, str) and isinstance(own, str)):
         return False
@@ -193,7 +193,7 @@ def _is_ufunc(name):
 
 @lru_cache
 def _metrics_of_sklearn():
-    """Return the full names of the functions of scikit-learn's own scorers."""
+    """Return the full names of the metric functions that scikit-learn's scorers use."""
     from sklearn.metrics import get_scorer, get_scorer_names
 
     functions = (get_scorer(name)._score_func for name in get_scorer_names())

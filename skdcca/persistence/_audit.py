@@ -1,13 +1,13 @@
 """Audit of the nodes of a file, before `skops.io` builds any of them.
 
-An object is built by ``__new__`` and ``__setstate__`` of its class, and a file can run nothing else. The
-audit makes sure that
+An object is built by ``__new__`` and ``__setstate__`` of its class, and a file cannot run anything
+else. The audit makes sure that
 
 - every name is on the list and is in a kind of node that `skdcca.persistence` writes;
-- the number of an object refers to one node, so that no object can replace another one;
+- each object number belongs to exactly one node, so that no object can replace another one;
 - no attribute of an object replaces a method, or a name that NumPy looks up in objects
-  (``__array_interface__`` is an address in memory);
-- no array is larger than its member, and nothing repeats without end.
+  (such as ``__array_interface__``, which contains a memory address);
+- no array is larger than its member of the zip file, and the number of nodes is limited.
 """
 
 import json
@@ -28,16 +28,17 @@ from skdcca.persistence._nodes import (
     name_of,
 )
 
-# Maximum number of nodes in a file, where each counts as often as it is referred to. Otherwise a small
-# file could keep skops, and whatever prints the object, busy forever by nested lists of references.
+# Maximum number of nodes in a file; a node counts again for each reference to it. Without this limit,
+# a small file with nested lists of references could keep skops, or code that prints the object, busy
+# forever.
 _MOST_NODES = 10**6
 
 
 class Audit:
     """Checker of all nodes of a file, before any of them is built.
 
-    `names` collects the allowed names, and `refused` maps each of the others to the place where it was
-    found. `files` collects the members that nodes read.
+    `names` collects the names that are allowed. `refused` maps each name that is not allowed to the
+    first place where it was found. `files` collects the members that nodes read.
     """
 
     def __init__(self, members, allowed):
@@ -83,7 +84,7 @@ class Audit:
         self.refused.setdefault(name, where.lstrip("."))
 
     def _use(self, file):
-        """Return the size of a member that only one node may read, so that it is not multiplied."""
+        """Return the size of a member, and refuse a file in which several nodes read it."""
         if file in self.files:
             raise Refusal(f"its member {file} is read more than once")
         self.files.add(file)
@@ -153,7 +154,7 @@ class Audit:
             self._refuse(name, where)
 
     def _partial(self, node, name, where):
-        # Python would call methods of other objects, such as `keys`.
+        # With nodes of other kinds, Python would call methods of the objects, such as `keys`.
         self._content(
             node, where, func=None, args="TupleNode", kwds="DictNode", namespace="JsonNode"
         )
@@ -161,7 +162,7 @@ class Audit:
             raise Refusal(f"the partial function {where} has extra attributes")
 
     def _content(self, node, where, **loaders):
-        """Check parts of a node, each of which must be of the given kind and not a reference."""
+        """Check parts of a node: each must be of the given kind, not a reference; None allows both."""
         for part, loader in loaders.items():
             inner = node["content"][part]
             if loader is not None and inner["__loader__"] != loader:
@@ -218,7 +219,7 @@ _CHECKS = {
 
 
 def _check_npy(members, file, size):
-    """Refuse all but arrays of numbers or text that fill their member exactly."""
+    """Refuse a member unless it is exactly one array of numbers or text."""
     with members.open(file) as member:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):

@@ -1,4 +1,4 @@
-"""Check numbers of the built objects that compiled code uses without checking bounds."""
+"""Check the numbers in loaded objects that compiled code would use without checking bounds."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ def needs_check(names):
 
 
 def check_parts(obj):
-    """Refuse estimators of scikit-learn whose numbers are outside the bounds of their arrays."""
+    """Refuse scikit-learn objects with numbers out of bounds or a method that is not allowed."""
     for part in _parts(obj):
         fits = _CHECKS.get(type(part).__name__)
         if fits is not None and not fits(part):

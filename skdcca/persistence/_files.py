@@ -1,15 +1,15 @@
-"""Files of fitted models, which can be loaded without running code from the file.
+"""Save fitted models to files, and load them without running code from the files.
 
 A file is a zip archive with a header, ``skdcca.json``, and the nodes and arrays of `skops.io`. Its
 members are not compressed, so that a small file cannot expand to a large one. `load` refuses all
-other files. Then it
+other files. For a file of this form, it
 
 - checks all nodes against the list of allowed types (`_allowed`, `_audit`) before it builds any of them;
 - lets skops build them, which calls only ``__new__`` and ``__setstate__`` of the listed classes;
 - checks the numbers that compiled code would use without checking bounds (`_bounds`).
 
-It cannot recognize a valid model that is too large, such as a network with so many units that
-building it takes all memory.
+It does not refuse a valid model that is too large, such as a network with so many units that it
+fills the memory.
 """
 
 import io
@@ -83,7 +83,7 @@ def save(
         Path of the file, by convention with the suffix ``.skdcca``.
     notes : dict, default=None
         JSON values to keep in the header of the file, such as the origin of the songs and the scores.
-        `read_header` returns them without loading the model. None means an empty dict.
+        `read_header` returns them without loading the model. If None, an empty dict is stored.
     trusted : sequence of str, type or function, default=()
         Classes and functions in `obj` that belong neither to skdcca nor to the allowed parts of
         scikit-learn and NumPy, such as an encoder of your own. Give their full names, such as
@@ -109,8 +109,8 @@ def save(
 
     Notes
     -----
-    Caches, which are the parameter `memory` of any step, are not saved because they belong to one
-    machine. Path objects are saved as text. The same model always gives the same file.
+    The parameter `memory` of a step, its cache, is saved as None because a cache belongs to one machine.
+    Path objects are saved as text. Saving the same model twice gives identical files.
 
     Examples
     --------
@@ -146,10 +146,10 @@ def save(
 
 
 def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] = ()) -> Any:
-    """Load a model or an index from a file of `save`.
+    """Load a model or an index from a file written by `save`.
 
-    A file can contain only types and functions of skdcca, scikit-learn and NumPy that are on a list,
-    and those in `trusted`. Everything in the file is checked before any of it is built, and no code
+    A file may contain only types and functions that are on a list of parts of skdcca, scikit-learn and
+    NumPy, or in `trusted`. Everything in the file is checked before any of it is built, and no code
     from the file is run.
 
     Parameters
@@ -178,7 +178,8 @@ def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] 
         If `save` did not write the file, or the file is damaged.
     ValueError
         If a trusted module cannot be imported, or `trusted` contains anything but names, classes and
-        functions. This is also the base class of the three errors above.
+        functions. UntrustedTypeError, FileVersionError and DamagedFileError are subclasses of
+        ValueError.
     OSError
         If the file cannot be read.
 
@@ -194,10 +195,10 @@ def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] 
 
     Notes
     -----
-    The checks cover what a file can do when it is loaded, and when the model transforms and scores.
-    They do not tell whether its numbers are correct, or how much time and memory the model takes.
-    Before you *fit* a loaded model again, check the paths among its parameters: `fit` loads the file
-    `pretrained` of a `Doc2VecLyrics` as a pickle.
+    The checks cover loading a file, and transforming and scoring with the model. They do not show
+    whether its numbers are correct, or how much time and memory it takes. Before you *fit* a loaded
+    model again, check the paths among its parameters, because `fit` of a `Doc2VecLyrics` loads the file
+    `pretrained` as a pickle.
 
     Examples
     --------
@@ -220,9 +221,9 @@ def load(path: str | PathLike[str], *, trusted: Iterable[str | type | Callable] 
 
 
 def read_header(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read the header of a file of `save` without loading the model.
+    """Read the header of a file written by `save`, without loading the model.
 
-    Use it to see what a file contains, and which versions wrote it, before loading it.
+    Use it to see the class of a model, the versions that wrote it and its notes before loading it.
 
     Parameters
     ----------
@@ -363,7 +364,7 @@ def _check_beginning(file):
 
 
 def _build(file, allowed):
-    """Return the object and the header of a file, after checking all of it."""
+    """Check a whole file, then return its object and its header."""
     from skops.io import load
 
     with _opened(file) as members:
@@ -400,7 +401,7 @@ def _read_schema(members):
 
 
 def _audited(members, schema, header, allowed):
-    """Return the audit of a file in which everything is allowed."""
+    """Audit a file and return the audit, or raise Refusal unless everything is allowed."""
     protocol = schema["protocol"]
     if protocol != PROTOCOL:  # skops reads other versions too, whose nodes may have other meanings
         versions = f"its nodes have version {protocol!r} instead of {PROTOCOL}"
@@ -423,7 +424,7 @@ def _audited(members, schema, header, allowed):
 
 
 def _renamed(members, names, schema):
-    """Return a copy of the given members in memory, with another schema."""
+    """Return a zip file in memory with the given schema and copies of the named members."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w") as target:
         add_member(target, _SCHEMA, json.dumps(schema).encode())
@@ -442,7 +443,7 @@ def _opened(file):
 
 
 def _check_members(members, file):
-    """Refuse members that are together larger than the file, or that hide each other."""
+    """Refuse members that share a name, are compressed or encrypted, or are larger than the file."""
     infos = members.infolist()
     size = file.seek(0, os.SEEK_END)
     if len({info.filename for info in infos}) < len(infos):

@@ -1,4 +1,4 @@
-"""Nodes of `skops.io` that are written and read, and the errors of both."""
+"""Properties of the nodes of `skops.io`, and errors raised when a file or an object is refused."""
 
 # Version of the nodes of skops.
 PROTOCOL = 2
@@ -15,14 +15,14 @@ FIXED = {
     "SliceNode": "builtins.slice",
     "TupleNode": "builtins.tuple",
 }
-# A reference to an object that is defined elsewhere, without the number of the object.
+# Reference to an object that another node defines; `__id__` is then set to the object number.
 REFERENCE = {"__loader__": "CachedNode", "__module__": None, "__class__": None, "__id__": None}
-# Kinds of dtype of arrays: numbers and text.
+# Kinds of dtypes that arrays may have: numbers and text.
 DTYPE_KINDS = "biufcSU"
 
 
 class Refusal(ValueError):
-    """A file or an object is refused; the message is a reason for the user."""
+    """A file or an object is refused; the message tells the user why."""
 
 
 class TooNew(Refusal):
@@ -32,7 +32,7 @@ class TooNew(Refusal):
 class Untrusted(Refusal):
     """The file or object contains types or functions that are not on the list.
 
-    `refused` has their names; `names` keeps those that can be passed as `trusted`.
+    `refused` contains their names, and `names` only the names that can be passed as `trusted`.
     """
 
     def __init__(self, message, refused):
@@ -41,7 +41,7 @@ class Untrusted(Refusal):
 
 
 def is_full_name(name):
-    """Return True for a full name that can be passed as `trusted`."""
+    """Return True if the name is a full name, which can be passed as `trusted`."""
     return "." in name and all(part.isidentifier() for part in name.split("."))
 
 
@@ -57,5 +57,5 @@ def listed(refused):
 
 
 def is_slice_end(value):
-    """Return True for the end of a slice that a file may contain."""
+    """Return True if the value may be an end of a slice in a file."""
     return value is None or type(value) is int

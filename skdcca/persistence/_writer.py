@@ -1,6 +1,6 @@
-"""Writing of an object as nodes of `skops.io`, with its arrays as members of a zip file.
+"""Write an object as nodes of `skops.io`, with its arrays as members of a zip file.
 
-The nodes are written here and not by skops, so that a file does not depend on the version of skops,
+The nodes are written here instead of by skops, so that a file does not depend on the version of skops,
 plain lists and dicts take only one node each, and errors name the place of each type that is refused.
 """
 
@@ -18,14 +18,14 @@ from skdcca.persistence._nodes import DTYPE_KINDS, FIXED, REFERENCE, is_slice_en
 
 
 def add_member(members, name, content):
-    """Add a member without a time to a zip file, so that the same model gives the same file."""
+    """Add a member without a timestamp to a zip file, so that the same model gives the same file."""
     members.writestr(zipfile.ZipInfo(name), content)
 
 
 class Writer:
     """Writer of objects as nodes, with arrays and bytes as members of a zip file.
 
-    `refused` maps the types and functions that are not allowed to the places where they were found.
+    `refused` maps each type or function that is not allowed to the first place where it was found.
     """
 
     def __init__(self, members, allowed):
@@ -34,7 +34,7 @@ class Writer:
         self.files = count(1)
 
     def node(self, value, where):
-        """Return the node of a value, or a reference if it was written before."""
+        """Return the node of a value, or a reference if the value was written before."""
         if isinstance(value, PurePath):
             value = str(value)
         if _is_plain(value):
@@ -80,7 +80,7 @@ class Writer:
             return self.refuse(f"dict with keys of {full_name(strange.pop())}", where)
         if len({str(key) for key in value}) < len(value):
             return self.refuse("dict with keys that are the same as text", where)
-        # The vocabulary of a vectorizer; otherwise each column number would become an array.
+        # Write the vocabulary of a vectorizer as one node, not one array for each column number.
         columns = all(isinstance(column, np.integer) for column in value.values())
         if where.endswith(".vocabulary_") and types == {str} and columns:
             return _json_node({word: int(column) for word, column in value.items()})

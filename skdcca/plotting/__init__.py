@@ -3,10 +3,10 @@
 Conventions
 -----------
 Each class draws one plot. ``from_estimator`` computes it from a fitted model, which may be inside a
-`Pipeline` or a search. ``from_predictions``, where there is one, draws results that were computed
-elsewhere. Both return a display, whose attributes keep the numbers under the names of its parameters.
-Call its method ``plot`` to draw them again on other axes. ``plot`` sets ``ax_`` and ``figure_`` and
-does not change the global settings of matplotlib.
+`Pipeline` or a search. ``from_predictions``, if the class has it, draws results that were computed
+elsewhere. Both return a display, which stores the numbers in attributes named like its parameters.
+Call its method ``plot`` to draw the numbers again on other axes. ``plot`` sets ``ax_`` and
+``figure_`` and does not change the global settings of matplotlib.
 
 The plots need matplotlib: ``pip install "skdcca[plot]"``. They are readable in gray and for color-blind
 readers, because lines also differ in style and marker, and signs are shown by numbers or position.

@@ -1,4 +1,4 @@
-"""Styles, axes and checks of arguments that all displays share."""
+"""Styles, axes and argument checks that all displays share."""
 
 from importlib import import_module
 
@@ -28,7 +28,7 @@ def require_matplotlib(display_class):
 
 
 def axes_of(display, ax):
-    """Return the given axes, or the axes of a new figure if None."""
+    """Return the given axes, or create a figure and return its axes if None."""
     require_matplotlib(type(display))
     if ax is None:
         import matplotlib.pyplot as plt

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class CorrelationDisplay:
-    """Canonical correlations by component, of the training rows and of held-out rows.
+    """Canonical correlations by component, on training rows and held-out rows.
 
-    Use it to choose the ridge and the number of components. The gap between the two lines is
+    Use it to choose the ridge and the number of components. The gap between the two lines shows
     overfitting, and components whose held-out correlation is near zero describe only the training
     rows.
 
@@ -43,7 +43,7 @@ class CorrelationDisplay:
     figure_ : matplotlib.figure.Figure
         The figure that contains the axes.
     held_out_line_, train_line_ : matplotlib.lines.Line2D
-        The lines. `train_line_` is None if `train` is.
+        The lines. `train_line_` is None if `train` is None.
 
     See Also
     --------
@@ -74,12 +74,17 @@ class CorrelationDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         self : CorrelationDisplay
-            The display, with the attributes `ax_`, `figure_` and those of the lines.
+            The display, with `ax_`, `figure_`, `held_out_line_` and `train_line_`.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         self.ax_ = ax = axes_of(self, ax)
         self.figure_ = ax.figure
@@ -118,11 +123,12 @@ class CorrelationDisplay:
         X, y : array-like or list
             The two views of at least two held-out rows.
         X_train, y_train : array-like or list, default=None
-            The two views of the training rows. If None, the line shows the `canonical_correlations_` of
-            the model. With a ridge, these are the maxima of its objective and smaller than the
-            correlations of the training variates. Pass the rows to see how a ridge reduces overfitting.
+            The two views of the training rows. If None, the line shows the `canonical_correlations_`
+            of the model. With a ridge, these values are the maxima of its objective, which are smaller
+            than the correlations of the training variates. Pass the rows to see how a ridge reduces
+            overfitting.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -169,7 +175,7 @@ class CorrelationDisplay:
         train : array-like of shape (n_components,), default=None
             Correlations of the training rows. If None, they are not drawn.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class HistoryDisplay:
-    """Training of a `DeepCCA` by epoch, with the loss above and the correlations below.
+    """Training history of a `DeepCCA` by epoch: the loss above, the correlations below.
 
-    Use it to choose `max_epochs` and the learning rate. If the held-out correlation falls while that
-    of the training batches rises, the model overfits.
+    Use it to choose `max_epochs` and the learning rate. If the held-out correlation falls while
+    the correlation of the training batches rises, the model overfits.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class HistoryDisplay:
     ----------
     best_epoch_ : int or None
         Epoch with the greatest held-out correlation; None if no rows were held out. The model has the
-        weights of this epoch. With `warm_start`, it has those of the best epoch of the last call of
-        `fit`.
+        weights of this epoch. With `warm_start`, it has the weights of the best epoch of the
+        last call of `fit`.
     ax_ : matplotlib.axes.Axes
         The axes of the plot. They are split in two if rows were held out.
     loss_ax_ : matplotlib.axes.Axes
@@ -77,12 +77,17 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         self : HistoryDisplay
             The display, with `best_epoch_` and the attributes of the axes and the figure.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         self.ax_ = self.loss_ax_ = bottom = axes_of(self, ax)
         self.figure_ = bottom.figure
@@ -123,10 +128,10 @@ class HistoryDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `DeepCCA`, a `Pipeline` that ends in one, or a fitted
-            search whose best estimator is one.
+            A fitted `DeepCCA`, a `Pipeline` that ends in one, or a fitted search whose best
+            estimator is one.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -136,7 +141,7 @@ class HistoryDisplay:
         Raises
         ------
         TypeError
-            If the model is not trained in epochs.
+            If the estimator contains no two-view model, or the model is not trained in epochs.
         NotFittedError
             If the model is not fitted.
         MissingDependencyError
@@ -156,7 +161,7 @@ class HistoryDisplay:
 def _split(ax):
     """Return two new axes, one above the other, that share a horizontal axis and fill the given axes.
 
-    They are insets, so that they follow the given axes in any layout, below its title.
+    The new axes are insets, so that they follow the given axes in any layout, below the title.
     """
     ax.set_axis_off()
     upper = ax.inset_axes([0, 0.54, 1, 0.46])

@@ -42,7 +42,7 @@ class LoadingsDisplay:
     image_ : matplotlib.image.AxesImage
         The heat map.
     strongest_ : ndarray of int
-        Columns that are drawn, in descending order of their greatest absolute correlation.
+        Indices of the drawn columns, in descending order of their greatest absolute correlation.
 
     See Also
     --------
@@ -82,12 +82,12 @@ class LoadingsDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
         n_features : int, default=10
             Number of columns to draw. The columns with the greatest absolute correlations with the drawn
-            components are chosen; all columns if there are fewer.
+            components are chosen. If there are fewer columns, all are drawn.
         n_components : int, default=3
-            Number of components to draw, starting with the first; all components if there are fewer.
+            Number of components to draw, starting with the first. If there are fewer, all are drawn.
 
         Returns
         -------
@@ -98,6 +98,8 @@ class LoadingsDisplay:
         ------
         ValueError
             If `n_features` or `n_components` is not an integer >= 1.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         check_integer("n_features", n_features)
         check_integer("n_components", n_components)
@@ -139,8 +141,8 @@ class LoadingsDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted
-            search whose best estimator is one.
+            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted search whose best
+            estimator is one.
         view : {"x", "y"}, default="x"
             View that the columns belong to.
         feature_names : sequence of str, default=None
@@ -157,7 +159,8 @@ class LoadingsDisplay:
         Raises
         ------
         TypeError
-            If the model has no loadings, because it is not linear.
+            If the estimator contains no two-view model, or the model has no loadings because it is not
+            linear.
         ValueError
             If a parameter is out of range, or the numbers of names and columns differ.
         NotFittedError
@@ -187,7 +190,7 @@ class LoadingsDisplay:
 
 
 def _write_values(ax, image, values):
-    """Write the number of each cell, in a size that fits and a color that is readable."""
+    """Write the value into each cell, in a size that fits and a color that is readable."""
     cell = ax.get_window_extent().size / ax.figure.dpi * 72 / values.shape[::-1]
     size = min(
         10, *cell / (4.2, 1.3)
@@ -200,7 +203,7 @@ def _write_values(ax, image, values):
 
 
 def _known_names(steps, model, view):
-    """Return the names of the columns in `fit`, or None if they are unknown."""
+    """Return the names that the columns had in `fit`, or None if they are unknown."""
     if view == "x":
         known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
     else:

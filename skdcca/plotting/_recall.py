@@ -1,4 +1,4 @@
-"""Plot of the recall over the number of results."""
+"""Plot of recall at k against the number of results k."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class RecallDisplay:
-    """Recall at k in both directions over k, with the chance level.
+    """Recall at k against k in both directions, with the chance level.
 
-    The recall at k is the share of queries whose relevant item is among the first k results. Use the
+    The recall at k is the fraction of queries whose relevant item is among the first k results. Use the
     plot to compare the two directions of a search with each other and with a random ranking.
 
     Parameters
@@ -62,9 +62,10 @@ class RecallDisplay:
     Notes
     -----
     The chance level is ``k / n_gallery``, the probability that the first `k` items of a random
-    ranking include the right one. The band contains the central 95 % of the recall of random rankings
-    at each `k`, from the quantiles of a binomial distribution with `n_queries` draws. It holds for
-    each `k` separately, so a random curve leaves the band at some `k` in more than 5 % of all cases.
+    ranking include the relevant item. At each `k`, the band contains the central 95 % of the recall of
+    random rankings, from the quantiles of a binomial distribution with `n_queries` draws. The band
+    holds for each `k` separately, so a random curve leaves it at some `k` in more than 5 % of all
+    cases.
     If queries resemble each other, such as songs of one artist, the band is too narrow.
 
     Examples
@@ -102,7 +103,7 @@ class RecallDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend, such as ``("audio", "lyrics")``.
 
@@ -110,6 +111,13 @@ class RecallDisplay:
         -------
         self : RecallDisplay
             The display, with the attributes `ax_`, `figure_`, `lines_` and `band_`.
+
+        Raises
+        ------
+        ValueError
+            If `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         first, second = check_names(names)
         self.ax_ = ax = axes_of(self, ax)
@@ -164,7 +172,7 @@ class RecallDisplay:
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -174,7 +182,7 @@ class RecallDisplay:
         Raises
         ------
         ValueError
-            If scores are not square matrices with at least two rows, or `names` is not a pair.
+            If the scores are not square matrices with at least two rows, or `names` is not a pair.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -193,15 +201,15 @@ class RecallDisplay:
 
         Parameters
         ----------
-        scores : array-like of shape (n_samples, n_samples), or list of them
+        scores : array-like of shape (n_samples, n_samples), or list of such arrays
             Scores of every row of X with every row of y, as from `skdcca.metrics.pair_scores`, with
-            the relevant items on the diagonal. If it is a list with one matrix for each fold, the curves
-            and the MRR are means over the folds. The chance level is then that of the smallest
-            gallery, which is the greatest, and its band counts the queries of all folds.
+            the relevant items on the diagonal. If `scores` is a list with one matrix for each fold, the
+            curves and the MRR are means over the folds. The chance level is then computed for the
+            smallest gallery, where it is highest, and the band for the number of queries in all folds.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -211,7 +219,7 @@ class RecallDisplay:
         Raises
         ------
         ValueError
-            If scores are not square matrices with at least two rows, or `names` is not a pair.
+            If the scores are not square matrices with at least two rows, or `names` is not a pair.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -236,7 +244,7 @@ def _folds(scores):
 
 
 def _lengths_to_name(n):
-    """Return the integers that are named on a logarithmic axis from 1 to `n`."""
+    """Return the integers that label a logarithmic axis from 1 to `n`."""
     steps = (1, 2, 5) if n <= 1000 else (1,)
     decades = 10 ** np.arange(int(np.log10(n)) + 1)
     return [int(step * decade) for decade in decades for step in steps if step * decade < n]

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class SimilarityDisplay:
     """Heat map of the scores of every row of X with every row of y.
 
-    The outlined diagonal has the relevant items. If a row of X is confused with another row of y, the
-    cell of that pair is brighter than the one on the diagonal. The plot is readable for up to about
-    fifty rows.
+    The cells of the relevant items are on the diagonal and outlined. If the model confuses a row of X
+    with another row of y, the cell of these two rows is brighter than the cell on the diagonal.
+    The plot is readable for up to about fifty rows.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class SimilarityDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
 
@@ -83,6 +83,13 @@ class SimilarityDisplay:
         -------
         self : SimilarityDisplay
             The display, with the attributes `ax_`, `figure_`, `image_` and `diagonal_`.
+
+        Raises
+        ------
+        ValueError
+            If `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         first, second = check_names(names)
         self.ax_ = ax = axes_of(self, ax)
@@ -113,11 +120,11 @@ class SimilarityDisplay:
             A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
             search over either.
         X, y : array-like or list
-            The two views of the same rows, preferably not more than about fifty.
+            The two views of the same rows, preferably at most about fifty.
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -127,7 +134,7 @@ class SimilarityDisplay:
         Raises
         ------
         ValueError
-            If scores are not a square matrix with at least two rows, or `names` is not a pair.
+            If the scores are not a square matrix with at least two rows, or `names` is not a pair.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -151,7 +158,7 @@ class SimilarityDisplay:
         names : pair of str, default=("X", "y")
             Names of the two views on the axes.
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -161,7 +168,7 @@ class SimilarityDisplay:
         Raises
         ------
         ValueError
-            If scores are not a square matrix with at least two rows, or `names` is not a pair.
+            If the scores are not a square matrix with at least two rows, or `names` is not a pair.
         MissingDependencyError
             If matplotlib is not installed.
         """

@@ -34,9 +34,9 @@ class SpaceDisplay:
     figure_ : matplotlib.figure.Figure
         The figure that contains the axes.
     points_ : pair of matplotlib.lines.Line2D
-        The points of X and those of y.
+        The points of X and the points of y.
     pairs_ : matplotlib.collections.LineCollection
-        The lines between the points of each pair.
+        The lines that connect the two points of each pair.
 
     See Also
     --------
@@ -75,11 +75,11 @@ class SpaceDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to draw on. If None, those of a new figure.
+            Axes to draw on. If None, a new figure is created.
         components : pair of int, default=(0, 1)
             Components on the horizontal and the vertical axis, counted from 0.
         labels : sequence of str of length n_samples, default=None
-            Text beside each point of X, or "" for none. If None, there is no text.
+            Text beside each point of X; "" leaves a point without text. If None, no text is drawn.
         names : pair of str, default=("X", "y")
             Names of the two views in the legend.
 
@@ -91,7 +91,10 @@ class SpaceDisplay:
         Raises
         ------
         ValueError
-            If `components`, `labels` or `names` do not fit the variates.
+            If `components` are not two different components of the variates, `labels` does not have one
+            text for each sample, or `names` is not a pair.
+        MissingDependencyError
+            If matplotlib is not installed.
         """
         zx, zy = (np.asarray(z) for z in (self.zx, self.zy))
         components = _check_components(components, zx.shape[1])

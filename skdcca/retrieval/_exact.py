@@ -5,21 +5,21 @@ from sklearn.utils import gen_batches
 
 from skdcca._utils.fork_safety import make_torch_fork_safe
 
-# Queries and items in a block of products, so few that the block stays in the cache of a core.
+# Queries and items per block of products, which is small enough for the cache of a core.
 _QUERIES, _ITEMS = 256, 4096
-# Items in a block on a device, which needs large blocks to be fast.
+# Items per block on a device, which is fast only with large blocks.
 _ITEMS_ON_DEVICE = 2**16
-# If candidates exceed this share of the gallery, computing all products exactly is faster.
+# If candidates exceed this fraction of the gallery, computing all products exactly is faster.
 _LARGEST_SHARE = 0.1
-# Candidates in a block of products in double precision.
+# Candidates per block of products in double precision.
 _PAIRS = 8192
 
 
 class ExactSearch:
     """Exact search for the gallery rows that have the greatest products with queries.
 
-    Products in single precision select the candidates, with a margin that bounds their rounding. The
-    products of the candidates are then computed again in double precision.
+    Products in single precision select the candidates, with a margin that bounds the rounding error.
+    The products of the candidates are then computed again in double precision.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ class ExactSearch:
             self.single = torch.from_numpy(self.single).to(device)
 
     def top(self, queries, k):
-        """Return the `k` greatest products of each query, in descending order, and their rows."""
+        """Return the `k` greatest products of each query in descending order, and their gallery rows."""
         blocks = gen_batches(len(queries), _QUERIES)
         products, places = zip(*(self._top(queries[block], k) for block in blocks), strict=True)
         return np.concatenate(products), np.concatenate(places)
 
     def among(self, queries, places, k):
-        """Return the same as `top`, but search only the given rows of each query.
+        """Return the `k` greatest products of each query with its given rows, and these rows.
 
-        `places` has shape (n_queries, n_places).
+        `places`, of shape (n_queries, n_places), contains the gallery rows to compare with each query.
         """
         row = np.repeat(np.arange(len(queries)), places.shape[1])
         return self._best(queries, row, places.ravel(), k)
@@ -70,11 +70,12 @@ class ExactSearch:
         return np.take_along_axis(products, places, axis=1), places
 
     def _candidates(self, queries, k):
-        """Return pairs of query and row that include the best `k` of every query; None if too many.
+        """Return (query, row) pairs that include the best `k` rows of every query, or None.
 
-        The candidates come from products in single precision. Because no row is longer than 1, the
-        rounding error of a product is bounded [1]_. A product cannot be among the best if it is below
-        the k-th best one by more than the two bounds and the rounding to decimals.
+        The result is None if there are too many candidates. They are selected by products in single
+        precision, whose rounding error is bounded because all rows are scaled to a norm of at most 1
+        [1]_. A product cannot be among the best if it is below the k-th best one by more than the sum
+        of the two error bounds and the rounding to `decimals`.
 
         .. [1] N. J. Higham, "Accuracy and stability of numerical algorithms", SIAM 2002, section 3.1.
         """
@@ -114,7 +115,7 @@ class ExactSearch:
         return row, place
 
     def _candidates_on_device(self, queries, margin, k):
-        """Select candidates by `topk`, which is as fast as the products on a device."""
+        """Select candidates with `topk`, which takes no longer than the products on a device."""
         import torch
 
         with torch.inference_mode():
@@ -135,7 +136,7 @@ class ExactSearch:
             return row[near].cpu().numpy(), place[near].cpu().numpy()
 
     def _best(self, queries, row, place, k):
-        """Return the best `k` of the given pairs of query and row, in double precision."""
+        """Return the `k` best products of each query in double precision, and their gallery rows."""
         product = np.empty(len(row))
         for some in gen_batches(len(row), _PAIRS):
             product[some] = np.einsum("ij,ij->i", queries[row[some]], self.rows[place[some]])
@@ -157,7 +158,7 @@ def _is_single_precision():
 
 
 def _nearest(kept, margin, k):
-    """Return the query, row and value of candidates that may be among the best, and the threshold."""
+    """Return the queries, rows and values of possible best candidates, and the thresholds."""
     row, place, value = map(np.concatenate, zip(*kept, strict=True))
     least = _kth_best(row, value, k)[:, None] - margin
     near = value >= least[row, 0]
@@ -165,7 +166,7 @@ def _nearest(kept, margin, k):
 
 
 def _kth_best(row, value, k):
-    """Return the k-th greatest value of each query; `row` has the query of each value."""
+    """Return the k-th greatest value of each query, where `row[i]` is the query of `value[i]`."""
     order = np.lexsort((-value, row))
     first = np.searchsorted(row[order], np.arange(row.max() + 1))
     return value[order][first + k - 1]

@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
-# Vectors in a block that is read from a file.
+# Number of vectors that are read from a file at a time.
 _ROWS = 2**16
-# Training vectors of the clusters for each list; more of them take longer and change little.
+# Number of training vectors per list for the clustering; more take longer and change little.
 _SAMPLES_PER_LIST = 128
-# Smallest mean number of vectors in a list; below it the centers are unreliable, and faiss warns.
+# Smallest mean number of vectors in a list; below this, centers are unreliable and faiss warns.
 _LEAST_PER_LIST = 39
-# Values that a code of four bits can stand for.
+# Number of values that a code of four bits can represent.
 _CODE_VALUES = 16
 # faiss adds up squares in single precision and ends the process if they overflow.
 _LARGEST = 1e15
@@ -33,18 +33,18 @@ class FaissNeighbors(BaseEstimator):
 
     Vectors are sorted into lists around the centers of clusters [1]_. A query searches the lists whose
     centers are closest to it, in two steps: short codes of the vectors select candidates, whose exact
-    distances are then computed. The search misses few neighbors if vectors vary in only few directions,
-    as variates do that are weighted by their correlations.
+    distances are then computed. The search misses few neighbors if the vectors vary mainly in a few
+    directions, like variates that are weighted by their correlations.
 
     Vectors that do not fit in memory can stay in a file. Pass ``np.load("vectors.npy",
     mmap_mode="r")`` in single precision to `fit`, which reads the file in blocks; a query then reads
-    only its candidates from the file. Memory holds the code and the list of each vector.
+    only its candidates from the file. Memory holds only the code and the list number of each vector.
 
     Parameters
     ----------
     n_lists : int, default=None
-        Number of lists. If None, the square root of the number of vectors. It is reduced if there are
-        fewer than 39 vectors for each list.
+        Number of lists. If None, the square root of the number of vectors is used. The number is
+        reduced if lists would have fewer than 39 vectors on average.
     n_probe : int, default=64
         Number of lists that each query searches. Larger values find more of the true neighbors and are
         slower.
@@ -65,7 +65,7 @@ class FaissNeighbors(BaseEstimator):
     centroids_ : ndarray of shape (n_lists_, n_directions)
         Centers of the lists.
     codebook_ : ndarray of shape (n_directions, 16)
-        The 16 values that a code can stand for, in each direction.
+        The 16 values that a code can represent in each direction.
     n_features_in_ : int
         Number of columns.
     n_samples_fit_ : int
@@ -121,7 +121,7 @@ class FaissNeighbors(BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             The vectors, which are stored in single precision. A memory-mapped file in single precision
-            and C order is not copied, and it must not change afterwards.
+            and C order is not copied and must not change afterwards.
         y : None
             Ignored.
 
@@ -191,7 +191,7 @@ class FaissNeighbors(BaseEstimator):
             The queries.
         n_neighbors : int, default=5
             Number of vectors for each query, at most `n_samples_fit_`. If the lists that a query
-            searches have fewer vectors, it searches all lists.
+            searches contain fewer vectors, the query searches all lists.
         return_distance : bool, default=True
             If True, return the distances too.
 
@@ -205,8 +205,10 @@ class FaissNeighbors(BaseEstimator):
         Raises
         ------
         ValueError
-            If X contains NaN, infinity or values above 1e15 in absolute value, X has another number of
-            columns than in `fit`, or `n_neighbors` is out of range.
+            If X contains NaN, infinity or values above 1e15 in absolute value, the number of columns
+            of X differs from the one in `fit`, or `n_neighbors` is out of range.
+        NotFittedError
+            If `fit` has not been called.
         """
         check_is_fitted(self)
         check_integer("n_neighbors", n_neighbors)
@@ -251,13 +253,13 @@ class FaissNeighbors(BaseEstimator):
             vectors = _project(self._vectors[rows], self.directions_)
             lists = self._lists[rows].astype(np.int64)
             plain.add_core(len(lists), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists))
-        # The same codes, in the layout that is searched fastest.
+        # Convert the codes to the layout that faiss searches fastest.
         index = faiss.IndexIVFPQFastScan(plain)
         index.referenced_objects = [centers]
         return index
 
     def __getstate__(self):
-        """Return the state as arrays: the format of faiss is not safe to read from untrusted files."""
+        """Return the state as arrays, because the format of faiss is unsafe for untrusted files."""
         return {k: v for k, v in super().__getstate__().items() if k != "_index"}
 
     def __setstate__(self, state):
@@ -312,7 +314,7 @@ def _project(vectors, directions):
 
 
 def _nearest_lists(vectors, directions, centroids):
-    """Return the list that each vector belongs to."""
+    """Return the number of the list that each vector belongs to."""
     faiss = _import_faiss()
     centers = faiss.IndexFlatL2(centroids.shape[1])
     centers.add(centroids)
@@ -323,7 +325,7 @@ def _nearest_lists(vectors, directions, centroids):
 
 
 def _squared_distances(queries, vectors, places):
-    """Return the squared distances of each query to the given rows; infinity for row -1.
+    """Return the squared distances of each query to its given rows, with infinity for row -1.
 
     faiss reads only these rows, from memory or a memory-mapped file, without a copy.
     """

@@ -1,4 +1,4 @@
-"""Gallery of items that is searched across the two views."""
+"""Index of a gallery, in which queries of one view search the other view."""
 
 import json
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ from skdcca.retrieval._exact import ExactSearch
 from skdcca.retrieval._items import check_ids, check_metadata, listed
 
 _OTHER = {"x": "y", "y": "x"}
-# Maximum number of queries that estimate the chance score.
+# Maximum number of queries used to estimate the chance score.
 _CHANCE_QUERIES = 1000
 
 
 class CrossModalIndex(BaseEstimator):
-    """Index of a gallery of items, which queries of one view search by the other view.
+    """Index of a gallery that finds items of one view with queries of the other view.
 
     An index is a fitted model together with a gallery: the variates of the items, their ids and their
     metadata. Give it the lyrics of a song, and it returns the ids of the recordings that match them
@@ -53,8 +53,8 @@ class CrossModalIndex(BaseEstimator):
     device : str, default=None
         Name of the torch device on which the exact search selects candidates, such as ``"cuda"``. The
         device then holds the gallery in single precision. If None, NumPy selects them. The results are
-        the same in both cases. `fit` requires the device; other methods use the CPU if it is not
-        available.
+        the same in both cases. If the device is not available, `fit` raises an error and other
+        methods use the CPU.
 
     Attributes
     ----------
@@ -75,14 +75,14 @@ class CrossModalIndex(BaseEstimator):
 
     Notes
     -----
-    Scores are computed by the parameter `similarity` of the model, or `projection` of a `DeepCCA`, as
-    in `skdcca.metrics.similarity`. The scorers of `skdcca.metrics` measure the same ranking. If a
-    parameter of the model changes, the next query uses it.
+    The parameter `similarity` of the model, or `projection` of a `DeepCCA`, determines how scores are
+    computed, as in `skdcca.metrics.similarity`. The scorers of `skdcca.metrics` rank items in the same
+    way. If a parameter of the model changes, the next query uses the new value.
 
-    Each score is the product of two rows. The exact search computes all products in single precision,
-    selects candidates by a bound on the rounding error, and computes their products again in double
-    precision. Items with equal scores keep the order of the gallery; with `neighbors`, this holds
-    among the candidates.
+    Each score is the inner product of a query row and a gallery row. The exact search computes all
+    products in single precision, selects candidates by a bound on the rounding error, and computes
+    their products again in double precision. Items with equal scores keep the order of the gallery;
+    with `neighbors`, this is true only of the candidates.
 
     :func:`sklearn.base.clone` returns an index with an unfitted model. To keep the fitted model in
     the clone, wrap it in :class:`sklearn.frozen.FrozenEstimator`.
@@ -151,7 +151,7 @@ class CrossModalIndex(BaseEstimator):
         Raises
         ------
         TypeError
-            If `estimator` is not a two-view model.
+            If `estimator` contains no two-view model.
         ValueError
             If neither view is given, their lengths differ, `ids` are not unique or not all of one type,
             `metadata` are not dicts of JSON values, variates are not finite, `neighbors` is not a
@@ -187,13 +187,15 @@ class CrossModalIndex(BaseEstimator):
         Returns
         -------
         self : object
-            The index, which equals one that was fitted with all items.
+            The index, which is the same as if it had been fitted to all items.
 
         Raises
         ------
         ValueError
-            If the views are not those of the gallery, an id is already in the index or is not of the
-            same type as the others, or an argument is invalid for `fit`.
+            If the views differ from the views of the gallery, an id is already in the index or is not
+            of the same type as the others, or an argument is invalid for `fit`.
+        NotFittedError
+            If the index is not fitted.
         """
         check_is_fitted(self)
         self._check_same_views(X, y)
@@ -233,12 +235,14 @@ class CrossModalIndex(BaseEstimator):
         Returns
         -------
         self : object
-            The index, which equals one that was fitted without the items.
+            The index, which is the same as if it had been fitted without the items.
 
         Raises
         ------
         ValueError
             If an id is not in the index or occurs twice. No item is removed in this case.
+        NotFittedError
+            If the index is not fitted.
         """
         check_is_fitted(self)
         ids = check_ids(ids)
@@ -284,6 +288,8 @@ class CrossModalIndex(BaseEstimator):
         ValueError
             If both views or neither view is given, the gallery lacks the other view, or `n_neighbors`
             is out of range.
+        NotFittedError
+            If the index is not fitted.
         """
         check_is_fitted(self)
         if (X is None) == (y is None):
@@ -307,34 +313,43 @@ class CrossModalIndex(BaseEstimator):
         Returns
         -------
         embedding : ndarray of shape (n_samples, n_components), or a pair of them
-            Variates of the view that is given, or of X and y if both are.
+            Variates of the given view, or the pair ``(zx, zy)`` if both views are given.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` contains no two-view model.
+        ValueError
+            If neither view is given.
         """
         return embed(self.estimator, X, y)
 
     def chance_score(self, view: str, quantile: float = 0.95) -> float | None:
-        """Return the score that the best unrelated item reaches by chance.
+        """Return the score that the best unrelated item rarely exceeds.
 
         Use it as a threshold: a query has found something only if its best score is higher. To estimate
-        it, up to 1,000 evenly spaced items of the gallery are queries themselves, and the best score
-        among all *other* items is taken for each.
+        the score, up to 1,000 evenly spaced items of the gallery serve as queries. For each of them,
+        the best score among all *other* items is taken.
 
         Parameters
         ----------
         view : {"x", "y"}
             View of the queries.
         quantile : float, default=0.95
-            Quantile of these best scores, in [0, 1]. With 0.95, unrelated items exceed the level in 5 %
-            of all queries.
+            Quantile of these best scores, in [0, 1]. With 0.95, the best unrelated item exceeds the
+            returned score in 5 % of all queries.
 
         Returns
         -------
         level : float or None
-            The score. None if the gallery lacks a view or has fewer than two items.
+            The score, or None if the gallery lacks a view or has fewer than two items.
 
         Raises
         ------
         ValueError
-            If `view` or `quantile` is out of range.
+            If `view` is not "x" or "y", or `quantile` is not in [0, 1].
+        NotFittedError
+            If the index is not fitted.
         """
         check_is_fitted(self)
         check_option("view", view, _OTHER)
@@ -348,7 +363,7 @@ class CrossModalIndex(BaseEstimator):
         return float(np.quantile(best, quantile))
 
     def _items(self, X, y, ids, metadata, first):
-        """Return ids, metadata and variates of new items, after all checks."""
+        """Check new items and return a dict of their ids, metadata and variates."""
         views = [view for view in (X, y) if view is not None]
         if not views:
             raise ValueError(
@@ -399,7 +414,7 @@ class CrossModalIndex(BaseEstimator):
             )
 
     def _nearest(self, view, z, k):
-        """Return the scores and gallery positions of the best `k` items for variates of a view."""
+        """Return the scores and gallery positions of the `k` best items for each row of variates."""
         how = comparison(self.estimator)
         z = check_array(z, dtype=np.float64)
         queries = scoring_rows(z, view, **how)
@@ -419,10 +434,10 @@ class CrossModalIndex(BaseEstimator):
         return np.asarray(getattr(self, f"z{view}_")[rows], dtype=np.float64)
 
     def _gallery(self, view):
-        """Return the search for the items of a view, either the exact one or fitted `neighbors`.
+        """Return the object that searches the items of a view: `ExactSearch` or fitted `neighbors`.
 
-        Several threads may query at the same time. Each of them builds a missing search, and the last
-        one is kept.
+        Several threads may query at the same time. If the object does not exist yet, each thread
+        builds one, and the last one is kept.
         """
         how = comparison(self.estimator)
         # With `coerce_mmap`, arrays in memory and memory-mapped ones have the same hash.
@@ -446,7 +461,8 @@ class CrossModalIndex(BaseEstimator):
         kept = galleries if self.neighbors is None else searches
         if kept.get(view) is gallery:
             return
-        # Replace the dicts, because other threads may be reading them, and set `_compared_by` last.
+        # Replace the dicts instead of changing them, because other threads may be reading them. Set
+        # `_compared_by` last.
         kept = kept | {view: gallery}
         if self.neighbors is None:
             self._galleries, self._searches = kept, searches
@@ -458,8 +474,8 @@ class CrossModalIndex(BaseEstimator):
         state = super().__getstate__()
         if "metadata_" not in state:
             return state
-        # The exact galleries follow from the variates. One text of all metadata is written much faster
-        # than one dict for each item.
+        # The exact galleries can be rebuilt from the variates. Writing all metadata as one JSON text is
+        # much faster than writing one dict for each item.
         metadata = [self.metadata_.get(i) for i in self.ids_.tolist()]
         return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
 
@@ -474,11 +490,11 @@ class CrossModalIndex(BaseEstimator):
 
 
 def _distance_rows(z, *, of_queries, correlations=None, power=None):
-    """Return rows whose Euclidean distances rank a gallery like the scores of `scoring_rows`.
+    """Return rows whose Euclidean distances rank a gallery as the scores of `scoring_rows` do.
 
     The log-likelihood ratio is ``-|r w x - w y|**2 / 2`` plus a term that depends only on the query,
     where ``w**2 = 1 / (1 - r**2)`` and x is in the gallery. The cosine ranks like the distance between
-    rows of length 1; an additional column gives rows of zeros this length.
+    rows of norm 1; an additional column gives rows of zeros this norm too.
     """
     if correlations is not None and power is None:
         r = np.clip(correlations, 0.0, MOST)
@@ -523,7 +539,7 @@ def _check_restored(state, metadata):
         )
     if not all(of is None or isinstance(of, dict) for of in metadata):
         raise ValueError("metadata_ of a CrossModalIndex must be dicts")
-    # A query may fit these estimators again, and the `fit` of others might open files.
+    # A query may refit these estimators, and `fit` of any other class might open files.
     searches = [state["neighbors"], *state["_searches"].values()]
     if not all(of is None or hasattr(type(of), "kneighbors") for of in searches):
         raise ValueError("neighbors of a CrossModalIndex must be nearest neighbor estimators")

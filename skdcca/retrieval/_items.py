@@ -1,4 +1,4 @@
-"""Checks of the ids and metadata of the items of a gallery."""
+"""Check the ids and metadata of the items of a gallery."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from skdcca._utils.validation import is_integer
 
-# Number of values that an error lists before it counts the rest.
+# Number of values that an error message lists; the rest are only counted.
 _LISTED = 5
 
 
@@ -35,12 +35,12 @@ def check_ids(ids):
 
 
 def _is_int64(value):
-    # The greatest integer is excluded, because the number that follows the ids must fit too.
+    # The greatest integer is excluded, because the next automatic id must fit too.
     return is_integer(value, ge=-(2**63)) and value < 2**63 - 1
 
 
 def check_metadata(metadata, ids):
-    """Return the metadata by id, as copies that consist of JSON values."""
+    """Return a dict of ids to copies of their metadata, after checking that they are JSON values."""
     if metadata is None:
         return {}
     if isinstance(metadata, str | dict) or not hasattr(metadata, "__iter__"):

@@ -1,4 +1,4 @@
-"""Search of an index for one query, with the notes that a person needs to judge the result."""
+"""Search an index for one query, with the information needed to judge the results."""
 
 import warnings
 
@@ -14,8 +14,8 @@ from skdcca.metrics import inside
 def ask(index, view, query, n, level=None):
     """Search an index for one query, for the command line and the web page.
 
-    A text without any known word has the features of an empty text. The items that it finds are
-    never above chance, whatever their scores.
+    A text without any known word has the same features as an empty text. The items that it finds
+    are therefore never marked as above chance, whatever their scores.
 
     Parameters
     ----------
@@ -26,17 +26,17 @@ def ask(index, view, query, n, level=None):
     query : object
         One sample of this view.
     n : int
-        Number of items to return; all items if there are fewer.
+        Number of items to return. If the index has fewer items, all are returned.
     level : float, default=None
-        Result of `CrossModalIndex.chance_score`; computed if None.
+        Result of `CrossModalIndex.chance_score`. If None, it is computed.
 
     Returns
     -------
     answer : Bunch
-        ``ids`` and ``scores``: lists, best first; ``level``: the chance level or None;
-        ``understood``: False for a text without any word that the model knows; ``above``: a list of
-        bool, True for scores above chance, or None if the level is None; ``notes``: the messages of
-        all other warnings.
+        ``ids`` and ``scores``: lists, best first; ``level``: the chance level, or None if it is
+        unknown; ``understood``: False for a text without any word that the model knows; ``above``: a
+        list of bool, True for scores above chance, or None if ``level`` is None; ``notes``: the
+        messages of all other warnings.
 
     Raises
     ------
@@ -71,24 +71,25 @@ def metadata_text(metadata, key):
 
 
 def _is_understood(estimator, query):
-    """Return False if a transformer of y turns the text of the query into a row of zeros.
+    """Return False if the transformers of y turn the text of the query into zeros.
 
-    If there are several such transformers, one vectorizer that finds any of its terms is enough.
+    If several transformers read the text, the result is True if all of them return a number other
+    than 0, or if at least one vectorizer does.
     """
     _, model = inside(estimator)
     readers = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the query itself has issued them
+        warnings.simplefilter("ignore")  # the query has issued them already
         _follow(getattr(model, "y_transformer_", None), [query], readers)
     knows_a_term = any(found and hasattr(reader, "vocabulary_") for reader, found in readers)
     return knows_a_term or all(found for _, found in readers)
 
 
 def _follow(transformer, X, readers):
-    """Return the sample as the transformer returns it, or None if that is not text anymore.
+    """Return the transformed sample, or None if it is no longer text.
 
-    Add each transformer that turns text into numbers to `readers`, with True if any of the numbers
-    differs from 0.
+    Add each transformer that turns text into numbers to `readers`, together with True if any of
+    the numbers differs from 0.
     """
     if X is None or not hasattr(transformer, "transform"):  # numbers, or "passthrough"
         return X
@@ -110,7 +111,7 @@ def _follow(transformer, X, readers):
 
 
 def _branches(transformer, X):
-    """Return the transformers of a union or column transformer, with the part of X that each gets."""
+    """Return the transformers of a union or column transformer, with the part of X for each."""
     if hasattr(transformer, "transformer_list"):
         return [(inner, X) for _, inner in transformer.transformer_list]
     if np.ndim(X) == 2 and hasattr(transformer, "transformers_"):

@@ -1,6 +1,6 @@
 """Web page of ``skdcca serve``: find songs by lyrics, and lyrics by an audio clip.
 
-`make_app` creates the application, `serve` runs it on this machine. The page is a single file,
+`make_app` creates the application, and `serve` runs it on this machine. The page is a single file,
 ``page.html``, and loads nothing from other hosts. All input from the browser is untrusted: paths in
 requests are never opened, names of uploaded files are discarded, and cross-site requests are
 rejected. Index metadata are shown as text, never as markup.

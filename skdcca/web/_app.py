@@ -1,4 +1,4 @@
-"""Web application of an index and its routes."""
+"""Create the web application of an index, with its routes."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ def make_app(
     Parameters
     ----------
     index : CrossModalIndex
-        As in `serve`.
+        Fitted index, as in `serve`.
     hosts : sequence of str or None, default=("127.0.0.1", "localhost", "::1")
         Accepted host names. Requests for other names are rejected, because another site can point
         its own name at this machine (DNS rebinding). Pass None to accept any name, for a server that
@@ -89,7 +89,7 @@ def _add_reading_routes(app, gallery, page):
     # Encode once: the index does not change, and the map is large.
     about = JSONResponse(gallery.about()).body
     points = JSONResponse(gallery.map()).body
-    # Look up by text, so that only the exact number of an item is found.
+    # The keys are text, so that only the plain form of a number is found: "1", but not "01".
     positions = {str(position): position for position in range(len(gallery.ids))}
 
     @app.get("/", response_class=HTMLResponse)

@@ -21,7 +21,7 @@ def error_response(status, message, headers=None):
 
 
 def add_error_handlers(app):
-    """Send errors of FastAPI and Starlette in the same form as those of skdcca."""
+    """Send the errors of FastAPI and Starlette in the same form as the errors of skdcca."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
 

@@ -1,4 +1,4 @@
-"""Content of an index as JSON values for the web page."""
+"""Convert the content of an index to JSON values for the web page."""
 
 import logging
 import warnings
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Gallery:
-    """Items of an index, as requested by the page.
+    """Items of an index, in the form that the page requests.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Gallery:
         self.lock = Lock()  # transformers need not be thread-safe
 
     def search(self, kind, view, query, n):
-        """Answer one query.
+        """Return the results of one query.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class Gallery:
         Returns
         -------
         answer : dict
-            Content of the page of results.
+            Results, as JSON values for the page.
         """
         with self.lock:
             answer = ask(self.index, view, query, n, self.levels[kind])
@@ -76,7 +76,7 @@ class Gallery:
         """Return the position of a query on the map."""
         views = {"X": [query]} if view == "x" else {"y": [query]}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # already part of the answer
+            warnings.simplefilter("ignore")  # the answer already contains them
             return _plane(self.index.embed(**views))[0]
 
     def _result(self, name, score, above):
@@ -98,7 +98,7 @@ class Gallery:
         }
 
     def metadata(self, name, key):
-        """Return metadata of an item as text, "" if missing."""
+        """Return one metadata value of an item as text, or "" if it is missing."""
         value = self.index.metadata_.get(name, {}).get(key)
         return "" if value is None else as_text(value)
 
@@ -107,7 +107,7 @@ class Gallery:
         return self.metadata(name, "title").strip() or as_text(name)
 
     def sound_file(self, position):
-        """Return the path of the audio of the item at a position, or None if missing."""
+        """Return the path of the audio of the item at a position, or None if there is no audio."""
         path = self.index.metadata_.get(self.ids[position], {}).get("audio")
         return path if isinstance(path, str) and is_sound(path) else None
 
@@ -158,7 +158,7 @@ def as_text(value):
 
 
 def _plane(z):
-    """Return the first two variates of each row as lists; a missing second one is 0."""
+    """Return the first two variates of each row; with one component, the second value is 0."""
     plane = np.zeros((len(z), 2))
     plane[:, : z.shape[1]] = z[:, :2]
     return plane.round(4).tolist()

@@ -1,4 +1,4 @@
-"""Guard the application: hosts, origins, headers, and the size and speed of requests."""
+"""Protect the application: check requests, limit their size and speed, and add headers."""
 
 import logging
 import re
@@ -22,9 +22,9 @@ class Guard:
     app : ASGI application
         Application to protect.
     hosts : sequence of str or None
-        As in `make_app`.
+        Accepted host names, as in `make_app`.
     headers : dict of str to str
-        Headers of every response.
+        Headers that are added to every response.
     """
 
     def __init__(self, app, hosts, headers):
@@ -65,7 +65,7 @@ class Guard:
             await answer(scope, receive, send_with_headers)
 
     async def upload(self, scope, receive, send):
-        """Forward an upload when a slot is free; until then, nothing of it is read."""
+        """Forward an upload when a slot is free; no part of it is read before that."""
         from anyio import fail_after
 
         try:
@@ -95,7 +95,7 @@ class Guard:
 
 
 def security_headers(page):
-    """Return the headers of every response; the page's own script and style are allowed by hash."""
+    """Return the headers of every response; they allow the page's script and style by their hash."""
     policy = (
         f"default-src 'self'; script-src {_hashes(page, 'script')}; "
         f"style-src {_hashes(page, 'style')}; "
@@ -127,7 +127,7 @@ def _host_name(host):
 
 
 def _is_cross_site(headers, host):
-    """Return True if the browser reports another site as the sender; other clients report nothing."""
+    """Return True if a browser reports that a page of another site sent the request."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True
     origin = headers.get("origin")
@@ -135,7 +135,7 @@ def _is_cross_site(headers, host):
 
 
 def _limited(receive, limit, overhead=0):
-    """Return a `receive` that rejects slow clients and bodies larger than `limit` bytes.
+    """Wrap `receive` so that slow clients and bodies larger than `limit` bytes are rejected.
 
     Received bytes are counted, because the length in the header may be wrong. `overhead` extra bytes
     are allowed for the form that surrounds a file.

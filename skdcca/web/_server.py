@@ -52,7 +52,7 @@ def serve(index: CrossModalIndex, host: str = "127.0.0.1", port: int = 8000) -> 
 
 
 def make_server(app, **options):
-    """Return a uvicorn server that disconnects clients that send no complete header in time."""
+    """Return a uvicorn server that disconnects a client if its request header is late."""
     import uvicorn
 
     config = uvicorn.Config(

@@ -32,7 +32,7 @@ def sound_type(path):
 
 
 def is_sound(path):
-    """Return True if the name and the content of a file are those of audio.
+    """Return True if both the name and the content of a file identify it as audio.
 
     An untrusted index may name any file of this machine as the audio of a song.
     """
