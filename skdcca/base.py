@@ -495,7 +495,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"`n_components` must be <= {most} ({reason}), got {k}.")
 
     def _most_components(self, x_shape, y_shape):
-        """Map each reason for a limit to the largest `n_components`; `y_shape` is None if unknown."""
+        """Return the upper limits of `n_components`, as a dict from the reason to the limit.
+
+        `y_shape` is None if the shape of y is not known yet.
+        """
         limits = {
             "the number of samples - 1": x_shape[0] - 1,
             "the number of features of X": x_shape[1],

@@ -329,8 +329,8 @@ class KernelCCA(BaseCCA):
     def _check_approximation(self, name, kernel):
         if self.approximation == "nystroem" and is_kernel(kernel, "precomputed"):
             raise ValueError(
-                f"`{name}` must not be 'precomputed' with approximation='nystroem', which chooses "
-                "landmarks among rows. Set approximation=None, or pass rows and another kernel."
+                f"`{name}` must not be 'precomputed' with approximation='nystroem', which needs the "
+                "features of landmarks. Set approximation=None, or pass features and another kernel."
             )
         if self.approximation == "rff" and not is_kernel(kernel, "rbf"):
             raise ValueError(

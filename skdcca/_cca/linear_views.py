@@ -65,7 +65,7 @@ class GramView:
         self._unwhiten = whitener.__matmul__
 
     def weights(self, turn):
-        """Return the weights of rotated directions, for standardized columns."""
+        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
         weights = np.zeros((len(self.mean), turn.shape[1]))
         weights[self.kept] = self._unwhiten(turn)
         return weights
@@ -123,7 +123,7 @@ class SingularView:
         self.shrink = self.deviation / self.regularized
 
     def weights(self, turn):
-        """Return the weights of rotated directions, for standardized columns."""
+        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
         return (self.right / self.regularized) @ turn
 
     def covariance(self, weights):
@@ -180,7 +180,7 @@ class DualView(SingularView):
         return products
 
     def weights(self, turn):
-        """Return the weights of rotated directions, for standardized columns."""
+        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
         scale = self.deviation * np.sqrt(self.degrees) * self.regularized
         return self._transposed(self.left / scale @ turn)
 

@@ -80,7 +80,10 @@ def edit_distances(sequences):
 
 
 def _on_beats(melody):
-    """Return the pitches that start on a beat, without ornaments, passing notes and rhythm."""
+    """Return the pitches of the notes that start on a beat, or of all notes if there are none.
+
+    This removes the rhythm and most ornaments and passing notes.
+    """
     notes = [note for phrase in melody for note in phrase]
     pitches = [pitch for onset, _, pitch in notes if float(onset).is_integer()]
     return np.array(pitches or [pitch for _, _, pitch in notes])

@@ -75,7 +75,8 @@ def _relevant_items(shape, query_labels, gallery_labels):
     if query_labels is None:
         if gallery_labels is not None:
             raise ValueError(
-                "`query_labels` must be given with `gallery_labels`, got None. Pass both or neither."
+                "`query_labels` must be given if `gallery_labels` is given, got None. Pass "
+                "`query_labels`, or omit `gallery_labels`."
             )
         if n_queries != n_gallery:
             raise ValueError(

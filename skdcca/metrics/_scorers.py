@@ -150,7 +150,8 @@ def mrr_scorer(estimator: Any, X: Any, y: Any) -> float:
     estimator : estimator
         Any estimator that `embed` takes.
     X, y : array-like or list of length n_samples
-        Two views. Row i of both is the same sample, and each view is the gallery of the other.
+        Two views. Row i of both is the same sample. The rows of each view are the queries for the
+        gallery of the other.
 
     Returns
     -------
@@ -188,7 +189,8 @@ def mrr_x_to_y(estimator: Any, X: Any, y: Any) -> float:
     estimator : estimator
         Any estimator that `embed` takes.
     X, y : array-like or list of length n_samples
-        Two views. Row i of both is the same sample, and each view is the gallery of the other.
+        Two views. Row i of both is the same sample. The rows of X are the queries, and those of y are
+        the gallery.
 
     Returns
     -------
@@ -216,7 +218,8 @@ def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
     estimator : estimator
         Any estimator that `embed` takes.
     X, y : array-like or list of length n_samples
-        Two views. Row i of both is the same sample, and each view is the gallery of the other.
+        Two views. Row i of both is the same sample. The rows of y are the queries, and those of X are
+        the gallery.
 
     Returns
     -------
@@ -285,7 +288,8 @@ def retrieval_scorer(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     estimator : estimator
         Any estimator that `embed` takes.
     X, y : array-like or list of length n_samples
-        Two views. Row i of both is the same sample, and each view is the gallery of the other.
+        Two views. Row i of both is the same sample. The rows of each view are the queries for the
+        gallery of the other.
 
     Returns
     -------
@@ -323,7 +327,7 @@ def total_correlation_scorer(estimator: Any, X: Any, y: Any) -> float:
     estimator : estimator
         Any estimator that `embed` takes.
     X, y : array-like or list of length n_samples
-        Two views. Row i of both is the same sample, and each view is the gallery of the other.
+        Two views. Row i of both is the same sample.
 
     Returns
     -------

@@ -3,7 +3,8 @@
 An object is built by ``__new__`` and ``__setstate__`` of its class, and a file cannot run anything
 else. The audit makes sure that
 
-- every name is on the list and is in a kind of node that `skdcca.persistence` writes;
+- every type and function is allowed (see `Allowed`), and appears only in a kind of node that
+  `skdcca.persistence` writes;
 - each object number belongs to exactly one node, so that no object can replace another one;
 - no attribute of an object replaces a method, or a name that NumPy looks up in objects
   (such as ``__array_interface__``, which contains a memory address);
@@ -162,7 +163,10 @@ class Audit:
             raise Refusal(f"the partial function {where} has extra attributes")
 
     def _content(self, node, where, **loaders):
-        """Check parts of a node: each must be of the given kind, not a reference; None allows both."""
+        """Check that each part of a node is of the given kind and not a reference.
+
+        If the kind is None, any node or reference is allowed.
+        """
         for part, loader in loaders.items():
             inner = node["content"][part]
             if loader is not None and inner["__loader__"] != loader:

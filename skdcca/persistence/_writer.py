@@ -1,7 +1,7 @@
 """Write an object as nodes of `skops.io`, with its arrays as members of a zip file.
 
-The nodes are written here instead of by skops, so that a file does not depend on the version of skops,
-plain lists and dicts take only one node each, and errors name the place of each type that is refused.
+The nodes are written here rather than by skops, for three reasons: files do not depend on the version of
+skops; plain lists and dicts take only one node each; and errors name the place of each refused type.
 """
 
 import json
