@@ -1,4 +1,6 @@
-"""What must work, and what must say what is missing, without torch, skorch, gensim and librosa.
+"""Check an installation without torch, skorch, gensim and librosa.
+
+What needs none of them must work, and the rest must name the package to install.
 
 Run by .ci/run in an environment that has none of them.
 """

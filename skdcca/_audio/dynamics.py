@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._audio.files import import_librosa
 from skdcca._audio.songs import check_songs, each_song, load_song, song_name
 from skdcca._utils.mixins import RawInputMixin
-from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
 _FORMAT = 1  # increase it whenever features change, so that old caches are ignored
@@ -137,7 +137,7 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        _librosa()
+        import_librosa("AudioDynamics")
         check_integer("n_mels", self.n_mels)
         check_integer("sample_rate", self.sample_rate, ge=1000)
         check_songs(X, self.sample_rate)
@@ -159,7 +159,7 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
             One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
-        version = _FORMAT, _librosa().__version__
+        version = _FORMAT, import_librosa("AudioDynamics").__version__
         seconds = check_songs(X, self.sample_rate)
         n_mels = (len(self.feature_names_) - 1) // len(_NAMES)
         settings = {"sample_rate": self.sample_rate, "n_mels": n_mels, "version": version}
@@ -195,7 +195,7 @@ _NAMES += ["held", "heldrise"]
 
 def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
     """Return the features of a song; `key` and `version` only identify it in the cache."""
-    librosa = _librosa()
+    librosa = import_librosa("AudioDynamics")
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
     waveform = librosa.util.fix_length(waveform, size=max(len(waveform), _N_FFT))
     power = librosa.feature.melspectrogram(
@@ -226,10 +226,3 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
 def _total_rise(change):
     """Return the logarithm of 1 plus the total rise of each band."""
     return np.log1p(np.maximum(change - _THRESHOLD, 0).sum(axis=1, dtype=np.float64))
-
-
-def _librosa():
-    with needed_by("AudioDynamics"):
-        import librosa
-
-    return librosa

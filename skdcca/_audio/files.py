@@ -164,3 +164,11 @@ def _soundfile():
         import soundfile
 
     return soundfile
+
+
+def import_librosa(feature):
+    """Return the package librosa; without it, raise an error that names the class that needs it."""
+    with needed_by(feature):
+        import librosa
+
+    return librosa

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._audio.files import import_librosa
 from skdcca._audio.songs import check_songs, each_song, load_song, song_name
 from skdcca._utils.mixins import RawInputMixin
-from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer
 
 _FORMAT = 1  # increase it whenever features change, so that old caches are ignored
@@ -134,7 +134,7 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        _librosa()
+        import_librosa("AudioForm")
         check_integer("sample_rate", self.sample_rate, ge=1000)
         check_songs(X, self.sample_rate)
         self.feature_names_ = list(_NAMES)
@@ -154,7 +154,7 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
             One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
-        version = _FORMAT, _librosa().__version__
+        version = _FORMAT, import_librosa("AudioForm").__version__
         seconds = check_songs(X, self.sample_rate)
         settings = {"sample_rate": self.sample_rate, "version": version}
         rows = np.empty((len(seconds), len(_NAMES)))
@@ -190,7 +190,7 @@ _NAMES = (
 
 def _form(key, *, song, seconds, sample_rate, version):
     """Return the features of a song; `key` and `version` only identify it in the cache."""
-    librosa = _librosa()
+    librosa = import_librosa("AudioForm")
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
     waveform = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
     power = np.abs(librosa.stft(waveform, hop_length=_HOP)) ** 2
@@ -208,7 +208,7 @@ def _form(key, *, song, seconds, sample_rate, version):
 
 def _rhythm(power, seconds, sample_rate):
     """Return the columns log_onsets, onsets_per_second, log2_tempo and pulse."""
-    librosa = _librosa()
+    librosa = import_librosa("AudioForm")
     mel = librosa.feature.melspectrogram(S=power, sr=sample_rate)
     strength = librosa.onset.onset_strength(S=librosa.power_to_db(mel), sr=sample_rate)
     times = {"sr": sample_rate, "hop_length": _HOP}
@@ -240,7 +240,9 @@ def _register(power, sample_rate):
 def _harmony(power, sample_rate):
     """Return the columns major, key, chroma_entropy and harmonic_change."""
     # Assume concert pitch: an estimated tuning would differ between excerpts of a song.
-    chroma = _librosa().feature.chroma_stft(S=power, sr=sample_rate, norm=None, tuning=0.0)
+    chroma = import_librosa("AudioForm").feature.chroma_stft(
+        S=power, sr=sample_rate, norm=None, tuning=0.0
+    )
     total = chroma.sum(axis=1)
     share = total / total.sum() if total.sum() > 0 else np.full(12, 1 / 12)
     major, minor = (max(_key_correlations(share, profile)) for profile in (_MAJOR, _MINOR))
@@ -264,10 +266,3 @@ def _key_correlations(share, profile):
     if np.ptp(share) < 1e-12:
         return [0.0]
     return [np.corrcoef(share, np.roll(profile, key))[0, 1] for key in range(12)]
-
-
-def _librosa():
-    with needed_by("AudioForm"):
-        import librosa
-
-    return librosa

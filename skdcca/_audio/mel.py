@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._audio.files import import_librosa
 from skdcca._audio.songs import check_excerpt, check_songs, each_song, excerpt_start, load_song
 from skdcca._utils.fork_safety import make_torch_fork_safe
 from skdcca._utils.mixins import NoTableMixin, RawInputMixin
@@ -171,7 +172,7 @@ class MelSpectrogram(
         self : object
             The fitted transformer.
         """
-        _librosa()
+        import_librosa("MelSpectrogram")
         self._check_parameters()
         check_device("device", self.device)
         seconds = check_songs(X, self.sample_rate, self.offset)
@@ -229,7 +230,7 @@ class MelSpectrogram(
 
     def _settings(self):
         return {
-            "version": (_FORMAT, _librosa().__version__),
+            "version": (_FORMAT, import_librosa("MelSpectrogram").__version__),
             "n_samples": self._n_samples(),
             "sample_rate": self.sample_rate,
             "n_fft": self.n_fft,
@@ -269,7 +270,7 @@ def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel
 
     `key` and `version` only identify the result in the cache.
     """
-    librosa = _librosa()
+    librosa = import_librosa("MelSpectrogram")
     waveform = load_song(song, start, n_samples, sample_rate)
     # librosa centers the last frame on the end of the waveform and pads it by half a window.
     waveform = librosa.util.fix_length(waveform, size=n_samples)
@@ -291,7 +292,7 @@ def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
     sr, n_fft, hop_length, **bands : int or float
         Parameters of ``librosa.feature.melspectrogram``.
     """
-    librosa = _librosa()
+    librosa = import_librosa("MelSpectrogram")
     if device is None:
         settings = {"sr": sr, "n_fft": n_fft, "hop_length": hop_length, **bands}
         return librosa.feature.melspectrogram(y=waveform, **settings)
@@ -312,10 +313,3 @@ def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
         )
         power = spectrum.real.square() + spectrum.imag.square()
         return (filters.to(device) @ power).cpu().numpy()
-
-
-def _librosa():
-    with needed_by("MelSpectrogram"):
-        import librosa
-
-    return librosa

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._audio.files import import_librosa
 from skdcca._audio.musicnn import (
     N_FRAMES,
     N_MELS,
@@ -24,7 +25,6 @@ from skdcca._audio.musicnn import (
 )
 from skdcca._audio.songs import check_excerpt, check_songs, each_song, excerpt_start
 from skdcca._utils.mixins import RawInputMixin
-from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_device, check_integer, check_option
 
 _FORMAT = 1  # increase it whenever embeddings change, so that old caches are ignored
@@ -196,7 +196,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        _librosa()
+        import_librosa("MelCNNAudio")
         self._check_parameters()
         device = check_device("device", self.device)
         check_songs(X, self.sample_rate, self.offset)
@@ -313,7 +313,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
 
     def _settings(self):
         return {
-            "version": (_FORMAT, _librosa().__version__),
+            "version": (_FORMAT, import_librosa("MelCNNAudio").__version__),
             "sample_rate": self.sample_rate,
             "n_segments": self.n_segments,
         }
@@ -363,10 +363,3 @@ def _pool(embedding, pooling):
         return embedding.T
     summaries = {"mean": np.mean, "max": np.max, "std": np.std}
     return np.concatenate([summaries[name](embedding, axis=0) for name in pooling.split("_")])
-
-
-def _librosa():
-    with needed_by("MelCNNAudio"):
-        import librosa
-
-    return librosa
