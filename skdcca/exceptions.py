@@ -5,13 +5,20 @@ of `UserWarning`, so code that catches the built-in classes also works.
 """
 
 __all__ = [
+    "AudioFileWarning",
     "CheckpointWarning",
     "DamagedFileError",
+    "DegenerateKernelWarning",
     "DivergenceError",
     "FileVersionError",
     "InvalidSongsError",
+    "ManifestWarning",
     "MissingDependencyError",
+    "NoSoundError",
+    "PerfectCorrelationWarning",
+    "PrecisionWarning",
     "RankWarning",
+    "SilentSongWarning",
     "SkippedSongsWarning",
     "SmallBatchWarning",
     "TrainingInterruptedWarning",
@@ -19,6 +26,19 @@ __all__ = [
     "UntrustedTypeError",
     "VersionWarning",
 ]
+
+
+class AudioFileWarning(UserWarning):
+    """Warning issued when the header of a sound file is wrong, and what the file contains is used.
+
+    Recorders that crash leave WAVE files whose header declares no audio, or more than there is.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import AudioFileWarning
+    >>> warnings.simplefilter("error", AudioFileWarning)  # refuse such files
+    """
 
 
 class CheckpointWarning(UserWarning):
@@ -29,6 +49,67 @@ class CheckpointWarning(UserWarning):
     >>> import warnings
     >>> from skdcca.exceptions import CheckpointWarning
     >>> warnings.simplefilter("error", CheckpointWarning)  # stop training instead
+    """
+
+
+class DegenerateKernelWarning(UserWarning):
+    """Warning issued when a kernel is numerically an identity matrix, or constant.
+
+    No row resembles another, or all rows resemble each other equally, so the model cannot generalize.
+    Usually `gamma` is too large or too small for the units of the columns.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import DegenerateKernelWarning
+    >>> warnings.simplefilter("error", DegenerateKernelWarning)  # refuse such a kernel
+    """
+
+
+class ManifestWarning(UserWarning):
+    """Warning issued when the columns or the sheet of a table of songs are guessed.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import ManifestWarning
+    >>> warnings.simplefilter("error", ManifestWarning)  # require the documented names
+    """
+
+
+class PerfectCorrelationWarning(UserWarning):
+    """Warning issued when canonical correlations are 1 whatever the data are.
+
+    This happens without a ridge if the ranks of both views sum to more than the number of rows minus
+    1. The model then fits noise, and its correlations on held-out rows are near 0.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skdcca import LinearCCA
+    >>> from skdcca.exceptions import PerfectCorrelationWarning
+    >>> X, y = np.random.default_rng(0).normal(size=(2, 20, 15))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", PerfectCorrelationWarning)
+    ...     cca = LinearCCA(n_components=1, reg=0).fit(X, y)
+    >>> [warning.category.__name__ for warning in caught]
+    ['PerfectCorrelationWarning']
+    """
+
+
+class PrecisionWarning(UserWarning):
+    """Warning issued when covariances are too imprecise for directions that hardly vary.
+
+    `LinearCCA.partial_fit`, and `LinearCCA.fit_blocks` with a generator, keep only covariances. If
+    columns are nearly dependent, the directions in which they differ have a variance that is smaller
+    than the rounding errors of the covariances. Blocks that can be read again have no such limit.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import PrecisionWarning
+    >>> warnings.simplefilter("error", PrecisionWarning)  # refuse to lose a direction
     """
 
 
@@ -50,6 +131,43 @@ class RankWarning(UserWarning):
     >>> [warning.category.__name__ for warning in caught]
     ['RankWarning']
     """
+
+
+class SilentSongWarning(UserWarning):
+    """Warning issued when songs have no sound, or so little that their features mean little.
+
+    Sound is counted from the first to the last sample that is at most 60 dB below the peak of the song.
+    A song must have one second of it, or a quarter of `duration` if that is shorter.
+
+    Parameters
+    ----------
+    message : str
+        The message, which lists the songs.
+    songs : sequence of int, default=()
+        Positions of the songs in the list that was passed.
+
+    Attributes
+    ----------
+    songs : list of int
+        Positions of the songs.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skdcca import MelSpectrogram
+    >>> from skdcca.exceptions import SilentSongWarning
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(3 * 22050) / 22050)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", SilentSongWarning)
+    ...     spectrograms = MelSpectrogram().fit_transform([tone, 0 * tone])
+    >>> caught[0].message.songs
+    [1]
+    """
+
+    def __init__(self, message, songs=()):
+        super().__init__(message)
+        self.songs = list(songs)
 
 
 class SkippedSongsWarning(UserWarning):
@@ -226,6 +344,20 @@ class MissingDependencyError(ImportError):
     ...     from skdcca import DeepCCA as Model
     ... except MissingDependencyError:
     ...     from skdcca import LinearCCA as Model
+    """
+
+
+class NoSoundError(ValueError):
+    """Error raised when the audio of a query has no sound, or less than a second of it.
+
+    Examples
+    --------
+    >>> from skdcca.exceptions import NoSoundError
+    >>> def search_or_explain(index, clip):
+    ...     try:
+    ...         return index.query(X=[clip])
+    ...     except NoSoundError:
+    ...         return "Nothing can be heard in this clip. Record it again."
     """
 
 

@@ -43,8 +43,14 @@ def test_sparse_moments_equal_dense_ones():
     for w in (None, weight):
         dense, ours = PairMoments().add(X.toarray(), y, w), PairMoments()
         for rows in (slice(0, 100), slice(100, None)):
-            ours.add_sparse(X[rows], y[rows], None if w is None else w[rows])
+            ours.add(X[rows], y[rows], None if w is None else w[rows])
+        exchanged = PairMoments().add(y, X, w)
         for one, other in zip(ours.covariances(), dense.covariances(), strict=True):
+            assert_allclose(one, other, atol=1e-13)
+        y_covariance, x_covariance, cross = exchanged.covariances()
+        for one, other in zip(
+            dense.covariances(), (x_covariance, y_covariance, cross.T), strict=True
+        ):
             assert_allclose(one, other, atol=1e-13)
 
 

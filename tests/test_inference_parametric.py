@@ -16,7 +16,7 @@ from skdcca.inference._parametric import wilks_statistics
 
 def test_wilks_equals_statsmodels_where_the_views_have_as_many_columns():
     X, y = correlated_views(p=4, q=4, strength=[0.6, 0.3])
-    ours = canonical_correlation_test(LinearCCA(), X, y, method="wilks")
+    ours = canonical_correlation_test(LinearCCA(reg=0), X, y, method="wilks")
     table = CanCorr(y, X).corr_test().stats.astype(float)
     np.testing.assert_allclose(ours.correlations, table["Canonical Correlation"], atol=1e-10)
     np.testing.assert_allclose(ours.wilks, table["Wilks' lambda"], rtol=1e-10)
@@ -29,7 +29,7 @@ def test_wilks_equals_statsmodels_where_the_views_have_as_many_columns():
 @pytest.mark.parametrize(("p", "q"), [(5, 3), (2, 6), (1, 4), (1, 2), (2, 2)])
 def test_first_row_equals_multivariate_regression(p, q):
     X, y = correlated_views(p=p, q=q, strength=[0.4])
-    ours = canonical_correlation_test(LinearCCA(), X, y, method="wilks")
+    ours = canonical_correlation_test(LinearCCA(reg=0), X, y, method="wilks")
     model = _MultivariateOLS(y, np.column_stack([np.ones(60), X])).fit()
     slopes = np.eye(p + 1)[1:]
     row = model.mv_test([("X", slopes)]).results["X"]["stat"].loc["Wilks' lambda"].astype(float)
@@ -40,7 +40,7 @@ def test_first_row_equals_multivariate_regression(p, q):
 @pytest.mark.parametrize("p", [1, 2, 4])
 def test_one_column_equals_the_f_test_of_a_regression(p):
     X, y = correlated_views(p=p, q=1, strength=[0.4])
-    ours = canonical_correlation_test(LinearCCA(), X, y[:, 0], method="wilks")
+    ours = canonical_correlation_test(LinearCCA(reg=0), X, y[:, 0], method="wilks")
     model = OLS(y, np.column_stack([np.ones(60), X])).fit()
     found = [ours.f[0], ours.f_df1[0], ours.f_df2[0], ours.p_values[0]]
     np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_all_rows_of_unequal_views_equal_a_published_table():
 
 def test_linnerud_equals_the_published_table():
     data = load_linnerud()
-    ours = canonical_correlation_test(LinearCCA(), data.data, data.target, method="wilks")
+    ours = canonical_correlation_test(LinearCCA(reg=0), data.data, data.target, method="wilks")
     np.testing.assert_allclose(ours.correlations, [0.795608, 0.200556, 0.072570], atol=1e-6)
     np.testing.assert_allclose(ours.wilks, [0.35039053, 0.95472266, 0.99473355], atol=1e-8)
     np.testing.assert_allclose(ours.f, [2.05, 0.18, 0.08], atol=6e-3)
@@ -75,7 +75,7 @@ def test_bartlett_equals_its_formula_on_ranks_and_n_components_cuts():
     r = np.sort(r)[::-1]
     chi2 = [-(80 - 1 - (4 + 3 + 1) / 2) * np.log(np.prod(1 - r[k:] ** 2)) for k in range(3)]
     X = np.column_stack([X, X @ np.ones(4), np.ones(80)])  # rank 4 as before
-    ours = canonical_correlation_test(LinearCCA(2), X, y, method="wilks")
+    ours = canonical_correlation_test(LinearCCA(2, reg=0), X, y, method="wilks")
     np.testing.assert_allclose(ours.chi2, chi2[:2], rtol=1e-8)
     np.testing.assert_array_equal(ours.chi2_df, [12, 6])
 
@@ -83,7 +83,7 @@ def test_bartlett_equals_its_formula_on_ranks_and_n_components_cuts():
 def test_bartlett_is_uniform_under_independence():
     p = [
         canonical_correlation_test(
-            LinearCCA(), *correlated_views(seed=seed), method="wilks"
+            LinearCCA(reg=0), *correlated_views(seed=seed), method="wilks"
         ).chi2_p_values[0]
         for seed in range(200)
     ]
@@ -92,5 +92,5 @@ def test_bartlett_is_uniform_under_independence():
 
 def test_perfect_correlation_has_p_of_zero():
     X, _ = correlated_views()
-    ours = canonical_correlation_test(LinearCCA(), X, X[:, :2] * 5 + 1, method="wilks")
+    ours = canonical_correlation_test(LinearCCA(reg=0), X, X[:, :2] * 5 + 1, method="wilks")
     assert (ours.p_values < 1e-100).all()

@@ -2,16 +2,48 @@
 
 import numpy as np
 
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.sklearn_compat import check_sample_weight
 from skdcca._utils.validation import is_number
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import PerfectCorrelationWarning, PrecisionWarning
 
 
-def check_reg(reg):
-    """Return the ridges of both views, or raise ValueError."""
-    pair = tuple(reg) if isinstance(reg, (tuple, list, np.ndarray)) else (reg, reg)
-    if len(pair) != 2 or not all(is_number(value, ge=0) for value in pair):
-        raise ValueError(f"`reg` must be a finite number >= 0 or a pair of them, got {reg!r}.")
-    return pair
+def check_reg(reg, y_reg=None, names=()):
+    """Return the ridges of both views, or raise ValueError.
+
+    Parameters
+    ----------
+    reg : float, str, or pair of them
+        Ridge of both views, or a pair of ridges.
+    y_reg : float or str, default=None
+        Ridge of the second view. If None, it is given by `reg`.
+    names : sequence of str, default=()
+        Allowed names of ridges that are chosen from the data.
+    """
+    is_pair = isinstance(reg, (tuple, list, np.ndarray))
+    pair = tuple(reg) if is_pair else (reg, reg)
+    if len(pair) != 2 or not all(_is_ridge(value, names) for value in pair):
+        listed = "".join(f"{name!r}, " for name in sorted(names))
+        raise ValueError(
+            f"`reg` must be {listed}{'or ' * bool(names)}a finite number >= 0, or a pair of them, got "
+            f"{reg!r}."
+        )
+    if y_reg is None:
+        return pair
+    if is_pair:
+        raise ValueError(
+            f"`reg` must be a single ridge if `y_reg` is set, got {reg!r}. Set `reg` to the ridge of X, "
+            "or `y_reg` to None."
+        )
+    if not _is_ridge(y_reg, names):
+        listed = "".join(f"{name!r}, " for name in sorted(names))
+        raise ValueError(f"`y_reg` must be {listed}a finite number >= 0, or None, got {y_reg!r}.")
+    return reg, y_reg
+
+
+def _is_ridge(value, names):
+    return value in names if isinstance(value, str) else is_number(value, ge=0)
 
 
 def check_weight(sample_weight, X, *, complete=True):
@@ -22,6 +54,7 @@ def check_weight(sample_weight, X, *, complete=True):
     """
     if sample_weight is None:
         return None
+    check_row_order(X, sample_weight, names=("X", "sample_weight"))
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     total, n_weighted = weight.sum(), np.count_nonzero(weight)
     if complete and (total <= 1 or n_weighted < 2):
@@ -39,3 +72,32 @@ def without_zero_weights(X, y, sample_weight):
         return X, y, None
     weighted = sample_weight > 0
     return X[weighted], y[weighted], sample_weight[weighted]
+
+
+def warn_perfect_correlations(views, n_rows):
+    """Warn if correlations without a ridge are 1 whatever the data are.
+
+    The centered views span subspaces of a space of ``n_rows - 1`` dimensions. If their dimensions sum
+    to more than that, they intersect.
+    """
+    ranks = [view.rank for view in views]
+    n_perfect = int(min(*ranks, sum(ranks) - (n_rows - 1)))
+    if n_perfect > 0 and not any(view.reg for view in views):
+        warn(
+            f"X has rank {ranks[0]} and y has rank {ranks[1]}. Their sum exceeds n_samples - 1 = "
+            f"{n_rows - 1:g}, so {n_perfect} canonical correlations are 1 whatever the data are. Set a "
+            "ridge, such as reg='auto', or pass fewer columns.",
+            PerfectCorrelationWarning,
+        )
+
+
+def warn_imprecise(views):
+    """Warn if directions of rows that cannot be read again were lost or have few correct digits."""
+    for name, view in zip("Xy", views, strict=True):
+        if view.n_imprecise:
+            warn(
+                f"The covariances of {name} are mostly rounding errors in {view.n_imprecise} directions, "
+                "whose correlations may be lost. Use fit, or fit_blocks with a list, unless columns are "
+                "exact copies or sums of others.",
+                PrecisionWarning,
+            )

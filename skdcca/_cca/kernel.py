@@ -9,7 +9,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 
 from skdcca._cca.algebra import leading_svd, pad
-from skdcca._cca.checks import check_reg
+from skdcca._cca.checks import check_reg, warn_perfect_correlations
 from skdcca._cca.kernel_maps import (
     FeatureSums,
     FourierMap,
@@ -35,41 +35,61 @@ class KernelCCA(BaseCCA):
     kernel it finds nonlinear relations. The exact model suits up to a few thousand rows. Set
     `approximation` for more rows.
 
-    The views are *not* standardized. If columns have different units or ranges, put a
-    `StandardScaler` before the model, and set `y_transformer` to another one. Then choose `reg` and
-    `gamma` by cross-validation.
+    The columns of both views are standardized internally, so their units do not matter. Begin with the
+    defaults; then choose `reg` and `gamma` by cross-validation.
 
     Parameters
     ----------
     n_components : int, default=None
         Number of pairs of variates. If None, all are computed; their number is the smaller of the
         ranks of the two centered kernels, usually the number of rows minus 1.
-    kernel : {"linear", "rbf", "poly", "cosine", "precomputed"} or callable, default="rbf"
-        Kernel of the first view. With "precomputed", X is the kernel itself: of shape
-        ``(n_samples, n_samples)`` in `fit` and ``(n_rows, n_samples)`` in `transform`. A callable takes
-        two arrays of shapes ``(n, n_features)`` and ``(m, n_features)`` and returns an array of shape
-        ``(n, m)``, like the functions of `sklearn.metrics.pairwise` and the kernels of Gaussian
-        processes.
-    gamma : float or "scale", default="scale"
-        Coefficient of the kernels "rbf" and "poly", > 0. "scale" is ``1 / (n_features * X.var())``.
+    kernel : str or callable, default="rbf"
+        Kernel of the first view:
+
+        - ``"rbf"``, ``"laplacian"``, ``"poly"``, ``"polynomial"``, ``"sigmoid"``, ``"linear"`` and
+          ``"cosine"``, as in `sklearn.metrics.pairwise.pairwise_kernels`. "sigmoid" is not positive
+          semi-definite; its directions with negative eigenvalues are discarded.
+        - ``"chi2"`` and ``"additive_chi2"``: for histograms and counts. The view must be nonnegative.
+        - ``"precomputed"``: X is the kernel itself, of shape ``(n_samples, n_samples)`` in `fit` and
+          ``(n_rows, n_samples)`` in `transform`.
+        - A callable takes two arrays of shapes ``(n, n_features)`` and ``(m, n_features)`` and returns
+          an array of shape ``(n, m)``, like the functions of `sklearn.metrics.pairwise` and the
+          kernels of Gaussian processes.
+    gamma : {"distance", "scale"} or float, default="distance"
+        Coefficient of the kernels "rbf", "laplacian", "poly", "sigmoid" and "chi2", > 0.
+
+        - ``"distance"``: for "rbf" the reciprocal of the mean squared distance of two rows,
+          ``1 / (2 * X.var(axis=0).sum())`` after standardization. This is the median heuristic with
+          the mean in place of the median. For other kernels it equals "scale".
+        - ``"scale"``: ``1 / (n_features * X.var())`` after standardization, as in scikit-learn. For
+          "laplacian" it is ``1 / (n_features * X.std())``, and for "chi2"
+          ``1 / (n_features * X.mean())``.
     degree : int, default=3
         Degree of the kernel "poly", >= 1.
     coef0 : float, default=1
-        Constant of the kernel "poly", >= 0.
+        Constant of the kernels "poly" and "sigmoid", >= 0.
     y_kernel, y_gamma, y_degree, y_coef0 : default=None
         The same parameters for the second view. If None, the value for the first view is used. With
         ``kernel="precomputed"``, y must therefore be a kernel too unless `y_kernel` is set.
-    reg : float or pair of float, default=0.1
+    reg : float or pair of float, default=0.01
         Ridge, >= 0. In the feature space of a view, `reg` times the total variance of the view is
         added to the variance in every direction. A value has the same effect for every number of
-        samples and every unit of the columns. A pair sets ``(reg_x, reg_y)``. Try 0.01 and 0.1
-        first. With 0 and a kernel of full rank, all correlations are 1 and meaningless.
+        samples and every unit of the columns. A pair sets ``(reg_x, reg_y)``. Try values between
+        0.001 and 0.1 first. With 0 and a kernel of full rank, all correlations are 1 and meaningless.
+    y_reg : float, default=None
+        Ridge of the second view, for a search that varies both ridges on their own. If None, it is
+        given by `reg`.
+    scale : bool, default=True
+        If True, the columns of both views are standardized before the kernels are computed. Set it to
+        False if all columns have the same unit and their variances matter, as for pixels. Kernels of
+        histograms and precomputed kernels are never scaled.
     approximation : {None, "nystroem", "rff"}, default=None
         If None, the model is exact: its time is cubic and its memory quadratic in the number of
         rows. With "nystroem", the features of a row are computed from its kernel values with
         `n_landmarks` random training rows, the landmarks. With "rff", they are `n_landmarks` random
         Fourier features; this works only with the kernel "rbf". The time of both approximations is
-        linear in the number of rows, and their memory does not grow with it.
+        linear in the number of rows, and their memory does not grow with it. Both take sparse views, of
+        which only a few rows at a time and the landmarks are made dense.
     n_landmarks : int, default=300
         Number of landmarks or random features, >= 1. More of them are more exact and slower. Used
         only with an approximation. If it exceeds the number of rows, all rows are landmarks.
@@ -88,8 +108,8 @@ class KernelCCA(BaseCCA):
         Seed of the landmarks or random features. Pass an int for reproducible results. Used only with
         an approximation.
     y_transformer : estimator, default=None
-        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. If
-        None, y must be numeric.
+        Transformer of the second view, for example `Doc2VecLyrics`; `fit` fits a clone of it. Its
+        output must be dense unless `approximation` is set. If None, y must be numeric.
 
     Attributes
     ----------
@@ -98,18 +118,23 @@ class KernelCCA(BaseCCA):
         values of the objective (see Notes), which are smaller than the correlations of the variates.
     x_coefs_ : ndarray of shape (n_rows, n_components_)
         Dual coefficients of the first view: the variates are
-        ``kernel(X, x_rows_) @ x_coefs_ + x_intercept_``. There is one row for each training row or, with
-        an approximation, for each landmark or random feature.
+        ``kernel((X - x_mean_) / x_scale_, x_rows_) @ x_coefs_ + x_intercept_``. There is one row for
+        each training row or, with an approximation, for each landmark or random feature.
     y_coefs_ : ndarray of shape (n_rows, n_components_)
         Dual coefficients of the second view.
     x_intercept_, y_intercept_ : ndarray of shape (n_components_,)
         Intercepts, which center the variates on the training rows.
     x_rows_, y_rows_ : ndarray of shape (n_rows, n_features) or None
-        Rows with which the kernel of new rows is evaluated: a copy of the training rows, or the
-        landmarks. For the kernel "linear", the mean of the view is subtracted from them. They are
-        None for the approximation "rff" and the kernel "precomputed".
+        Rows with which the kernel of new rows is evaluated: the scaled training rows, or the
+        landmarks. They are None for the approximation "rff" and the kernel "precomputed".
+    x_mean_, x_scale_ : ndarray of shape (n_features_in_,) or None
+        Numbers that are subtracted from the columns of X, and by which they are then divided: the
+        means and standard deviations, or 0 and 1 where the kernel does not need them. They are None
+        for the kernel "precomputed".
+    y_mean_, y_scale_ : ndarray of shape (n_features_y_,) or None
+        The same numbers for y.
     x_gamma_, y_gamma_ : float or None
-        Coefficients of the kernels. They are None for kernels other than "rbf" and "poly".
+        Coefficients of the kernels. They are None for kernels without gamma.
     n_components_ : int
         Number of components.
     n_features_in_ : int
@@ -120,6 +145,8 @@ class KernelCCA(BaseCCA):
         The fitted transformer of the second view.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X. Only defined if all of them are strings.
+    y_feature_names_in_ : ndarray of shape (n_features_y_,)
+        Names of the columns of y. Only defined if all of them are strings and `y_transformer` is None.
 
     Raises
     ------
@@ -128,11 +155,16 @@ class KernelCCA(BaseCCA):
     ValueError
         From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
         view contains NaN, infinity or text, or if a kernel is not symmetric, not positive
-        semi-definite, not finite, or the same for all rows. From `predict`, if the kernel of y is
-        precomputed.
+        semi-definite, not finite, or the same for all rows. From `predict` and `predict_x`,
+        if the kernel of the predicted view is precomputed.
 
     Warns
     -----
+    DegenerateKernelWarning
+        If a kernel is numerically an identity matrix or constant, usually because of `gamma`.
+    PerfectCorrelationWarning
+        If both ridges are 0 and the ranks of the kernels sum to more than the number of rows minus 1.
+        Some correlations are then 1 whatever the data are.
     RankWarning
         If `n_components` exceeds the rank of the kernels. This happens if a view has few distinct
         rows, or few columns and a linear kernel. The components beyond the rank have correlation 0
@@ -156,14 +188,14 @@ class KernelCCA(BaseCCA):
     with the ridges :math:`\rho_x = \mathtt{reg}_x \operatorname{tr}(K_x) / (n - 1)` and
     :math:`\rho_y` likewise. Each kernel is decomposed into its eigenvectors, and eigenvectors that
     are only rounding errors are dropped. The singular values of the whitened cross product are the
-    correlations. With p standardized columns in each view, ``KernelCCA(kernel="linear", reg=reg)``
-    is the same model as ``LinearCCA(reg=reg * p)``, because the total variance of the columns is p.
+    correlations. With p columns in each view, ``KernelCCA(kernel="linear", reg=reg)`` is the same
+    model as ``LinearCCA(reg=reg * p)``, because the total variance of standardized columns is p.
 
     An approximation maps each row to features: with the eigenvectors of the kernel of the landmarks
     [3]_, or with cosines of random projections [4]_. It then solves the same problem with the
     covariances of the features. The same rows are landmarks of both views. With all rows as
     landmarks, "nystroem" is exact. For "nystroem", the kernel must be positive semi-definite
-    without centering.
+    without centering, which "additive_chi2" is not.
 
     All computations are in float64; the variates have the dtype of the view. The sign of a component is
     chosen so that its largest coefficient of X is positive.
@@ -190,22 +222,18 @@ class KernelCCA(BaseCCA):
     >>> angle = rng.uniform(0, 2 * np.pi, size=400)
     >>> X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(400, 2))
     >>> y = np.cos(2 * angle) + 0.1 * rng.normal(size=400)
-    >>> kernel = KernelCCA(n_components=1, reg=0.01).fit(X[:300], y[:300])
+    >>> kernel = KernelCCA(n_components=1).fit(X[:300], y[:300])
     >>> linear = LinearCCA(n_components=1).fit(X[:300], y[:300])
     >>> print(f"{abs(linear.score(X[300:], y[300:])):.1f} {kernel.score(X[300:], y[300:]):.1f}")
     0.0 1.0
 
-    Columns with different units are standardized by a `Pipeline`:
+    Choose the kernel and the ridge by cross-validation:
 
-    >>> from sklearn.datasets import load_linnerud
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> exercises, measurements = load_linnerud(return_X_y=True)
-    >>> model = make_pipeline(
-    ...     StandardScaler(), KernelCCA(n_components=2, y_transformer=StandardScaler())
-    ... )
-    >>> model.fit(exercises, measurements).transform(exercises).shape
-    (20, 2)
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> grid = {"kernel": ["rbf", "laplacian", "linear"], "reg": [0.001, 0.01, 0.1]}
+    >>> search = GridSearchCV(KernelCCA(n_components=1), grid, cv=3).fit(X[:300], y[:300])
+    >>> search.best_params_["kernel"]
+    'laplacian'
     """
 
     def __init__(
@@ -213,14 +241,16 @@ class KernelCCA(BaseCCA):
         n_components: int | None = None,
         *,
         kernel: str | Callable = "rbf",
-        gamma: float | str = "scale",
+        gamma: float | str = "distance",
         degree: int = 3,
         coef0: float = 1,
         y_kernel: str | Callable | None = None,
         y_gamma: float | str | None = None,
         y_degree: int | None = None,
         y_coef0: float | None = None,
-        reg: float | tuple[float, float] = 0.1,
+        reg: float | tuple[float, float] = 0.01,
+        y_reg: float | None = None,
+        scale: bool = True,
         approximation: str | None = None,
         n_landmarks: int = 300,
         similarity: str | float = "weighted",
@@ -237,6 +267,8 @@ class KernelCCA(BaseCCA):
         self.y_degree = y_degree
         self.y_coef0 = y_coef0
         self.reg = reg
+        self.y_reg = y_reg
+        self.scale = scale
         self.approximation = approximation
         self.n_landmarks = n_landmarks
         self.similarity = similarity
@@ -285,9 +317,9 @@ class KernelCCA(BaseCCA):
         ...     for _ in range(5):
         ...         angle = rng.uniform(0, 2 * np.pi, size=1000)
         ...         yield np.column_stack([np.cos(angle), np.sin(angle)]), np.cos(2 * angle)
-        >>> cca = KernelCCA(1, reg=0.01, approximation="nystroem", n_landmarks=50, random_state=0)
+        >>> cca = KernelCCA(1, approximation="nystroem", n_landmarks=50, random_state=0)
         >>> cca.fit_blocks(read_blocks).canonical_correlations_.round(1)
-        array([1.])
+        array([0.9])
         """
         if self.approximation is None:
             raise ValueError(
@@ -316,7 +348,8 @@ class KernelCCA(BaseCCA):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check_reg(self.reg)
+        check_reg(self.reg, self.y_reg)
+        check_option("scale", self.scale, (True, False))
         of_x, of_y = self._kernel_parameters()
         check_kernel_parameters("", *of_x)
         check_kernel_parameters("y_", *of_y)
@@ -331,6 +364,11 @@ class KernelCCA(BaseCCA):
             raise ValueError(
                 f"`{name}` must not be 'precomputed' with approximation='nystroem', which needs the "
                 "features of landmarks. Set approximation=None, or pass features and another kernel."
+            )
+        if self.approximation == "nystroem" and is_kernel(kernel, "additive_chi2"):
+            raise ValueError(
+                f"`{name}` must not be 'additive_chi2' with approximation='nystroem', because it is "
+                "positive definite only after centering. Use 'chi2', or approximation=None."
             )
         if self.approximation == "rff" and not is_kernel(kernel, "rbf"):
             raise ValueError(
@@ -360,15 +398,20 @@ class KernelCCA(BaseCCA):
             check_precomputed(X, "X")
         if is_kernel(self._y_parameter("kernel"), "precomputed"):
             check_precomputed(y, "y")
-        reg_x, reg_y = check_reg(self.reg)
+        reg_x, reg_y = check_reg(self.reg, self.y_reg)
         x_map, y_map = self._set_kernels(Spreads().add(X, y))
         x_view = KernelView(X, x_map, reg_x)
         y_view = KernelView(y, y_map, reg_y)
+        warn_perfect_correlations((x_view, y_view), len(X))
         cross = x_view.left.T @ y_view.left
         cross *= x_view.shrink[:, None]
         cross *= y_view.shrink
         y_covariance = x_view.covariance(y - self._y_mean)
-        self._set_solution((x_map, y_map), (x_view, y_view), cross, y_covariance)
+        # A precomputed kernel cannot be predicted.
+        is_known = not is_kernel(self.kernel, "precomputed")
+        x_covariance = y_view.covariance(X - self._x_mean if is_known else X[:, :0])
+        covariances = x_covariance, y_covariance
+        self._set_solution((x_map, y_map), (x_view, y_view), cross, covariances)
 
     def _fit_features(self, blocks, check):
         """Fit the model from the moments of the features; ``check(number, block)`` validates a block."""
@@ -378,8 +421,8 @@ class KernelCCA(BaseCCA):
             raise ValueError(f"`blocks` must have at least 2 rows in total, got {n}.")
         self._check_n_components((n, self.n_features_in_))
         maps = self._choose_features(self._set_kernels(spreads), blocks, n, check)
-        sums = blocks.gather(partial(FeatureSums, *maps, self._y_mean), check)
-        reg_x, reg_y = check_reg(self.reg)
+        sums = blocks.gather(partial(FeatureSums, *maps, self._x_mean, self._y_mean), check)
+        reg_x, reg_y = check_reg(self.reg, self.y_reg)
         x_mean, y_mean = sums.moments.means
         x_unit, y_unit = sums.moments.units
         x_covariance, y_covariance, cross = sums.moments.covariances()
@@ -387,17 +430,21 @@ class KernelCCA(BaseCCA):
         y_covariance *= np.outer(y_unit, y_unit)
         x_view = FeatureView(x_covariance, x_mean * x_unit, maps[0], reg_x)
         y_view = FeatureView(y_covariance, y_mean * y_unit, maps[1], reg_y)
+        warn_perfect_correlations((x_view, y_view), n)
         cross = x_view.whitener.T @ (cross * np.outer(x_unit, y_unit)) @ y_view.whitener
-        products = x_view.whitener.T @ sums.products / (n - 1)
-        self._set_solution(maps, (x_view, y_view), cross, products)
+        x_covariance = y_view.whitener.T @ sums.y_products / (n - 1)
+        y_covariance = x_view.whitener.T @ sums.x_products / (n - 1)
+        self._set_solution(maps, (x_view, y_view), cross, (x_covariance, y_covariance))
 
     def _set_kernels(self, spreads):
         """Return a `KernelMap` for each view, and set the attributes that depend on the spreads."""
         of_x, of_y = self._kernel_parameters()
-        x_map = KernelMap(spreads.x, "X", *of_x)
-        y_map = KernelMap(spreads.y, "y", *of_y)
+        x_map = KernelMap(spreads.x, "X", *of_x, self.scale)
+        y_map = KernelMap(spreads.y, "y", *of_y, self.scale)
         self.x_gamma_, self.y_gamma_ = x_map.gamma, y_map.gamma
-        self._y_mean = spreads.y.mean
+        self.x_mean_, self.x_scale_ = x_map.scales(self.n_features_in_)
+        self.y_mean_, self.y_scale_ = y_map.scales(self.n_features_y_)
+        self._x_mean, self._y_mean = spreads.x.mean, spreads.y.mean
         return x_map, y_map
 
     def _choose_features(self, maps, blocks, n, check):
@@ -413,13 +460,14 @@ class KernelCCA(BaseCCA):
             kernel_map.choose(rows)
         return maps
 
-    def _set_solution(self, maps, views, cross, y_covariance):
+    def _set_solution(self, maps, views, cross, covariances):
         """Set the fitted attributes.
 
-        `cross` is the whitened cross-covariance, and `y_covariance` is the covariance of the whitened
-        directions of X with y.
+        `cross` is the whitened cross-covariance, and `covariances` are those of the whitened directions
+        of y with X, and of X with y.
         """
         x_view, y_view = views
+        x_covariance, y_covariance = covariances
         x_turn, correlations, y_turn = leading_svd(cross, self.n_components)
         rank = len(correlations)
         k = rank if self.n_components is None else self.n_components
@@ -438,17 +486,29 @@ class KernelCCA(BaseCCA):
         sign = np.where(x_coefs[largest, np.arange(x_coefs.shape[1])] < 0, -1.0, 1.0)
         self.x_coefs_, self.x_intercept_ = pad(x_coefs * sign, k), pad(x_intercept * sign, k)
         self.y_coefs_, self.y_intercept_ = pad(y_coefs * sign, k), pad(y_intercept * sign, k)
+        self._x_of_variates = pad(x_covariance.T @ y_turn * sign, k)
         self._y_of_variates = pad(y_covariance.T @ x_turn * sign, k)
         self._x_map, self._y_map = maps
         self._x_map.intercept, self._y_map.intercept = self.x_intercept_, self.y_intercept_
-        self.x_rows_, self.x_intercept_ = self._x_map.public(self.x_coefs_)
-        self.y_rows_, self.y_intercept_ = self._y_map.public(self.y_coefs_)
+        self.x_rows_, self.y_rows_ = self._x_map.rows, self._y_map.rows
 
     def _project_x(self, X):
         return project(X, self._x_map, self.x_coefs_)
 
     def _project_y(self, y):
         return project(y, self._y_map, self.y_coefs_)
+
+    def _predict_x(self, y):
+        if is_kernel(self._x_map.kernel, "precomputed"):
+            raise ValueError(
+                "`kernel` must not be 'precomputed' for `predict_x`, because X itself is unknown. Fit "
+                "on X itself, and set `kernel` to the name of a kernel or a callable."
+            )
+        if not hasattr(self, "_x_of_variates"):  # a file of an earlier version
+            raise ValueError(
+                "`predict_x` needs a model that was fitted with this version of skdcca. Fit it again."
+            )
+        return self._project_y(y) @ self._x_of_variates.T + self._x_mean
 
     def _predict_y(self, X):
         if is_kernel(self._y_map.kernel, "precomputed"):
@@ -461,4 +521,8 @@ class KernelCCA(BaseCCA):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = is_kernel(self.kernel, "precomputed")
+        tags.input_tags.sparse = self.approximation is not None
         return tags
+
+    def _takes_sparse_y(self):
+        return self.approximation is not None

@@ -2,13 +2,42 @@
 
 import numpy as np
 from scipy import linalg
+from scipy.sparse import issparse
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
 
 from skdcca._cca.moments import PairMoments
+from skdcca._utils.blocks import as_dense
 from skdcca._utils.validation import check_integer, check_number, check_option, is_number
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import DegenerateKernelWarning
 
-_KERNELS = ("linear", "rbf", "poly", "cosine", "precomputed")
+_KERNELS = (
+    "additive_chi2",
+    "chi2",
+    "cosine",
+    "laplacian",
+    "linear",
+    "poly",
+    "polynomial",
+    "precomputed",
+    "rbf",
+    "sigmoid",
+)
+_GAMMAS = ("distance", "scale")
+_WITH_GAMMA = ("chi2", "laplacian", "poly", "polynomial", "rbf", "sigmoid")
+# These kernels compare histograms, whose columns must remain nonnegative.
+_OF_HISTOGRAMS = ("additive_chi2", "chi2")
+# After centering, these kernels do not depend on the origin.
+_WITHOUT_ORIGIN = ("laplacian", "linear", "rbf")
+# A kernel whose rows have less similarity than this to all other rows together is an identity matrix, and
+# one whose variance is a smaller fraction of its diagonal than the second figure is constant.
+_LEAST_SIMILARITY = 1e-3
+_LEAST_VARIANCE = 1e-8
+_DEGENERACIES = {
+    "identity": ("an identity matrix: no row resembles another", "smaller"),
+    "constant": ("constant: all rows resemble each other equally", "larger"),
+}
 _EPS = np.finfo(np.float64).eps
 # A block has at most this many rows and this many numbers (32 MB).
 _ROWS = 4096
@@ -26,7 +55,7 @@ def check_kernel_parameters(prefix, kernel, gamma, degree, coef0):
         other = "or a callable (an instance, not a class)"
         check_option(f"{prefix}kernel", kernel, _KERNELS, otherwise=other)
     if not is_number(gamma, gt=0):
-        check_option(f"{prefix}gamma", gamma, ("scale",), otherwise="or a finite number > 0")
+        check_option(f"{prefix}gamma", gamma, _GAMMAS, otherwise="or a finite number > 0")
     check_integer(f"{prefix}degree", degree)
     remedy = "Use 0 or 1: with a negative constant the kernel is not positive semi-definite."
     check_number(f"{prefix}coef0", coef0, ge=0, remedy=remedy)
@@ -49,9 +78,12 @@ def check_precomputed(view, name):
         )
 
 
-def positive_part(eigenvalues, limit, name):
-    """Return the slice of the ascending eigenvalues that are above `limit`, the rounding error."""
-    if eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
+def positive_part(eigenvalues, limit, name, indefinite=False):
+    """Return the slice of the ascending eigenvalues that are above `limit`, the rounding error.
+
+    Negative eigenvalues are an error unless the kernel may be indefinite.
+    """
+    if not indefinite and eigenvalues[0] < -max(1e-5 * eigenvalues[-1], limit):
         raise ValueError(
             f"The kernel of {name} must be positive semi-definite, got eigenvalues from "
             f"{eigenvalues[0]:.2g} to {eigenvalues[-1]:.2g}. Pass similarities, not distances. With the "
@@ -73,18 +105,18 @@ class Spread:
     def add(self, view):
         """Add rows."""
         step = max(1, _NUMBERS // max(1, view.shape[1]))
-        for rows in gen_batches(len(view), step):
-            self._add_block(view[rows])
+        for rows in gen_batches(view.shape[0], step):
+            self._add_block(as_dense(view[rows]))
         return self
 
     def _add_block(self, view):
         view = np.asarray(view)
         part = Spread()
-        part.n, part.low, part.high = len(view), view.min(), view.max()
+        part.n, part.low, part.high = len(view), view.min(axis=0), view.max(axis=0)
         part.mean = view.mean(axis=0, dtype=np.float64)
         centered = view - part.mean
         part.mean += centered.mean(axis=0)  # the rounding error of the first mean
-        part.squares = np.einsum("ij,ij->", centered, centered)
+        part.squares = np.einsum("ij,ij->j", centered, centered)
         self.merge(part)
 
     def merge(self, other):
@@ -94,23 +126,40 @@ class Spread:
             return self
         n = self.n + other.n
         step = other.mean - self.mean
-        self.squares += other.squares + self.n * other.n / n * (step @ step)
+        self.squares = self.squares + other.squares + self.n * other.n / n * step**2
         self.mean = self.mean + step * (other.n / n)
         self.n = n
-        self.low = min(self.low, other.low)
-        self.high = max(self.high, other.high)
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
         return self
 
     @property
     def variance(self):
         """Variance of all values about their common mean."""
         deviation = self.mean - self.mean.mean()
-        return self.squares / (self.n * len(deviation)) + np.mean(deviation**2)
+        return self.squares.sum() / (self.n * len(deviation)) + np.mean(deviation**2)
+
+    @property
+    def is_constant(self):
+        """Whether all values of each column are equal."""
+        return self.low == self.high
+
+    def deviations(self, name):
+        """Return the standard deviation of each column, or 1 if it is constant."""
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            deviation = np.sqrt(self.squares / self.n)
+        bad = ~(np.isfinite(deviation) & ((deviation > 0) | self.is_constant))
+        if bad.any():
+            raise ValueError(
+                f"Column {np.argmax(bad)} of {name} cannot be standardized, because its squares overflow "
+                "or vanish. Use other units for this column."
+            )
+        return np.where(self.is_constant, 1.0, deviation)
 
     @property
     def peak(self):
         """Largest absolute value."""
-        return max(abs(float(self.low)), abs(float(self.high)))
+        return max(abs(float(self.low.min())), abs(float(self.high.max())))
 
 
 class Spreads:
@@ -141,32 +190,88 @@ class KernelMap:
     Fitted models and saved files contain the attributes of this class by name.
     """
 
-    def __init__(self, spread, name, kernel, gamma, degree, coef0):
+    # Files of earlier versions hold the rows in the units of the view.
+    rows_are_scaled = False
+
+    def __init__(self, spread, name, kernel, gamma, degree, coef0, standardize=False):
         self.name, self.kernel = name, kernel
         self.parameters = {"degree": degree, "coef0": coef0}
+        self.rows, self.basis = None, None
+        self._set_scales(spread, standardize)
         self.gamma = None
-        if is_kernel(kernel, "rbf", "poly"):
-            self.gamma = _scale(spread, name) if isinstance(gamma, str) else float(gamma)
-        self.offset, self.rows, self.basis = 0.0, None, None
-        # The cosine does not depend on the unit, but scikit-learn treats tiny rows as zeros.
-        self.unit = spread.peak if is_kernel(kernel, "cosine") and spread.peak else 1.0
-        # After centering, these kernels do not depend on the origin, and a large offset costs digits.
-        if is_kernel(kernel, "linear", "rbf"):
+        if is_kernel(kernel, *_WITH_GAMMA):
+            self.gamma = self._gamma_of(spread, gamma) if isinstance(gamma, str) else float(gamma)
+
+    def _set_scales(self, spread, standardize):
+        """Set the offset that is subtracted from the rows, and the unit by which they are divided."""
+        self.offset, self.unit = 0.0, 1.0
+        if is_kernel(self.kernel, *_OF_HISTOGRAMS) and spread.low.min() < 0:
+            raise ValueError(
+                f"{self.name} must be nonnegative with the kernel {self.kernel!r}, got "
+                f"{spread.low.min():.3g}. Pass histograms or counts, or use the kernel 'rbf'."
+            )
+        if standardize and not is_kernel(self.kernel, "precomputed", *_OF_HISTOGRAMS):
+            self.offset, self.unit = spread.mean, spread.deviations(self.name)
+        elif is_kernel(self.kernel, *_WITHOUT_ORIGIN):
+            # A large offset would cost digits.
             self.offset = spread.mean
+        elif is_kernel(self.kernel, "cosine") and spread.peak:
+            # The cosine does not depend on the unit, but scikit-learn treats tiny rows as zeros.
+            self.unit = spread.peak
+
+    def _gamma_of(self, spread, rule):
+        """Return gamma by a rule; 1 for a constant view, which raises an error later."""
+        n_features = len(spread.mean)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            of_columns = np.mean(spread.squares / spread.n / self.unit**2)
+            variance = of_columns if np.ndim(self.unit) else spread.variance
+            size = variance
+            if is_kernel(self.kernel, "laplacian"):
+                size = np.sqrt(variance)
+            elif is_kernel(self.kernel, "chi2"):
+                size = spread.mean.mean()
+            elif is_kernel(self.kernel, "rbf") and rule == "distance":
+                size = variance = 2 * of_columns
+            gamma = 1.0 / (n_features * size) if size > 0 else 1.0
+        if not 0 < gamma < np.inf or (variance == 0 and not spread.is_constant.all()):
+            raise ValueError(
+                f"gamma={rule!r} cannot be computed for {self.name}, whose variance is {variance:.3g}. "
+                "Standardize the view."
+            )
+        return gamma
+
+    @property
+    def indefinite(self):
+        """Whether the kernel may have negative eigenvalues, which are discarded."""
+        return is_kernel(self.kernel, "sigmoid")
+
+    def scales(self, n_features):
+        """Return the public mean and scale, or None for a precomputed kernel."""
+        if is_kernel(self.kernel, "precomputed"):
+            return None, None
+        return tuple(np.array(np.broadcast_to(s, n_features)) for s in (self.offset, self.unit))
 
     def keep(self, rows):
-        """Keep a copy of the rows that the kernel is evaluated with."""
+        """Keep the scaled rows that the kernel is evaluated with."""
         if not is_kernel(self.kernel, "precomputed"):
-            self.rows = rows.copy()
+            self.rows, self.rows_are_scaled = self._scaled(rows), True
+
+    def _scaled(self, rows):
+        rows = as_dense(rows).astype(np.float64)  # a copy
+        rows -= self.offset
+        rows /= self.unit
+        return rows
 
     def choose(self, rows):
         """Keep these rows as landmarks, and compute the basis that turns their kernel into features."""
         self.keep(rows)
         kernel = self.of_kept(rows)
+        degeneracy = self.degeneracy(kernel)
         limit = 10 * len(kernel) * _EPS * np.abs(kernel).max()
         variance, vectors = linalg.eigh(kernel.T, overwrite_a=True, driver="evd")
-        positive = positive_part(variance, limit, self.name)
+        positive = positive_part(variance, limit, self.name, self.indefinite)
         self.basis = vectors[:, positive] / np.sqrt(variance[positive])
+        self.warn(degeneracy)
 
     def features(self, rows):
         """Return the features of rows; the landmarks must have been set by `choose`."""
@@ -189,13 +294,11 @@ class KernelMap:
 
         Pass ``kept=rows`` if `rows` are the kept rows themselves.
         """
-        rows = rows.astype(np.float64)
         if is_kernel(self.kernel, "precomputed"):
-            return rows
-        rows -= self.offset
-        rows /= self.unit
+            return rows.astype(np.float64)
+        rows = self._scaled(rows)
         # If both are the same array, scikit-learn sets the distances on the diagonal to exactly 0.
-        others = (self.rows - self.offset) / self.unit if kept is None else rows
+        others = self._kept_rows() if kept is None else rows
         kernel = self._evaluate(rows, others)
         if not np.isfinite(kernel).all():
             raise ValueError(
@@ -203,6 +306,36 @@ class KernelMap:
                 "StandardScaler in a Pipeline, y in `y_transformer`), or use a smaller degree or gamma."
             )
         return kernel
+
+    def _kept_rows(self):
+        return self.rows if self.rows_are_scaled else self._scaled(self.rows)
+
+    def degeneracy(self, kernel, variance=None):
+        """Return "identity" or "constant" if the kernel is numerically such a matrix, else None.
+
+        `variance` is the trace of the centered kernel; if None, constant kernels are not recognized.
+        """
+        diagonal = np.diagonal(kernel)
+        if len(kernel) < 3 or not (diagonal > 0).all():
+            return None
+        others = np.abs(kernel[:_ROWS]).sum(axis=1) / diagonal[:_ROWS] - 1
+        if np.median(others) < _LEAST_SIMILARITY:
+            return "identity"
+        is_constant = variance is not None and variance < _LEAST_VARIANCE * diagonal.sum()
+        return "constant" if is_constant else None
+
+    def warn(self, degeneracy):
+        """Warn about a degenerate kernel."""
+        if degeneracy is None:
+            return
+        fault, change = _DEGENERACIES[degeneracy]
+        remedy = "Pass other features, or set another kernel."
+        if self.gamma is not None:
+            remedy = f"Use a {change} gamma than {self.gamma:.3g}; begin with gamma='distance'."
+        warn(
+            f"The kernel of {self.name} is numerically {fault}. The model cannot generalize. {remedy}",
+            DegenerateKernelWarning,
+        )
 
     def _evaluate(self, rows, others):
         if not callable(self.kernel):
@@ -220,13 +353,6 @@ class KernelMap:
             )
         return kernel
 
-    def public(self, coefs):
-        """Return the public `x_rows_` or `y_rows_` and intercept, which need no offset of the rows."""
-        if not is_kernel(self.kernel, "linear"):
-            return self.rows, self.intercept
-        rows = self.rows - self.offset
-        return rows, self.intercept - self.offset @ (rows.T @ coefs)
-
 
 class FourierMap:
     """Map to random Fourier features, whose inner products approximate the kernel "rbf".
@@ -240,11 +366,12 @@ class FourierMap:
         self.name, self.offset = kernel_map.name, kernel_map.offset
         size = (len(self.offset), n_features)
         self.frequencies = np.sqrt(2 * kernel_map.gamma) * rng.standard_normal(size)
+        self.frequencies /= np.broadcast_to(kernel_map.unit, len(self.offset))[:, None]
         self.phases = rng.uniform(0, 2 * np.pi, n_features)
 
     def __call__(self, rows):
         """Return the features of rows, in float64."""
-        features = (rows - self.offset) @ self.frequencies
+        features = (as_dense(rows) - self.offset) @ self.frequencies
         features += self.phases
         np.cos(features, out=features)
         features *= np.sqrt(2 / len(self.phases))
@@ -252,54 +379,51 @@ class FourierMap:
 
     features = __call__
 
-    def public(self, coefs):
-        """Return None for the rows, because none are kept, and the intercept."""
-        return None, self.intercept
-
 
 class FeatureSums:
-    """Moments of the features of both views, and products of the features of X with y itself."""
+    """Moments of the features of both views, and products of the features with the other view itself."""
 
-    def __init__(self, x_map, y_map, y_mean):
-        self._maps, self._y_mean = (x_map, y_map), y_mean
-        self.moments, self.products = PairMoments(), 0.0
+    def __init__(self, x_map, y_map, x_mean, y_mean):
+        self._maps, self._means = (x_map, y_map), (x_mean, y_mean)
+        self.moments = PairMoments()
+        self.x_products = self.y_products = 0.0
 
     def add(self, X, y):
         """Add rows of both views."""
         x_map, y_map = self._maps
-        for rows in gen_batches(len(X), _ROWS):
-            features = x_map.features(X[rows])
-            self.moments.add(features, y_map.features(y[rows]))
-            self.products += features.T @ (y[rows] - self._y_mean)
+        x_mean, y_mean = self._means
+        step = max(1, min(_ROWS, _numbers_of(X), _numbers_of(y)))
+        for rows in gen_batches(X.shape[0], step):
+            x_features, y_features = x_map.features(X[rows]), y_map.features(y[rows])
+            self.moments.add(x_features, y_features)
+            self.x_products += _products(x_features, y[rows], y_mean)
+            self.y_products += _products(y_features, X[rows], x_mean)
         return self
 
     def merge(self, other):
         """Add the rows of another `FeatureSums`."""
         self.moments.merge(other.moments)
-        self.products = self.products + other.products
+        self.x_products = self.x_products + other.x_products
+        self.y_products = self.y_products + other.y_products
         return self
+
+
+def _products(features, view, mean):
+    """Return the products of features with the centered columns of a view, which may be sparse."""
+    if issparse(view):
+        return (view.T @ features).T - np.outer(features.sum(axis=0), mean)
+    return features.T @ (view - mean)
+
+
+def _numbers_of(view):
+    """Return how many rows of a sparse view may be dense at a time; a dense view sets no limit."""
+    return _NUMBERS // view.shape[1] if issparse(view) else _ROWS
 
 
 def project(view, view_map, coefs):
     """Return the variates, computed in blocks so that memory does not grow with the rows."""
-    variates = np.empty((len(view), coefs.shape[1]), dtype=view.dtype)
-    step = max(1, min(_ROWS, _NUMBERS // len(coefs)))
-    for rows in gen_batches(len(view), step):
+    variates = np.empty((view.shape[0], coefs.shape[1]), dtype=view.dtype)
+    step = max(1, min(_ROWS, _NUMBERS // len(coefs), _numbers_of(view)))
+    for rows in gen_batches(view.shape[0], step):
         variates[rows] = view_map(view[rows]) @ coefs + view_map.intercept
     return variates
-
-
-def _scale(spread, name):
-    """Return gamma for ``gamma="scale"``.
-
-    It is 1 for a constant view, which raises an error later.
-    """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        variance = spread.variance
-        gamma = 1.0 / (len(spread.mean) * variance) if variance > 0 else 1.0
-    if not 0 < gamma < np.inf or (variance == 0 and spread.high > spread.low):
-        raise ValueError(
-            f"gamma='scale' cannot be computed for {name}, whose variance is {variance:.3g}. "
-            "Standardize the view."
-        )
-    return gamma

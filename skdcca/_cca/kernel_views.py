@@ -17,6 +17,8 @@ class KernelView:
         rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps
         # The error of an eigenvalue is the rounding error of a kernel value times the number of rows.
         limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
+        total = np.trace(kernel) - kernel.sum() / len(kernel)
+        degeneracy = kernel_map.degeneracy(kernel, total)
         kernel -= self.means
         kernel -= kernel.mean(axis=1)[:, None]
         total = np.trace(kernel)
@@ -24,11 +26,18 @@ class KernelView:
         eigenvalues, vectors = linalg.eigh(
             kernel.T, overwrite_a=True, check_finite=False, driver="evd"
         )
-        positive = positive_part(eigenvalues, limit, kernel_map.name)
+        positive = positive_part(eigenvalues, limit, kernel_map.name, kernel_map.indefinite)
+        kernel_map.warn(degeneracy)
+        self.reg = reg
         self.left, self.eigenvalues = vectors[:, positive], eigenvalues[positive]
         variance = self.eigenvalues / (len(kernel) - 1)
         self.regularized = variance + reg * total / (len(kernel) - 1)
         self.shrink = np.sqrt(variance / self.regularized)
+
+    @property
+    def rank(self):
+        """Number of directions."""
+        return len(self.eigenvalues)
 
     def covariance(self, view):
         """Return the covariance of the whitened directions with another, centered view."""
@@ -55,6 +64,7 @@ class FeatureView:
         driver = "evd" if len(covariance) > 1 else None
         variance, vectors = linalg.eigh(covariance, driver=driver)
         positive = positive_part(variance, limit, feature_map.name)
+        self.reg, self.rank = reg, len(variance[positive])
         self.whitener = vectors[:, positive] / np.sqrt(variance[positive] + reg * total)
 
     def coefficients(self, turn):

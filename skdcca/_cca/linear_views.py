@@ -1,7 +1,11 @@
 """Decompose a view for linear CCA, by its correlation matrix or its singular values.
 
-Every class has the attributes ``mean`` and ``scale`` of the columns, and the methods
-``weights(turn)``, for rotated directions, and ``covariance(weights)``.
+Every class has these attributes: ``mean`` and ``deviation`` of the columns; ``scale``, by which the
+columns are divided, either their deviations or the root of their mean variance; ``spread``, the deviations
+of the scaled columns; ``rank``; ``n_varying``, the number of columns that are not constant; and
+``squares``, the sum of the squared covariances of the scaled columns. After ``regularize(reg)``,
+``weights(turn)`` returns the weights of rotated directions, and ``covariance(weights)`` their covariance
+with the columns.
 """
 
 from functools import partial
@@ -9,63 +13,104 @@ from functools import partial
 import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, issparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 # Above this condition number, a correlation matrix loses more than five of sixteen digits.
 _WORST_CONDITION = 1e5
+# A variance must have a relative error below this, or the direction is imprecise.
+_LEAST_PRECISION = 1e-3
 _EPS = np.finfo(np.float64).eps
 
 
 class GramView:
     """View decomposed by its correlation matrix, which is computed from moments.
 
-    `side` is 0 for X and 1 for y.
+    `side` is 0 for X and 1 for y. Call `factor` or `decompose`, and then `regularize`.
     """
 
-    def __init__(self, moments, side, covariance, reg):
-        mean, unit, self.reg = moments.means[side], moments.units[side], reg
+    def __init__(self, moments, side, covariance, standardize=True):
+        mean, unit = moments.means[side], moments.units[side]
         deviation = np.sqrt(np.diagonal(covariance))
         constant = deviation <= 2 * _EPS * np.abs(mean)
         _refuse_constant(constant, "Xy"[side])
         self.mean = mean * unit
-        self.scale = np.where(constant, 1.0, deviation * unit)
+        self.deviation = np.where(constant, 1.0, deviation * unit)
+        self.scale, self.spread = _scales(self.deviation, constant, standardize)
         self.kept = np.flatnonzero(~constant)
-        self.deviation = deviation[self.kept]
+        self.n_varying = len(self.kept)
+        # The columns of the moments are divided by this.
+        self.divisor = self.scale[self.kept] / unit[self.kept]
+        deviation = deviation[self.kept]
         kept = covariance[np.ix_(self.kept, self.kept)]
-        self.correlation = kept / self.deviation[:, None] / self.deviation
-        offset = np.abs(mean[self.kept]) / self.deviation
-        self.noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
+        self._standardized = kept / deviation[:, None] / deviation
+        spread = self.spread[self.kept]
+        self.correlation = self._standardized
+        if not standardize:
+            self.correlation = self._standardized * spread[:, None] * spread
+        offset = np.abs(mean[self.kept]) / deviation
+        self._noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
+        self._n_empty = max(0, self.n_varying - (moments.n_rows or np.inf) + 1)
+        self._eigen = None
+
+    @property
+    def squares(self):
+        """Sum of the squared elements of the correlation matrix."""
+        return np.einsum("ij,ij->", self.correlation, self.correlation)
 
     def factor(self):
         """Compute the Cholesky factor; return False if the matrix is too close to singular for it."""
-        size = np.abs(self.correlation).sum(axis=0).max()
-        self.root, failed = lapack.dpotrf(self.correlation, lower=1)
+        size = np.abs(self._standardized).sum(axis=0).max()
+        root, failed = lapack.dpotrf(self._standardized, lower=1)
         if failed:
             return False
-        reciprocal, _ = lapack.dpocon(self.root, size, uplo="L")
+        reciprocal, _ = lapack.dpocon(root, size, uplo="L")
         is_singular = reciprocal < 1 / _WORST_CONDITION
         # The smallest variance must also exceed the rounding errors of the view.
-        if is_singular or reciprocal * size < self.noise @ self.noise:
+        if is_singular or reciprocal * size < self._noise @ self._noise:
             return False
-        if self.reg:
-            ridge = self.reg * np.eye(len(self.root))
-            self.root = linalg.cholesky(self.correlation + ridge, lower=True)
-        self.whiten = partial(linalg.solve_triangular, self.root, lower=True)
-        self._unwhiten = partial(linalg.solve_triangular, self.root, lower=True, trans=1)
+        self.rank = len(root)
+        self._root = root * self.spread[self.kept, None]
         return True
 
     def decompose(self):
         """Compute the eigenvectors, which determine the rank."""
         variance, right = linalg.eigh(self.correlation)
-        limit = 10 * len(variance) * _EPS * variance[-1]
-        real = variance > np.maximum(limit, np.square(right.T * self.noise).sum(axis=1))
-        whitener = right[:, real] / np.sqrt(variance[real] + self.reg)
-        self.whiten = whitener.T.__matmul__
-        self._unwhiten = whitener.__matmul__
+        noise = self._noise * self.spread[self.kept]
+        self._rounding = 10 * len(variance) * _EPS * variance[-1]
+        of_view = np.square(right.T * noise).sum(axis=1)
+        real = variance > np.maximum(self._rounding, of_view)
+        # Without rounding errors of the covariances, the variance could exceed those of the view.
+        self._uncertain = variance[variance + self._rounding > of_view]
+        self.rank = np.count_nonzero(real)
+        self._eigen = variance[real], right[:, real]
+
+    def regularize(self, reg):
+        """Set the ridge."""
+        self.reg = reg
+        if self._eigen is None:
+            if reg:
+                ridge = reg * np.eye(len(self.correlation))
+                self._root = linalg.cholesky(self.correlation + ridge, lower=True)
+            self.whiten = partial(linalg.solve_triangular, self._root, lower=True)
+            self._unwhiten = partial(linalg.solve_triangular, self._root, lower=True, trans=1)
+        else:
+            variance, right = self._eigen
+            whitener = right / np.sqrt(variance + reg)
+            self.whiten = whitener.T.__matmul__
+            self._unwhiten = whitener.__matmul__
+
+    @property
+    def n_imprecise(self):
+        """Number of directions for which the covariances have fewer than three correct digits."""
+        if self._eigen is None:
+            return 0
+        precise = self._rounding <= _LEAST_PRECISION * (self._uncertain + self.reg)
+        # With few rows, as in the first batches of a stream, some directions have no variance at all.
+        return max(0, np.count_nonzero(~precise) - self._n_empty)
 
     def weights(self, turn):
-        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
+        """Return the weights of the scaled columns, after rotating the directions by `turn`."""
         weights = np.zeros((len(self.mean), turn.shape[1]))
         weights[self.kept] = self._unwhiten(turn)
         return weights
@@ -78,9 +123,9 @@ class GramView:
 
 
 class SingularView:
-    """View decomposed by the thin singular value decomposition of its standardized columns."""
+    """View decomposed by the thin singular value decomposition of its scaled columns."""
 
-    def __init__(self, view, name, sample_weight=None):
+    def __init__(self, view, name, sample_weight=None, standardize=True):
         rounding = np.finfo(view.dtype).eps
         view = view.astype(np.float64)  # a copy: the steps below work in place
         n = len(view) if sample_weight is None else sample_weight.sum()
@@ -99,9 +144,14 @@ class SingularView:
         if sample_weight is not None:
             view *= np.sqrt(sample_weight)[:, None]
         deviation = np.sqrt(np.einsum("ij,ij->j", view, view) / (n - 1))
-        self.scale = np.where(constant, 1.0, peak * deviation)
+        self._set_scales(np.where(constant, 1.0, peak * deviation), constant, standardize)
         view /= np.where(constant, 1.0, deviation)
+        view *= self.spread
         self._decompose(view, n, len(view), rounding, constant)
+
+    def _set_scales(self, deviation, constant, standardize):
+        self.deviation, self.n_varying = deviation, np.count_nonzero(~constant)
+        self.scale, self.spread = _scales(deviation, constant, standardize)
 
     def _decompose(self, view, n, n_rows, rounding, constant):
         self.left, singular, right = linalg.svd(
@@ -110,32 +160,43 @@ class SingularView:
         deviation = singular / np.sqrt(n - 1)
         # A direction is dropped if its variation does not exceed the rounding errors of the
         # decomposition and of the columns.
-        noise = rounding * (1 + np.abs(self.mean) / self.scale) * (1 + np.sqrt(view.shape[1] / n))
+        noise = rounding * (self.spread + np.abs(self.mean) / self.scale)
+        noise *= 1 + np.sqrt(view.shape[1] / n)
         limit = deviation[0] * max(n_rows, view.shape[1]) * _EPS
         real = deviation > np.maximum(limit, np.linalg.norm(right * noise, axis=1))
-        self.left, self.right, self.deviation = self.left[:, real], right[real].T, deviation[real]
+        self.left, self.right, self.variation = self.left[:, real], right[real].T, deviation[real]
         self.right[constant] = 0.0  # removes rounding errors
+
+    @property
+    def rank(self):
+        """Number of directions."""
+        return len(self.variation)
+
+    @property
+    def squares(self):
+        """Sum of the squared covariances of the scaled columns."""
+        return np.sum(self.variation**4)
 
     def regularize(self, reg):
         """Set the deviation of each direction including the ridge, and the factor that shrinks it."""
         self.reg = reg
-        self.regularized = np.sqrt(self.deviation**2 + reg)
-        self.shrink = self.deviation / self.regularized
+        self.regularized = np.sqrt(self.variation**2 + reg)
+        self.shrink = self.variation / self.regularized
 
     def weights(self, turn):
-        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
+        """Return the weights of the scaled columns, after rotating the directions by `turn`."""
         return (self.right / self.regularized) @ turn
 
     def covariance(self, weights):
         """Return the covariance of columns and variates, and the deviation of the variates."""
-        turned = self.deviation[:, None] * (self.right.T @ weights)
-        return (self.right * self.deviation) @ turned, np.linalg.norm(turned, axis=0)
+        turned = self.variation[:, None] * (self.right.T @ weights)
+        return (self.right * self.variation) @ turned, np.linalg.norm(turned, axis=0)
 
 
 class FactorView(SingularView):
     """`SingularView` of rows that were read in blocks, computed from their triangular factor."""
 
-    def __init__(self, moments, factor, side):
+    def __init__(self, moments, factor, side, standardize=True):
         mean, unit = moments.means[side], moments.units[side]
         n_features = len(moments.means[0])
         columns = slice(n_features) if side == 0 else slice(n_features, None)
@@ -144,15 +205,15 @@ class FactorView(SingularView):
         constant = deviation <= 2 * _EPS * np.abs(mean)
         _refuse_constant(constant, "Xy"[side])
         self.mean = mean * unit
-        self.scale = np.where(constant, 1.0, deviation * unit)
-        view = np.where(constant, 0.0, view) / np.where(constant, 1.0, deviation)
+        self._set_scales(np.where(constant, 1.0, deviation * unit), constant, standardize)
+        view = np.where(constant, 0.0, view) / np.where(constant, 1.0, deviation) * self.spread
         self._decompose(view, moments.weight, moments.weight, factor.roundings[side], constant)
 
 
 class DualView(SingularView):
     """Sparse view of few rows, centered implicitly and decomposed by the products of its rows."""
 
-    def __init__(self, view, name, sample_weight=None):
+    def __init__(self, view, name, sample_weight=None, standardize=True):
         rounding = np.finfo(view.dtype).eps
         view = view.astype(np.float64)
         weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
@@ -161,15 +222,16 @@ class DualView(SingularView):
         variance *= weight.sum() / self.degrees
         constant = np.sqrt(variance) <= 2 * _EPS * np.abs(self.mean)
         _refuse_constant(constant, name)
-        self.scale = np.where(constant, 1.0, np.sqrt(variance))
+        self._set_scales(np.where(constant, 1.0, np.sqrt(variance)), constant, standardize)
         self.root_weight = np.sqrt(weight)[:, None]
         # A constant column is set to 0, the value that centering would give it.
         self.columns = csr_array(view @ diags_array(np.where(constant, 0.0, 1 / self.scale)))
         self.center = np.where(constant, 0.0, self.mean / self.scale)
         variance, self.left = linalg.eigh(self._products(), overwrite_a=True)
         limit = 10 * max(view.shape) * _EPS * variance[-1]
-        real = variance > max(limit, rounding**2 * np.square(1 + np.abs(self.center)).mean())
-        self.left, self.deviation = self.left[:, real], np.sqrt(variance[real])
+        noise = rounding * (self.spread + np.abs(self.center))
+        real = variance > max(limit, np.square(noise).mean())
+        self.left, self.variation = self.left[:, real], np.sqrt(variance[real])
 
     def _products(self):
         """Return the products of all pairs of centered, weighted rows, divided by total weight - 1."""
@@ -180,8 +242,8 @@ class DualView(SingularView):
         return products
 
     def weights(self, turn):
-        """Return the weights of the standardized columns, after rotating the directions by `turn`."""
-        scale = self.deviation * np.sqrt(self.degrees) * self.regularized
+        """Return the weights of the scaled columns, after rotating the directions by `turn`."""
+        scale = self.variation * np.sqrt(self.degrees) * self.regularized
         return self._transposed(self.left / scale @ turn)
 
     def covariance(self, weights):
@@ -197,9 +259,29 @@ class DualView(SingularView):
         return self.columns.T @ rows - np.outer(self.center, rows.sum(axis=0))
 
 
+def decomposed(view, name, sample_weight=None, standardize=True):
+    """Return the decomposition of a view, which remains sparse if it is sparse."""
+    view_class = DualView if issparse(view) else SingularView
+    return view_class(view, name, sample_weight, standardize)
+
+
 def _refuse_constant(constant, name):
     if constant.all():
         raise ValueError(
             f"Every column of {name} is constant, so there is nothing to correlate. Pass columns that "
             "vary."
         )
+
+
+def _scales(deviation, constant, standardize):
+    """Return the divisors of the columns, and the deviations of the columns after the division.
+
+    With ``standardize=False`` all columns have the same divisor, the root of their mean variance, so
+    that a ridge has the same effect for every unit of the view.
+    """
+    spread = np.where(constant, 0.0, 1.0)
+    if standardize:
+        return deviation, spread
+    largest = deviation[~constant].max()
+    common = largest * np.sqrt(np.mean((deviation[~constant] / largest) ** 2))
+    return np.full(len(deviation), common), spread * deviation / common

@@ -9,6 +9,8 @@ from scipy.sparse import diags_array, issparse
 from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skdcca._utils.blocks import as_dense
+
 # A block holds at most this many numbers (32 MB), so that memory does not grow with the rows.
 _BLOCK = 2**22
 
@@ -21,49 +23,71 @@ class PairMoments:
     A row with weight 2 counts as two rows. Fitted models and saved files contain the attributes of
     this class by name.
 
+    Parameters
+    ----------
+    higher : bool, default=False
+        Whether to accumulate the third and fourth moments too, which takes three times as long. They
+        are not merged.
+
     References
     ----------
     .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
        The American Statistician 37 (1983).
     """
 
-    def __init__(self):
-        self.weight = 0.0
+    # Files of earlier versions do not have these attributes.
+    n_rows, _higher = None, None
+
+    def __init__(self, higher=False):
+        self.weight, self.n_rows = 0.0, 0
         self.rounding = 0.0  # machine epsilon of the less precise dtype
+        self._higher = [] if higher else None
 
     def add(self, X, y, sample_weight=None):
         """Add rows of shapes ``(n_samples, p)`` and ``(n_samples, q)``, with positive weights."""
-        if issparse(X):
-            return self.add_sparse(X, y, sample_weight)
-        self._begin(X, y, X[0])
-        step = max(1, _BLOCK // len(self.origin))
-        for i in range(0, len(X), step):
-            rows = slice(i, i + step)
+        self._begin(X, y)
+        sizes = X.shape[1], y.shape[1]
+        add_block = self._add_block
+        if self._keeps_sparse(X, y):
+            sizes = [n for view, n in zip((X, y), sizes, strict=True) if not issparse(view)]
+            add_block = self._add_sparse_block
+        step = max(1, _BLOCK // max(1, sum(sizes)))
+        for rows in gen_batches(X.shape[0], step):
             weight = None if sample_weight is None else sample_weight[rows]
-            self._add_block(X[rows], y[rows], weight)
+            add_block(X[rows], y[rows], weight)
         return self
 
-    def add_sparse(self, X, y, sample_weight=None):
-        """Add rows with a sparse X, centering their products to keep X sparse."""
-        n_features = X.shape[1]
-        self._begin(X, y, np.zeros(n_features))
+    def _keeps_sparse(self, X, y):
+        """Return True if a view is sparse, unless the first rows of this view were dense."""
+        origins, units = (np.split(a, [self._n_features]) for a in (self.origin, self._unit))
+        sparse = [i for i, view in enumerate((X, y)) if issparse(view)]
+        plain = all(not origins[i].any() and (units[i] == 1).all() for i in sparse)
+        return bool(sparse) and plain
+
+    def _add_sparse_block(self, X, y, sample_weight):
+        """Add rows of which a view is sparse, centering its products to keep it sparse."""
+        p = self._n_features
+        sides = slice(p), slice(p, None)
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-        total = weight.sum()
-        mean, variance = mean_variance_axis(X.astype(np.float64), axis=0, weights=weight)
-        y = y - self.origin[n_features:]
-        y_mean = weight @ y / total
-        y -= y_mean
-        weighted = diags_array(weight) @ X.astype(np.float64)
-        scatter = np.empty_like(self._scatter)
-        scatter[:n_features, :n_features] = (X.T @ weighted).toarray()
-        scatter[:n_features, :n_features] -= total * np.outer(mean, mean)
-        # The difference of large squares would leave a rounding error in a constant column.
-        np.fill_diagonal(scatter[:n_features, :n_features], total * variance)
-        scatter[:n_features, n_features:] = weighted.T @ y
-        scatter[n_features:, n_features:] = (weight * y.T) @ y
-        self._scatter += np.triu(scatter)
-        self._merge(np.concatenate([mean, y_mean]), total)
-        return self
+        views = [self._in_own_units(view, side) for view, side in zip((X, y), sides, strict=True)]
+        self._add_higher(*views, weight)
+        total, means = weight.sum(), []
+        for i, (view, side) in enumerate(zip(views, sides, strict=True)):
+            views[i], mean, scatter = _centered(view, weight)
+            self._scatter[side, side] += np.triu(scatter)
+            means.append(mean)
+        X, y = views
+        cross = _weighted(X, weight).T @ y
+        if issparse(cross):  # neither view is centered
+            cross = cross.toarray() - total * np.outer(*means)
+        self._scatter[:p, p:] += cross
+        self._merge(np.concatenate(means), total)
+
+    def _in_own_units(self, view, side):
+        """Return a view without its origin and in the units of its columns; a sparse view has none."""
+        if issparse(view):
+            return view.astype(np.float64)
+        return (view - self.origin[side]) / self._unit[side]
 
     def merge(self, other):
         """Add the rows of another `PairMoments`."""
@@ -73,6 +97,7 @@ class PairMoments:
             vars(self).update(copy.deepcopy(vars(other)))
             return self
         self.rounding = max(self.rounding, other.rounding)
+        self.n_rows += other.n_rows
         unit = self._unit_with(other)
         self._mean, self._scatter = self._in_units(unit)
         mean, scatter = other._in_units(unit)
@@ -99,23 +124,26 @@ class PairMoments:
             return self._mean, self._scatter
         return self._mean * ratio, np.asfortranarray(self._scatter * ratio[:, None] * ratio)
 
-    def _begin(self, X, y, x_origin):
+    def _begin(self, X, y):
         self.rounding = max(self.rounding, np.finfo(X.dtype).eps, np.finfo(y.dtype).eps)
+        if self.n_rows is not None:
+            self.n_rows += X.shape[0]
         if self.weight:
             return
-        self.origin = np.concatenate([x_origin, y[0]], dtype=np.float64)
+        origins, units = zip(*(_origin_and_unit(view) for view in (X, y)), strict=True)
+        self.origin, self._unit = np.concatenate(origins), np.concatenate(units)
         self._n_features = X.shape[1]
-        self._unit = np.ones(len(self.origin))
-        if not issparse(X):
-            first = np.concatenate([X[:1000], y[:1000]], axis=1, dtype=np.float64)
-            self._unit = _unit_of(np.abs(first - self.origin).max(axis=0))
         self._rescaled = (self._unit != 1).any()
         self._mean = np.zeros(len(self.origin))
         # Only the upper triangle is used. BLAS updates it in place, which requires Fortran order.
         self._scatter = np.zeros((len(self.origin),) * 2, order="F")
+        if self._higher is not None:
+            sizes = self._n_features, len(self.origin) - self._n_features
+            self._higher = [np.zeros((2, size, size)) for size in sizes]
 
     def _add_block(self, X, y, sample_weight):
         block = _shifted(X, y, self.origin, self._unit if self._rescaled else None)
+        self._add_higher(*np.split(block, [self._n_features], axis=1), sample_weight)
         if sample_weight is None:
             weight, mean = float(len(block)), block.mean(axis=0)
         else:
@@ -126,6 +154,48 @@ class PairMoments:
             block *= np.sqrt(sample_weight)[:, None]
         self._scatter = dsyrk(1.0, block.T, 1.0, self._scatter, overwrite_c=1)
         self._merge(mean, weight)
+
+    @property
+    def has_higher(self):
+        """True if the higher moments are accumulated."""
+        return self._higher is not None
+
+    def _add_higher(self, X, y, sample_weight):
+        """Add the sums of ``x_i**2 * x_j**2`` and of ``x_i**2 * x_j`` of rows without their origin."""
+        for view, (fourth, third) in zip((X, y), self._higher or (), strict=False):
+            squares = view.multiply(view) if issparse(view) else view**2
+            weighted = squares if sample_weight is None else _weighted(squares, sample_weight)
+            for total, others in ((fourth, squares), (third, view)):
+                products = weighted.T @ others
+                total += products.toarray() if issparse(products) else products
+
+    def fourth_powers(self, *views):
+        """Return the mean fourth power of the norms of the rows of both views, or None.
+
+        The rows are centered and scaled as in the views, but their variances have the divisor n. None
+        is returned if the higher moments were not accumulated.
+        """
+        if not self._higher:
+            return None
+        return [self._fourth_power(side, view) for side, view in enumerate(views)]
+
+    def _fourth_power(self, side, view):
+        # The squared norm of a row z is u - 2 v + c, with u the sum of a_i z_i^2, v that of a_i m_i z_i
+        # and c that of a_i m_i^2, for the means m and the squares a of the factors of the columns.
+        columns = slice(self._n_features) if side == 0 else slice(self._n_features, None)
+        fourth, third = self._higher[side]
+        mean, unit = self._mean[columns], self._unit[columns]
+        a = np.where(view.spread > 0, unit / view.scale, 0.0) ** 2
+        b = a * mean
+        scatter = self._scatter[columns, columns]
+        variance = np.diagonal(scatter) / self.weight
+        u = a @ (variance + mean**2)
+        v = c = b @ mean
+        scattered = scatter @ b + np.triu(scatter, 1).T @ b
+        uu, uv = a @ fourth @ a / self.weight, a @ third @ b / self.weight
+        vv = b @ scattered / self.weight + v**2
+        power = uu + 4 * vv + c**2 - 4 * uv + 2 * c * u - 4 * c * v
+        return power * (self.weight / (self.weight - 1)) ** 2
 
     def _merge(self, mean, weight):
         """Add the mean and weight of a block whose scatter about its own mean is already added."""
@@ -176,8 +246,7 @@ class RowFactor:
         self.roundings = np.maximum(self.roundings, roundings)
         step = max(1, _BLOCK // len(self._center))
         for rows in gen_batches(X.shape[0], step):
-            dense = X[rows].toarray() if issparse(X) else X[rows]
-            block = _shifted(dense, y[rows], self._origin, self._unit)
+            block = _shifted(X[rows], y[rows], self._origin, self._unit)
             block -= self._center
             if sample_weight is not None:
                 block *= np.sqrt(sample_weight[rows])[:, None]
@@ -196,8 +265,35 @@ class RowFactor:
         self.root = self.root[: rows.shape[1]]
 
 
+def _centered(view, weight):
+    """Return the centered view, its mean and its scatter; a sparse view is not centered."""
+    total = weight.sum()
+    if not issparse(view):
+        mean = weight @ view / total
+        view = view - mean
+        return view, mean, (weight * view.T) @ view
+    mean, variance = mean_variance_axis(view, axis=0, weights=weight)
+    scatter = (view.T @ _weighted(view, weight)).toarray() - total * np.outer(mean, mean)
+    # The difference of large squares would leave a rounding error in a constant column.
+    np.fill_diagonal(scatter, total * variance)
+    return view, mean, scatter
+
+
+def _weighted(rows, weight):
+    return diags_array(weight) @ rows if issparse(rows) else rows * weight[:, None]
+
+
+def _origin_and_unit(view):
+    """Return the origin and the units of a view, from its first rows; they keep a sparse view sparse."""
+    if issparse(view):
+        return np.zeros(view.shape[1]), np.ones(view.shape[1])
+    first = view[:1000].astype(np.float64)
+    origin = first[0].copy()
+    return origin, _unit_of(np.abs(first - origin).max(axis=0))
+
+
 def _shifted(X, y, origin, unit):
-    block = np.concatenate([X, y], axis=1, dtype=np.float64)
+    block = np.concatenate([as_dense(X), as_dense(y)], axis=1, dtype=np.float64)
     block -= origin
     if unit is not None:
         block /= unit

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import linalg, stats
 from sklearn.utils import Bunch
 
-from skdcca._cca import LinearCCA, check_reg, singular_views
+from skdcca._cca import LinearCCA, ridges_of, singular_views
 
 
 def wilks_test(estimator, X, y):
@@ -14,10 +14,10 @@ def wilks_test(estimator, X, y):
             f"`estimator` must be a LinearCCA with method='wilks', got a {type(estimator).__name__}. "
             "Use method='permutation'."
         )
-    if any(check_reg(estimator.reg)):
+    if any(ridges_of(estimator)):
         raise ValueError(
-            f"`reg` must be 0 with method='wilks', got {estimator.reg!r}. Use method='permutation', "
-            "because a ridge changes the distribution of the correlations."
+            f"`reg` must be 0 with method='wilks', got {ridges_of(estimator)!r}. Set it to 0, or use "
+            "method='permutation', because a ridge changes the distribution of the correlations."
         )
     x_view, y_view = singular_views(estimator, X, y)
     (n, p), q = x_view.left.shape, y_view.left.shape[1]

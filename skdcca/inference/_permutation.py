@@ -9,9 +9,9 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 from tqdm import tqdm
 
-from skdcca._cca import LinearCCA, check_reg, singular_views
+from skdcca._cca import LinearCCA, singular_views
 from skdcca._utils.sklearn_compat import num_samples, safe_indexing
-from skdcca._utils.validation import check_integer, check_option, check_same_length
+from skdcca._utils.validation import check_integer, check_option, check_pairs
 from skdcca.inference._parametric import wilks_test
 from skdcca.metrics import embed, variate_correlations
 
@@ -130,15 +130,15 @@ def canonical_correlation_test(
     >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA, canonical_correlation_test
     >>> X, y = load_linnerud(return_X_y=True)
-    >>> result = canonical_correlation_test(LinearCCA(), X, y, random_state=0)
+    >>> result = canonical_correlation_test(LinearCCA(reg=0), X, y, random_state=0)
     >>> result.correlations.round(2)
     array([0.8 , 0.2 , 0.07])
     >>> result.p_values < 0.05
     array([ True, False, False])
-    >>> canonical_correlation_test(LinearCCA(), X, y, method="wilks").p_values.round(2)
+    >>> canonical_correlation_test(LinearCCA(reg=0), X, y, method="wilks").p_values.round(2)
     array([0.06, 0.95, 0.77])
     """
-    check_same_length(X, y)
+    check_pairs(X, y)
     check_option("method", method, ("permutation", "wilks"))
     if method == "wilks":
         return wilks_test(estimator, X, y)
@@ -188,9 +188,6 @@ def _linear_statistics(estimator, X, y):
 def _whitened(estimator, X, y):
     """Return the whitened directions of both views, shrunk by the ridge."""
     x_view, y_view = singular_views(estimator, X, y)
-    reg_x, reg_y = check_reg(estimator.reg)
-    x_view.regularize(reg_x)
-    y_view.regularize(reg_y)
     return x_view.left * x_view.shrink, y_view.left * y_view.shrink
 
 
@@ -203,6 +200,8 @@ def _refit_statistics(estimator, X, y):
 
     def refit(order):
         shuffled = safe_indexing(y, order)
+        if hasattr(y, "set_axis"):  # the labels of a pandas object stay with those of X
+            shuffled = shuffled.set_axis(y.index)
         zx, zy = _variates(clone(estimator).fit(X, shuffled), X, shuffled)
         return np.sort(variate_correlations(zx, zy))[::-1]
 

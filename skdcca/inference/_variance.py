@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import LinearCCA, numbers_and_variates
-from skdcca._utils.validation import check_same_length
+from skdcca._utils.validation import check_pairs
 from skdcca.metrics import standardize, variate_correlations
 
 
@@ -25,8 +26,8 @@ def variance_explained(
     estimator : LinearCCA
         Fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        First view, with at least two rows: the training rows or other ones. A sparse X is made dense.
-    y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+        First view, with at least two rows: the training rows or other ones.
+    y : {array-like, sparse matrix} of shape (n_samples, n_features_y) or input of `y_transformer`
         Second view.
 
     Returns
@@ -71,7 +72,7 @@ def variance_explained(
     >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA, variance_explained
     >>> X, y = load_linnerud(return_X_y=True)
-    >>> x_share, y_share = variance_explained(LinearCCA().fit(X, y), X, y)
+    >>> x_share, y_share = variance_explained(LinearCCA(reg=0).fit(X, y), X, y)
     >>> x_share.round(2), y_share.round(2)
     (array([0.41, 0.43, 0.16]), array([0.45, 0.25, 0.3 ]))
     """
@@ -92,8 +93,8 @@ def redundancy(
     estimator : LinearCCA
         Fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        First view, with at least two rows: the training rows or other ones. A sparse X is made dense.
-    y : array-like of shape (n_samples, n_features_y) or input of `y_transformer`
+        First view, with at least two rows: the training rows or other ones.
+    y : {array-like, sparse matrix} of shape (n_samples, n_features_y) or input of `y_transformer`
         Second view.
 
     Returns
@@ -132,7 +133,7 @@ def redundancy(
     >>> from sklearn.datasets import load_linnerud
     >>> from skdcca import LinearCCA, redundancy
     >>> X, y = load_linnerud(return_X_y=True)
-    >>> x_redundancy, y_redundancy = redundancy(LinearCCA().fit(X, y), X, y)
+    >>> x_redundancy, y_redundancy = redundancy(LinearCCA(reg=0).fit(X, y), X, y)
     >>> y_redundancy.round(2)
     array([0.29, 0.01, 0.  ])
     """
@@ -148,21 +149,34 @@ def _shares(estimator, X, y):
             "its last step, and X transformed by the other steps."
         )
     check_is_fitted(estimator)
-    check_same_length(X, y)
+    check_pairs(X, y)
     X, y, zx, zy = numbers_and_variates(estimator, X, y)
-    X = X.toarray() if issparse(X) else X
     correlations = variate_correlations(zx, zy)
     return _mean_squared_loadings(X, zx), _mean_squared_loadings(y, zy), correlations
 
 
 def _mean_squared_loadings(view, variates):
-    weight = np.full(len(view), 1 / len(view))
-    view = standardize(view.astype(np.float64), weight)
+    n = view.shape[0]
+    weight = np.full(n, 1 / n)
     variates = standardize(variates.astype(np.float64), weight)
-    varying = view.any(axis=0)
+    if issparse(view):
+        loadings, varying = _sparse_loadings(view, variates)
+    else:
+        view = standardize(view.astype(np.float64), weight)
+        loadings, varying = view.T @ variates / n, view.any(axis=0)
     if not varying.any():
         raise ValueError(
             "Every column of a view is constant in the given rows, so there is no variance to explain. "
             "Pass more rows."
         )
-    return np.mean((view[:, varying].T @ variates / len(view)) ** 2, axis=0)
+    return np.mean(loadings[varying] ** 2, axis=0)
+
+
+def _sparse_loadings(view, variates):
+    """Return the correlations of the columns with variates, and which columns vary."""
+    mean, variance = mean_variance_axis(view.astype(np.float64), axis=0)
+    deviation = np.sqrt(variance)
+    varying = deviation > 2 * np.finfo(np.float64).eps * np.abs(mean)
+    # The variates are centered, so the columns need not be.
+    covariance = view.T @ variates / view.shape[0]
+    return covariance / np.where(varying, deviation, 1.0)[:, None], varying
