@@ -164,5 +164,6 @@ def _check_views(views):
     if not isinstance(views, list | tuple):
         raise ValueError(f"`views` must be a list [X, y], got {type(views).__name__}.")
     if len(views) != 2:
-        raise ValueError(f"`views` must have exactly two views, [X, y], got {len(views)}.")
+        remedy = " Join those that belong together by numpy.hstack." if len(views) > 2 else ""
+        raise ValueError(f"`views` must have exactly two views, [X, y], got {len(views)}.{remedy}")
     return views

@@ -13,18 +13,29 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.utils import get_tags
+from sklearn.utils import RegressorTags, get_tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdcca import __version__
 from skdcca._utils.blocks import blocks_of, is_dask, map_rows
+from skdcca._utils.prediction import PredictionMixin
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.sklearn_compat import num_samples, wrap_data_with_container
 from skdcca._utils.validation import (
     check_integer,
     check_option,
-    check_same_length,
+    check_pairs,
     check_transformer,
+    is_integer,
     is_number,
+)
+from skdcca._utils.view_errors import (
+    block_errors,
+    describe,
+    raise_not_finite,
+    refuse_list_of_views,
+    refuse_sparse,
+    text_errors,
 )
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import VersionWarning
@@ -38,7 +49,7 @@ _SIMILARITIES = ("weighted", "cosine", "likelihood")
 WEIGHTING_POWER = 2
 
 
-class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of two-view estimators, in which X is the first view and y is the second.
 
     This class validates the input and implements all public methods. A subclass stores its
@@ -50,10 +61,16 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     - ``_project_x(X)`` and ``_project_y(y)`` return variates of shape ``(n_samples, n_components_)``.
     - ``_predict_y(X)`` returns the second view as an array of shape ``(n_samples, n_features_y_)``.
 
+    Three further methods are optional. With ``_predict_x(y)``, which returns the first view, the
+    estimator has `predict_x`. With ``_restore_x(zx)`` and ``_restore_y(zy)``, which return the views
+    that belong to variates, it has `inverse_transform` and `inverse_transform_y`.
+
     A subclass declares what input it accepts by its tags: ``input_tags.sparse`` for a sparse X, and
-    ``input_tags.three_d_array`` for views with more than two axes. To fit views that are larger than
-    memory, it returns True from ``_reads_blocks()`` and implements ``_fit_blocks(blocks)``. The page
-    "Add an estimator" of the contributing guide has a complete example.
+    ``input_tags.three_d_array`` for views with more than two axes. If ``_takes_sparse_y()`` returns
+    True, ``_fit`` and ``_project_y`` also receive a sparse y, in CSR format. To fit views that are
+    larger than memory, it returns True from ``_reads_blocks()`` and implements
+    ``_fit_blocks(blocks)``. The page "Add an estimator" of the contributing guide has a complete
+    example.
 
     See Also
     --------
@@ -85,7 +102,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     1.0
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model to both views.
 
         Parameters
@@ -93,7 +110,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             First view. `DeepCCA` also takes samples with more axes, such as spectrograms.
         y : array-like of shape (n_samples, n_features_y) or (n_samples,), or input of `y_transformer`
-            Second view. Row i of X and row i of y are the same sample.
+            Second view. Row i of X and row i of y are the same sample. Rows are paired by position.
 
         Returns
         -------
@@ -105,8 +122,9 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         TypeError
             If `y_transformer` is not a transformer.
         ValueError
-            If a parameter is out of range, the views have different numbers of rows, or a view is None
-            or contains text, NaN or infinity.
+            If a parameter is out of range, a view is None or contains text, NaN or infinity, or the
+            views have different numbers of rows or are pandas objects with the same labels in another
+            order.
         """
         return self._learn(X, y)
 
@@ -153,19 +171,32 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         otherwise the views must have the recorded columns.
         """
         if y is None:
+            refuse_list_of_views(X, type(self).__name__)
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the "
                 "second view as y."
             )
         self._check_parameters()
+        labeled = X
         X = self._validate_x(X, reset=reset, min_rows=2 if reset else 1)
-        check_same_length(X, y)
-        if reset:
-            self._check_n_components(X.shape)
+        self._check_pairs(labeled, y)
+        if reset and self.y_transformer is not None:
+            self._check_n_components(X.shape, self._known_y_shape())
         y = self._validate_y(y, reset=reset)
         if reset:
             self._check_n_components(X.shape, y.shape)
         return X, y
+
+    def _check_pairs(self, X, y):
+        """Raise ValueError unless row i of both views can be the same sample."""
+        if self.y_transformer is None:
+            self._refuse_views_in_one(y)
+        check_pairs(X, y)
+
+    def _refuse_views_in_one(self, view):
+        """Raise ValueError if a list of views was passed as one of the two views."""
+        if not get_tags(self).input_tags.three_d_array:
+            refuse_list_of_views(view, type(self).__name__)
 
     def _validate_block(self, number, block, reset=False):
         """Return both views of a block as floats; errors give the numbers of the block and bad row."""
@@ -173,15 +204,19 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             try:
                 X, y = block
             except (TypeError, ValueError):
-                raise ValueError(f"must be a pair (X, y), got {_describe(block)}") from None
-            check_same_length(X, y)
+                raise ValueError(f"must be a pair (X, y), got {describe(block)}") from None
+            self._check_pairs(X, y)
             try:
                 X_valid = self._validate_x(X, reset=reset, min_rows=0)
                 return X_valid, self._validate_y(y, reset=reset, min_rows=0)
             except ValueError:
-                _raise_not_finite(X, "X")
-                _raise_not_finite(y, "y")
+                raise_not_finite(X, "X")
+                raise_not_finite(y, "y")
                 raise
+
+    def _takes_sparse_y(self):
+        """Return True if ``_fit`` and ``_project_y`` take a sparse y, in CSR format."""
+        return False
 
     def _reads_blocks(self):
         """Return True if the estimator implements ``_fit_blocks`` and its parameters allow it."""
@@ -194,7 +229,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if self.y_transformer is not None and not (is_dask(X) or is_dask(y)):
             return None
         if hasattr(X, "shape") and hasattr(y, "shape"):
-            check_same_length(X, y)
+            check_pairs(X, y)
         return blocks_of(X, y, *weight)
 
     @overload
@@ -238,7 +273,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         zx = self._by_rows(self._transform_x, X, self.n_components_)
         if y is None:
             return zx
-        check_same_length(X, y)
+        self._check_pairs(X, y)
         return zx, self.transform_y(y)
 
     def _transform_x(self, X):
@@ -275,51 +310,6 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _transform_y(self, y):
         return self._project_y(self._validate_y(y))
 
-    def predict(self, X: Any) -> NDArray:
-        """Predict the second view from the first.
-
-        The training y is regressed on the variates of the training X. For a `LinearCCA` with all
-        components, the prediction equals the regression of y on X: least squares, or ridge
-        regression if `reg` is positive. With fewer components, it is the reduced-rank regression
-        that is optimal for whitened y [1]_.
-
-        The variates of a kernel or deep model correlate with nonlinear functions of y, so a few of
-        them may predict y itself poorly. A `KernelCCA` with ``y_kernel="linear"`` does not have
-        this problem.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            First view.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, n_features_y) or (n_samples,)
-            Predicted second view. It is one-dimensional if y was one-dimensional in `fit`, and
-            float32 if y was float32 in `fit` (otherwise float64). With a `y_transformer`, the
-            output of that transformer is predicted, for example vectors of lyrics rather than
-            words.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If X has other columns than in `fit`, or contains text, NaN or infinity.
-
-        References
-        ----------
-        .. [1] A. J. Izenman, "Reduced-rank regression for the multivariate linear model", Journal of
-           Multivariate Analysis 5 (1975).
-        """
-        check_is_fitted(self)
-        columns = None if self._y_is_vector else self.n_features_y_
-        return self._by_rows(self._predict, X, columns, self._y_dtype)
-
-    def _predict(self, X):
-        y = self._predict_y(self._validate_x(X)).astype(self._y_dtype, copy=False)
-        return y[:, 0] if self._y_is_vector else y
-
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the sum of the correlations of all pairs of variates on the given rows.
 
@@ -349,6 +339,7 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             are negative or sum to 0.
         """
         zx, zy = self.transform(X, y)
+        check_row_order(X, sample_weight, names=("X", "sample_weight"))
         return float(np.sum(variate_correlations(zx, zy, sample_weight)))
 
     def compare(self, zx: ArrayLike, zy: ArrayLike) -> NDArray:
@@ -420,8 +411,10 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if X is None:
             raise ValueError(f"X must be the first view of {type(self).__name__}, got None.")
         tags = get_tags(self).input_tags
-        remedy = "Add a step that turns it into numbers before the model, such as MelSpectrogram()."
-        with _text_errors(X, "X", remedy):
+        self._refuse_views_in_one(X)
+        if issparse(X) and not tags.sparse:
+            refuse_sparse("X", type(self).__name__, "Add TruncatedSVD() before the model")
+        with text_errors(X, "X", _x_remedy):
             return validate_data(
                 self,
                 X,
@@ -441,27 +434,28 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             check_transformer("y_transformer", self.y_transformer)
             self.y_transformer_ = None if self.y_transformer is None else clone(self.y_transformer)
         if self.y_transformer_ is None:
-            names = list(y.columns) if hasattr(y, "columns") else None
+            # As in scikit-learn, only the names of the columns of a table must stay the same.
+            names = _names_of(y) if reset or hasattr(y, "columns") else None
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
-        remedy = (
-            f"Set `y_transformer`, which is {self.y_transformer_}, to a transformer that returns "
-            "numbers, such as Doc2VecLyrics()."
-        )
-        with _text_errors(y, "y", remedy):
+        if issparse(y) and not self._takes_sparse_y():
+            refuse_sparse("y", type(self).__name__, "Let `y_transformer` end in TruncatedSVD()")
+        with text_errors(y, "y", self._y_remedy):
             y = check_array(
                 y,
                 dtype=_FLOATS,
+                accept_sparse="csr" if self._takes_sparse_y() else False,
                 ensure_2d=False,
                 allow_nd=get_tags(self).input_tags.three_d_array,
                 ensure_min_samples=min_rows,
                 input_name="y",
                 estimator=self,
             )
-        if len(y) != n_samples:
+        if y.shape[0] != n_samples:
+            name = type(self.y_transformer_).__name__
             raise ValueError(
-                f"`y_transformer` must return one row for each sample, but "
-                f"{type(self.y_transformer_).__name__} returned {len(y)} rows for {n_samples} samples."
+                f"`y_transformer` must return one row for each sample, but {name} returned "
+                f"{y.shape[0]} rows for {n_samples} samples."
             )
         vector = y.ndim == 1
         y = y.reshape(-1, 1) if vector else y
@@ -470,6 +464,15 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self._y_is_vector, self._y_dtype = vector, y.dtype
         self._check_y_features(y, names)
         return y
+
+    def _y_remedy(self, kind):
+        transformer = {
+            "text": "a transformer that returns numbers, such as Doc2VecLyrics()",
+            "labels": "LabelBinarizer() if these are class labels",
+            "column": "a ColumnTransformer that encodes it, such as by OneHotEncoder()",
+            "date": "a ColumnTransformer that turns it into numbers",
+        }[kind]
+        return f"Set `y_transformer`, which is {self.y_transformer_}, to {transformer}."
 
     def _check_y_features(self, y, names):
         if y.shape[1] != self.n_features_y_:
@@ -483,16 +486,29 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"{self._y_names}. Pass the same columns in the same order."
             )
 
+    def _known_y_shape(self):
+        """Return the shape of the transformed y if it is known before the fit, otherwise None.
+
+        The number of rows plays no role.
+        """
+        check_transformer("y_transformer", self.y_transformer)
+        width = _known_width(self.y_transformer)
+        return None if width is None else (inf, width)
+
     def _check_n_components(self, x_shape, y_shape=None):
-        """Raise ValueError if `n_components` is invalid; called before and after y is transformed."""
+        """Raise ValueError if `n_components` is invalid; `y_shape` may be None before y is known."""
         k = self.n_components
         check_integer("n_components", k, or_none=True)
         if k is None:
             return
         limits = self._most_components(x_shape, y_shape)
         reason, most = min(limits.items(), key=lambda item: item[1])
-        if k > most:
-            raise ValueError(f"`n_components` must be <= {most} ({reason}), got {k}.")
+        if k <= most:
+            return
+        remedy = "Use a smaller number, or None."
+        if y_shape is None and limits != self._most_components(x_shape, (inf, inf)):
+            remedy = "The columns that `y_transformer` returns may set a lower limit. " + remedy
+        raise ValueError(f"`n_components` must be <= {most} ({reason}), got {k}. {remedy}")
 
     def _most_components(self, x_shape, y_shape):
         """Return the upper limits of `n_components`, as a dict from the reason to the limit.
@@ -526,6 +542,8 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor"
+        tags.regressor_tags = RegressorTags()
         tags.target_tags.required = True
         tags.target_tags.one_d_labels = True
         tags.target_tags.two_d_labels = True
@@ -534,51 +552,28 @@ class BaseCCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-@contextmanager
-def block_errors(number):
-    """Raise errors inside the context as ValueError that gives the number of the block."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"block {number}: {error}") from error
+def _names_of(y):
+    """Return the names of the columns of a table, or the name of a series; None if there are none."""
+    if hasattr(y, "columns"):
+        return list(y.columns)
+    name = getattr(y, "name", None)
+    return [name] if isinstance(name, str) else None
 
 
-@contextmanager
-def _text_errors(view, name, remedy):
-    """Explain a ValueError inside the context if the view contains text."""
-    try:
-        yield
-    except ValueError as error:
-        if not _holds_text(view):
-            raise
-        raise ValueError(f"{name} contains text. {remedy} ({error})") from error
+def _known_width(transformer):
+    """Return the number of columns that a transformer will return, or None before it is known."""
+    if hasattr(transformer, "transformer_list"):
+        widths = [_known_width(part) for _, part in transformer.transformer_list]
+        return None if None in widths else sum(widths)
+    if hasattr(transformer, "steps"):
+        return _known_width(transformer.steps[-1][1])
+    width = getattr(transformer, "_n_columns", None)
+    return width if is_integer(width) else None
 
 
-def _holds_text(view):
-    try:
-        values = np.asarray(view)
-    except ValueError:  # rows of different lengths
-        return False
-    if values.dtype.kind == "O":
-        return any(isinstance(value, str) for value in values.flat)
-    return values.dtype.kind in "US"
-
-
-def _raise_not_finite(view, name):
-    """Raise ValueError if a row contains NaN or infinity; the error gives the first such row."""
-    try:
-        numbers = np.asarray(view.toarray() if issparse(view) else view, dtype=np.float64)
-    except (TypeError, ValueError):
-        return
-    bad = np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))
-    if len(bad):
-        raise ValueError(
-            f"{name} contains NaN or infinity, first in row {bad[0]} of the block. Impute such rows, or "
-            "remove them from both views."
-        ) from None
-
-
-def _describe(block):
-    shape = f" of shape {block.shape}" if hasattr(block, "shape") else ""
-    length = f" of length {len(block)}" if isinstance(block, (tuple, list)) else ""
-    return f"{type(block).__name__}{shape}{length}"
+def _x_remedy(kind):
+    if kind == "column":
+        return "Encode it before the model, such as by OneHotEncoder() in a ColumnTransformer."
+    if kind == "date":
+        return "Turn it into numbers before the model, or drop it."
+    return "Add a step that turns it into numbers before the model, such as MelSpectrogram()."

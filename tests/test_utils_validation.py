@@ -12,7 +12,7 @@ from skdcca._utils.validation import (
     check_integer,
     check_number,
     check_option,
-    check_same_length,
+    check_pairs,
     check_transformer,
     is_integer,
     is_number,
@@ -118,11 +118,11 @@ def test_transformers_are_instances():
 
 
 def test_lengths_are_both_in_the_error():
-    check_same_length([1, 2], np.ones((2, 3)))
+    check_pairs([1, 2], np.ones((2, 3)))
     with pytest.raises(
         ValueError, match=r"same number of songs, got 2 and 3\. Row i of both must be the same song"
     ):
-        check_same_length([1, 2], [1, 2, 3], item="song")
+        check_pairs([1, 2], [1, 2, 3], item="song")
 
 
 def test_devices():

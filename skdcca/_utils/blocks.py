@@ -11,6 +11,7 @@ import sys
 from functools import partial
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 
 from skdcca._utils.sklearn_compat import num_samples, safe_indexing
@@ -120,11 +121,16 @@ class Blocks:
         found, start = [], 0
         for number, block in enumerate(self):
             X, y = check(number, block)
-            low, high = np.searchsorted(chosen, [start, start + len(X)])
+            low, high = np.searchsorted(chosen, [start, start + X.shape[0]])
             within = chosen[low:high] - start
-            found.append((X[within], y[within]))
-            start += len(X)
+            found.append([as_dense(view[within]) for view in (X, y)])
+            start += X.shape[0]
         return tuple(np.concatenate(views) for views in zip(*found, strict=True))
+
+
+def as_dense(rows):
+    """Return rows as a dense array."""
+    return rows.toarray() if issparse(rows) else rows
 
 
 class DaskBlocks:

@@ -2,6 +2,7 @@
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._set_output import _get_container_adapter as get_container_adapter
 from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_with_container
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
@@ -9,6 +10,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 __all__ = [
     "BaseSearchCV",
     "check_sample_weight",
+    "get_container_adapter",
     "num_samples",
     "safe_indexing",
     "wrap_data_with_container",

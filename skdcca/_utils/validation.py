@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdcca._utils.optional import needed_by
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.sklearn_compat import num_samples
 
 
@@ -61,13 +62,19 @@ def check_transformer(name, value):
         )
 
 
-def check_same_length(X, y, item="sample"):
-    """Raise ValueError unless both views have the same number of rows."""
+def check_pairs(X, y, item="sample", names=("X", "y")):
+    """Raise ValueError unless row i of both views can be the same item.
+
+    Both must have the same number of rows, and pandas objects must not have the same labels in
+    another order.
+    """
     if (n_x := num_samples(X)) != (n_y := num_samples(y)):
+        first, second = names
         raise ValueError(
-            f"X and y must have the same number of {item}s, got {n_x} and {n_y}. Row i of both must be "
-            f"the same {item}."
+            f"{first} and {second} must have the same number of {item}s, got {n_x} and {n_y}. Row i of "
+            f"both must be the same {item}."
         )
+    check_row_order(X, y, names)
 
 
 def check_device(name, value, *, must_exist=True):

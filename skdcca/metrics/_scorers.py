@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_integer
 from skdcca.metrics._ranking import both_directions, ranks, recall_at_k, reciprocal_rank
 from skdcca.metrics._similarity import similarity, variate_correlations
@@ -58,6 +59,8 @@ def embed(
     """
     if X is None and y is None:
         raise ValueError("X, y or both must be given, got None for both. Pass a view.")
+    if X is not None and y is not None:
+        check_row_order(X, y)  # the steps of a Pipeline drop the labels of rows
     steps, model = inside(estimator)
     if X is not None:
         for step in steps:
@@ -177,7 +180,7 @@ def mrr_scorer(estimator: Any, X: Any, y: Any) -> float:
     >>> search.fit(left, right).best_params_
     {'n_components': 10}
     """
-    scores = pair_scores(estimator, X, y)
+    scores = _scores_of_pairs(estimator, X, y)
     return (reciprocal_rank(ranks(scores)) + reciprocal_rank(ranks(scores.T))) / 2
 
 
@@ -207,7 +210,7 @@ def mrr_x_to_y(estimator: Any, X: Any, y: Any) -> float:
     >>> print(f"{mrr:.2f} (chance {chance(len(X))['mrr']:.2f})")
     0.25 (chance 0.18)
     """
-    return reciprocal_rank(ranks(pair_scores(estimator, X, y)))
+    return reciprocal_rank(ranks(_scores_of_pairs(estimator, X, y)))
 
 
 def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
@@ -236,7 +239,7 @@ def mrr_y_to_x(estimator: Any, X: Any, y: Any) -> float:
     >>> print(f"{mrr:.2f} (chance {chance(len(X))['mrr']:.2f})")
     0.24 (chance 0.18)
     """
-    return reciprocal_rank(ranks(pair_scores(estimator, X, y).T))
+    return reciprocal_rank(ranks(_scores_of_pairs(estimator, X, y).T))
 
 
 def recall_at_k_scorer(k: int) -> Callable[[Any, Any, Any], float]:
@@ -272,8 +275,14 @@ def recall_at_k_scorer(k: int) -> Callable[[Any, Any, Any], float]:
     return partial(_recall_at_k_score, k=k)
 
 
+def _scores_of_pairs(estimator, X, y):
+    """Return `pair_scores` of views whose rows are pairs."""
+    check_row_order(X, y)
+    return pair_scores(estimator, X, y)
+
+
 def _recall_at_k_score(estimator, X, y, k):
-    scores = pair_scores(estimator, X, y)
+    scores = _scores_of_pairs(estimator, X, y)
     return (recall_at_k(scores, k) + recall_at_k(scores.T, k)) / 2
 
 
@@ -309,7 +318,7 @@ def retrieval_scorer(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     -6.0
     """
     flat = {}
-    for direction, metrics in both_directions(pair_scores(estimator, X, y)).items():
+    for direction, metrics in both_directions(_scores_of_pairs(estimator, X, y)).items():
         metrics["neg_median_rank"] = -metrics.pop("median_rank")
         for name, value in metrics.items():
             flat[f"{name.replace('@', '_at_')}_{direction}"] = value

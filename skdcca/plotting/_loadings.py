@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._utils.prediction import known_feature_names
 from skdcca._utils.validation import check_integer, check_option
 from skdcca.metrics import inside
 from skdcca.plotting._common import axes_of, require_matplotlib
@@ -207,10 +208,7 @@ def _known_names(steps, model, view):
     if view == "x":
         known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
     else:
-        known, makers = model._y_names, [model.y_transformer_]
+        known, makers = getattr(model, "y_feature_names_in_", None), [model.y_transformer_]
     if known is None and makers:
-        try:
-            return makers[0].get_feature_names_out()
-        except (AttributeError, ValueError):  # not all transformers name their columns
-            return None
+        return known_feature_names(makers[0])
     return known
