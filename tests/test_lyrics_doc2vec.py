@@ -125,6 +125,14 @@ def test_bad_parameters_are_named(name, value):
         Doc2VecLyrics(dm=2).fit(SEA)
 
 
+def test_saved_models_keep_their_words():
+    model = Doc2VecLyrics(4, min_count=1, epochs=2, random_state=0).fit(["दिल और", "the sea"])
+    assert model._words("दिल") == ["दिल"]
+    del model._text_rules  # as in files of earlier versions
+    assert model._words("दिल") == ["द", "ल"]
+    assert model._words("Schö\u00adne SEE") == ["schöne", "see"]
+
+
 def test_too_rare_words_are_refused():
     with pytest.raises(ValueError, match="No word occurs min_count=5 times or more in the 2 texts"):
         Doc2VecLyrics(min_count=5).fit(["one two", "three four"])

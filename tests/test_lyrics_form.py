@@ -1,5 +1,7 @@
 """LyricsForm against counts by hand."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,78 @@ def test_syllables(text, syllables):
     form = LyricsForm().fit([text])
     row = dict(zip(form.get_feature_names_out(), form.transform([text])[0], strict=True))
     assert np.expm1(row["log_syllables"]) == pytest.approx(syllables)
+
+
+def counted(text):
+    """Return the form of a text, with the logarithms undone."""
+    row = LyricsForm().set_output(transform="pandas").fit_transform([text]).iloc[0]
+    return {
+        name.removeprefix("log_"): np.expm1(value) if name.startswith("log_") else value
+        for name, value in row.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "दिल, दिल और दाल।",
+            {
+                "words": 4,
+                "syllables": 8,
+                "phrases": 2,
+                "letters_per_word": 2,
+                "distinct_words": 3 / 4,
+                "comma_per_word": 1 / 4,
+                "stop_per_word": 1 / 4,
+            },
+        ),
+        (
+            "君を、「愛してる」。\n月が綺麗だ？",  # pairs of characters are words: 1, 3 and 4
+            {
+                "words": 8,
+                "syllables": 11,
+                "phrases": 3,
+                "phrase_max": 5,
+                "lines": 1,
+                "characters": 17,
+                "letters_per_word": 11 / 8,
+                "quote_per_word": 2 / 8,
+                "question_per_word": 1 / 8,
+                "stop_per_word": 1 / 8,
+                "capitals_per_word": 0,
+            },
+        ),
+        ("ฉันรักเธอ เธอรักฉัน", {"words": 10, "syllables": 6, "phrases": 2, "phrase_std": 0}),
+        ("Россия — моя любовь!", {"words": 3, "syllables": 7, "phrases": 2, "phrase_mean": 3.5}),
+        ("حبيبي، يا حبيبي؟", {"words": 3, "comma_per_word": 1 / 3, "question_per_word": 1 / 3}),
+        ("Σ' ΑΓΑΠΩ, Καρδιά", {"words": 3, "capitals_per_word": 1, "phrase_max": 4}),
+    ],
+)
+def test_form_in_other_scripts(text, expected):
+    form = counted(text)
+    assert {name: form[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["Été, où es-tu?", "Tiếng Việt còn", "Ọ̀rọ̀ ìfẹ́", "がっこう 사랑", "İstanbul мой"]
+)
+def test_form_does_not_depend_on_how_characters_are_composed(text):
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    assert counted(composed) == counted(decomposed)
+
+
+def test_saved_models_keep_their_rules():
+    texts = ["दिल और दाल।", "Россия", "愛してる。", "Row, row, row your boat"]
+    model = LyricsForm().fit(texts)
+    new = model.transform(texts)
+    del model._text_rules  # as in files of earlier versions
+    old = dict(zip(model.feature_names_, model.transform(texts).T, strict=True))
+    np.testing.assert_allclose(np.expm1(old["log_words"]), [5, 1, 1, 5])
+    np.testing.assert_allclose(np.expm1(old["log_syllables"]), [5, 1, 1, 5])
+    np.testing.assert_allclose(old["stop_per_word"], 0)
+    np.testing.assert_array_equal(model.transform(texts)[3], new[3])
 
 
 def test_form_of_text_without_words_is_finite():

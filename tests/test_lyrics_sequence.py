@@ -50,6 +50,20 @@ def test_cuts_are_at_nearby_ends_of_lines():
     assert parts_of([TEXTS[0]], 3) == TEXTS[0].split("\n")
 
 
+def test_text_without_spaces_is_cut_between_characters():
+    assert parts_of(["月亮代表我的心"], 3) == ["月亮", "代表我", "的心"]
+    assert parts_of(["君を、愛してる。\n月が"], 2) == ["君を、愛し", "てる。\n月が"]
+    assert parts_of(["ฉันรักเธอ"], 3) == ["ฉัน", "รัก", "เธอ"]  # no cut between letter and vowel
+    assert parts_of(["สู้ สู้"], 2) == ["สู้", "สู้"]
+    assert parts_of(["दिल और दाल क्या"], 2) == ["दिल और", "दाल क्या"]
+    assert parts_of(["I love 你。 you"], 2) == ["I love", "你。 you"]
+    for text in ("ខ្ញុំស្រលាញ់អ្នក", "မန္တလေး", "カﾞッ"):
+        assert "".join(parts_of([text], 2)) == text
+    model = LyricsSequence(LyricsForm(), n_steps=2).fit(["月亮代表"])
+    del model._text_rules  # as in files of earlier versions
+    assert model._parts(["月亮代表"]) == ["月亮代表"] * 2
+
+
 def test_parts_share_words_when_there_are_few():
     assert parts_of(["alone"], 3) == ["alone"] * 3
     parts = parts_of(["a b c"], 7)
@@ -192,6 +206,20 @@ def test_characters_spell_the_text_without_case_accents_and_spaces():
     assert found.sum(axis=1).max() == 1
     spelling = [spelt(sequence, characters.alphabet_).rstrip(".") for sequence in found]
     assert spelling == ["uber stock und stein,", "ete œuvre", "strasse"]
+
+
+def test_marks_that_make_another_letter_are_kept():
+    texts = ["क्या", "कया", "が", "か"]
+    characters = LyricsCharacters(min_df=0).fit(texts)
+    assert characters.alphabet_ == sorted("क्याか\u3099")
+    assert len(np.unique(characters.transform(texts), axis=0)) == 4
+    vocalized = characters.fit(["شَمس", "شمس", "שָׁלוֹם", "שלום"]).transform(["شَمس", "شمس"])
+    np.testing.assert_array_equal(vocalized[0], vocalized[1])
+    del characters._text_rules  # as in files of earlier versions
+    characters.alphabet_ = sorted("कयाか")
+    found = characters.transform(texts)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[2], found[3])
 
 
 def test_a_rare_or_unknown_character_keeps_its_place():

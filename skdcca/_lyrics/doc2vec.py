@@ -13,7 +13,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
-from skdcca._lyrics.tokens import check_lyrics, tokenize, warn_unknown_texts
+from skdcca._lyrics import older_rules
+from skdcca._lyrics.tokens import TEXT_RULES, check_lyrics, tokenize, warn_unknown_texts
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer, check_option
@@ -54,8 +55,10 @@ class Doc2VecLyrics(
 
         .. warning:: Such a file is a pickle, which can run any code. Load only files that you trust.
     tokenizer : callable, default=None
-        Function from a text to a list of words. If None, words are runs of letters of any alphabet,
-        case-folded after Unicode normalization; apostrophes and hyphens separate words.
+        Function from a text to a list of words, for example of a library that knows where the words
+        of a Japanese line end. If None, `tokenize` is used: words are case-folded runs of letters and
+        their combining marks in any script, and pairs of adjacent characters in Chinese, Japanese,
+        Thai, Lao, Khmer and Burmese.
     random_state : int, RandomState instance or None, default=None
         Seed of training and inference. Pass an int for reproducible results.
     verbose : int, default=0
@@ -74,8 +77,8 @@ class Doc2VecLyrics(
         If `X` is not a list of str (the error lists the rows that are not), or `tokenizer` does not
         return a list of str.
     ValueError
-        If a parameter is out of range, `X` is empty or contains blank texts, no word occurs at
-        least `min_count` times, or `pretrained` cannot be used.
+        If a parameter is out of range, `X` is empty or contains blank texts, no text contains a word,
+        no word occurs at least `min_count` times, or `pretrained` cannot be used.
     MissingDependencyError
         If gensim is not installed.
 
@@ -88,6 +91,7 @@ class Doc2VecLyrics(
     --------
     LyricsForm : Length, phrases, repetition and punctuation of lyrics.
     LyricsSequence : Features of consecutive parts of lyrics.
+    tokenize : Words of a text.
     sklearn.feature_extraction.text.TfidfVectorizer : Weighted word counts.
 
     Notes
@@ -109,6 +113,9 @@ class Doc2VecLyrics(
 
     Training runs in one thread, because several threads would give irreproducible results. gensim
     reads only the first 10,000 words of a text.
+
+    A model that was fitted with an earlier version and saved keeps the words of that version, which
+    ended at combining marks.
 
     References
     ----------
@@ -176,6 +183,7 @@ class Doc2VecLyrics(
                 f"{self.tokenizer!r}."
             )
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._text_rules = TEXT_RULES
         if self.pretrained is None:
             self._check_parameters()
             self.model_ = self._train([self._words(text) for text in X])
@@ -213,7 +221,8 @@ class Doc2VecLyrics(
         return embeddings
 
     def _words(self, text):
-        words = (self.tokenizer or tokenize)(text)
+        has_new_rules = getattr(self, "_text_rules", 1) == TEXT_RULES
+        words = (self.tokenizer or (tokenize if has_new_rules else older_rules.tokenize))(text)
         if isinstance(words, str):
             raise TypeError(f"`tokenizer` must return a list of words, got the str {words[:30]!r}.")
         words = list(words) if hasattr(words, "__iter__") else [words]
@@ -227,6 +236,11 @@ class Doc2VecLyrics(
             from gensim.models.doc2vec import Doc2Vec, TaggedDocument
             from gensim.models.keyedvectors import KeyedVectors
 
+        if not any(documents):
+            raise ValueError(
+                f"Found no words in {len(documents)} lyrics, because they have no letters. Pass texts "
+                "with letters, or a `tokenizer` that returns words for them."
+            )
         model = Doc2Vec(
             vector_size=self.vector_size,
             window=self.window,
@@ -252,6 +266,11 @@ class Doc2VecLyrics(
         for name in ("vector_size", "window", "min_count", "epochs"):
             check_integer(name, getattr(self, name))
         check_option("dm", self.dm, (0, 1))
+
+    @property
+    def _n_columns(self):
+        """Number of output columns if it is known before the fit, otherwise None."""
+        return self.vector_size if self.pretrained is None else None
 
     @property
     def _n_features_out(self):

@@ -1,8 +1,6 @@
 """Measure the form of lyrics: length, syllables, phrases, repetition and punctuation."""
 
 import itertools
-import re
-import unicodedata
 from collections import Counter
 from typing import Any, Self
 
@@ -11,13 +9,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._lyrics.tokens import WORD, check_lyrics, tokenize
+from skdcca._lyrics import older_rules
+from skdcca._lyrics.counts import count
+from skdcca._lyrics.tokens import TEXT_RULES, check_lyrics
 from skdcca._utils.mixins import RawInputMixin
-
-_VOWELS = re.compile(r"[aeiouyæœø]+")
-_PHRASE_END = re.compile(r"[.,;:!?()\n–—]+")
-_MARKS = {"comma": ",", "stop": ".", "exclamation": "!", "question": "?", "colon": ";:"}
-_MARKS |= {"quote": '"“”„«»', "apostrophe": "'’"}
 
 
 class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
@@ -66,9 +61,24 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A word is a run of letters of any alphabet. A phrase ends at punctuation or at the end of a line.
-    Each run of vowels counts as a syllable, which is right on average for German, French, English,
-    Latin and similar languages. In other scripts, each word counts as one syllable.
+    Words are those of `tokenize`. Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without
+    spaces between words, so there the words are pairs of adjacent characters. A phrase ends at
+    punctuation or at the end of a line, and in these languages also at a space. Combining marks are
+    not letters.
+
+    Syllables are estimated from the spelling, with these rules, which are right on average:
+
+    - Latin script: each run of vowels. Greek: each vowel or pair of letters for one vowel. Cyrillic,
+      Armenian and Georgian: each vowel.
+    - Chinese, Korean and syllabaries such as the Ethiopic: each character. Japanese: each kana except
+      the small ones, so the morae, and each Chinese character.
+    - Indic scripts and Burmese: each letter that has a vowel, written or inherent. A vowel that is
+      inherent but silent also counts, such as the one at the end of most words in Hindi.
+    - Thai, Lao and Khmer: each consonant with its vowels and at most one final consonant.
+    - Arabic, Hebrew and Syriac, which leave out most vowels: half the number of letters, rounded up.
+    - All others: each letter; in Tibetan, each group of letters. A word has at least one syllable.
+
+    A model that was fitted with an earlier version and saved keeps the rules of that version.
 
     Examples
     --------
@@ -102,7 +112,8 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         check_lyrics(X)
-        self.feature_names_ = list(_form("a"))
+        self._text_rules = TEXT_RULES
+        self.feature_names_ = list(_form(count("a")))
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -120,7 +131,13 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_lyrics(X)
-        return np.array([list(_form(text).values()) for text in X], dtype=np.float64)
+        count_in = count if getattr(self, "_text_rules", 1) == TEXT_RULES else older_rules.count
+        return np.array([list(_form(count_in(text)).values()) for text in X], dtype=np.float64)
+
+    @property
+    def _n_columns(self):
+        """Number of output columns, which is known before the fit."""
+        return len(_form(count("a")))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Return the names of the columns.
@@ -139,35 +156,25 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         return np.array(self.feature_names_, dtype=object)
 
 
-def _form(text):
+def _form(counts):
     """Return the features of a text as a dict from column names to values."""
-    words = tokenize(text)
+    words, syllables = counts.words, counts.phrases or [0]
     n_words = max(1, len(words))
     pairs = list(itertools.pairwise(words))
-    phrases = [tokenize(phrase) for phrase in _PHRASE_END.split(text)]
-    syllables = [sum(map(_n_syllables, phrase)) for phrase in phrases if phrase] or [0]
-    capitals = sum(word[0].isupper() for word in WORD.findall(text))
-    marks = {name: sum(map(text.count, marks)) for name, marks in _MARKS.items()}
     return {
         "log_words": np.log1p(len(words)),
         "log_syllables": np.log1p(sum(syllables)),
-        "log_characters": np.log1p(len(text)),
+        "log_characters": np.log1p(counts.n_characters),
         "log_phrases": np.log1p(len(syllables)),
-        "log_lines": np.log1p(text.count("\n")),
+        "log_lines": np.log1p(counts.n_lines),
         "syllables_per_word": sum(syllables) / n_words,
-        "letters_per_word": sum(map(len, words)) / n_words,
+        "letters_per_word": counts.n_letters / n_words,
         "phrase_mean": np.mean(syllables),
         "phrase_std": np.std(syllables),
         "log_phrase_max": np.log1p(max(syllables)),
         "distinct_words": len(set(words)) / n_words,
         "distinct_pairs": len(set(pairs)) / max(1, len(pairs)),
         "commonest_word": max(Counter(words).values(), default=0) / n_words,
-        "capitals_per_word": capitals / n_words,
-        **{f"{name}_per_word": count / n_words for name, count in marks.items()},
+        "capitals_per_word": counts.n_capitals / n_words,
+        **{f"{name}_per_word": n / n_words for name, n in counts.n_marks.items()},
     }
-
-
-def _n_syllables(word):
-    letters = unicodedata.normalize("NFD", word)
-    without_accents = "".join(c for c in letters if not unicodedata.combining(c))
-    return max(1, len(_VOWELS.findall(without_accents)))

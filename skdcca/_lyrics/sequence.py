@@ -1,6 +1,5 @@
 """Turn lyrics into sequences: the features of their parts, or their one-hot encoded characters."""
 
-import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
@@ -13,8 +12,15 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._lyrics import older_rules
 from skdcca._lyrics.doc2vec import Doc2VecLyrics
-from skdcca._lyrics.tokens import check_lyrics, unknown_texts_expected, warn_unknown_texts
+from skdcca._lyrics.scripts import part_pattern
+from skdcca._lyrics.tokens import (
+    TEXT_RULES,
+    check_lyrics,
+    unknown_texts_expected,
+    warn_unknown_texts,
+)
 from skdcca._utils.mixins import NoTableMixin, RawInputMixin
 from skdcca._utils.validation import (
     check_integer,
@@ -23,18 +29,17 @@ from skdcca._utils.validation import (
     check_transformer,
 )
 
-_TOKEN = re.compile(r"\S+")
-
 
 class LyricsSequence(
     NoTableMixin, RawInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Features of consecutive parts of lyrics, for models that use the order of the parts.
 
-    Each text is cut into `n_steps` parts with about the same number of words. A cut is moved to the
-    end of a line if there is one nearby. Each part is then transformed like a separate text. A
-    sequence encoder such as `SequenceEncoder` reads the parts in order, like the segments of a
-    song.
+    Each text is cut into `n_steps` parts with about the same number of words. In languages that are
+    written without spaces, such as Chinese and Thai, characters are counted instead of words. A cut is
+    moved to the end of a line if there is one nearby. Each part is then transformed like a separate
+    text. A sequence encoder such as `SequenceEncoder` reads the parts in order, like the segments of
+    a song.
 
     Parameters
     ----------
@@ -104,6 +109,7 @@ class LyricsSequence(
         check_lyrics(X)
         transformer = Doc2VecLyrics() if self.transformer is None else clone(self.transformer)
         self.n_steps_ = self.n_steps
+        self._text_rules = TEXT_RULES
         with unknown_texts_expected():
             self.transformer_ = transformer.fit(self._parts(X))
         return self
@@ -136,7 +142,9 @@ class LyricsSequence(
         return np.ascontiguousarray(sequences)
 
     def _parts(self, texts):
-        return [part for text in texts for part in _cut(text, self.n_steps_)]
+        has_new_rules = getattr(self, "_text_rules", 1) == TEXT_RULES
+        find = part_pattern().finditer if has_new_rules else older_rules.PART.finditer
+        return [part for text in texts for part in _cut(text, self.n_steps_, find)]
 
 
 class LyricsCharacters(
@@ -145,7 +153,9 @@ class LyricsCharacters(
     """One-hot encoded characters of lyrics, for encoders that read texts character by character.
 
     Each text becomes a matrix with one row per character of the alphabet and one column per position
-    in the text. Texts are first lowercased, and accents and repeated spaces are removed.
+    in the text. Texts are first lowercased, and accents and repeated spaces are removed. Marks that
+    make another letter, such as the vowel signs of Indic scripts and the voicing marks of kana, are
+    kept, and are characters of their own.
 
     If words are spoken or sung at a steady rate, a position in the text corresponds to a time in the
     song. `SequenceEncoder` with ``head="steps"`` can then compare both views step by step; set
@@ -232,7 +242,8 @@ class LyricsCharacters(
         check_option("stretch", self.stretch, (False, True))
         check_number("min_df", self.min_df, ge=0, le=1)
         check_lyrics(X)
-        texts = [_plain(text) for text in X]
+        self._text_rules = TEXT_RULES
+        texts = list(map(self._plain, X))
         counts = Counter(character for text in texts for character in set(text))
         frequent = (c for c, count in counts.items() if count / len(texts) >= self.min_df)
         self.alphabet_ = sorted(frequent)
@@ -263,7 +274,7 @@ class LyricsCharacters(
         rows = {character: row for row, character in enumerate(self.alphabet_)}
         n = self.n_characters_
         sequences = np.zeros((len(X), len(rows), n), dtype=np.float32)
-        for sequence, text in zip(sequences, map(_plain, X), strict=True):
+        for sequence, text in zip(sequences, map(self._plain, X), strict=True):
             if self.stretch and text:
                 text = [text[position * len(text) // n] for position in range(n)]
             for position, character in enumerate(text[:n]):
@@ -272,13 +283,24 @@ class LyricsCharacters(
         _warn_of_zeros(sequences, "character")
         return sequences
 
+    def _plain(self, text):
+        """Return a text in lower case, without accents, and with single spaces."""
+        has_new_rules = getattr(self, "_text_rules", 1) == TEXT_RULES
+        is_accent = _is_accent if has_new_rules else older_rules.is_accent
+        # Normalize twice: the compatibility forms of some symbols are capital letters, and case
+        # folding adds accents to some letters.
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        return " ".join("".join(c for c in text if not is_accent(c)).split())
 
-def _plain(text):
-    """Return a text in lower case, without accents, and with single spaces."""
-    # Normalize twice: the compatibility forms of some symbols are capital letters, and case folding
-    # adds accents to some letters.
-    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return " ".join("".join(c for c in text if not unicodedata.combining(c)).split())
+
+def _is_accent(character):
+    """Return True for accents, and for the marks of short vowels in Hebrew and Arabic.
+
+    Other scripts use marks as letters: the combining classes 7 to 9 are nuktas, voicing marks and
+    viramas, and those from 84 to 132 are vowels and tones of single scripts.
+    """
+    kind = unicodedata.combining(character)
+    return 10 <= kind <= 36 or kind >= 200 or kind == 1
 
 
 def _warn_of_zeros(sequences, unit):
@@ -286,9 +308,9 @@ def _warn_of_zeros(sequences, unit):
     warn_unknown_texts(zero, len(sequences), unit, "sequence")
 
 
-def _cut(text, n_parts):
-    """Cut a text into consecutive, non-blank parts with about the same number of words."""
-    spans = [match.span() for match in _TOKEN.finditer(text)]
+def _cut(text, n_parts, find):
+    """Cut a text into consecutive, non-blank parts with about the same number of matches of `find`."""
+    spans = [match.span() for match in find(text)]
     n = len(spans)
     # Positions of the words that begin a line.
     lines = [i for i in range(1, n) if "\n" in text[spans[i - 1][1] : spans[i][0]]]

@@ -1,23 +1,133 @@
 """Validate lyrics, split them into words, and warn about texts without known words."""
 
-import re
 import unicodedata
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import pairwise
 
+from skdcca._lyrics.scripts import (
+    IGNORED,
+    PLAIN_WORD,
+    cluster_pattern,
+    has_unspaced,
+    is_plain,
+    piece_pattern,
+    word_pattern,
+)
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import UnknownTextWarning
 
-WORD = re.compile(r"[^\W\d_]+")
+# Version of the rules below. Models store it, so that a saved model keeps the rules that it was
+# fitted with; see `skdcca._lyrics.older_rules`.
+TEXT_RULES = 2
 _N_LISTED = 20
 _unknown_texts_expected = ContextVar("unknown_texts_expected", default=False)
 
 
-def tokenize(text):
-    """Return the case-folded words of a text, which are runs of letters of any alphabet."""
-    # A soft hyphen marks where a word may be broken, so it does not separate words.
-    text = unicodedata.normalize("NFKC", text).replace("\u00ad", "")
-    return WORD.findall(text.casefold())
+def tokenize(text: str) -> list[str]:
+    """Split a text in any language into case-folded words.
+
+    A word is a run of letters with their combining marks. Apostrophes, hyphens and digits separate
+    words. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not separate words by spaces: runs of
+    such text are split into overlapping pairs of adjacent characters.
+
+    Parameters
+    ----------
+    text : str
+        Text to split.
+
+    Returns
+    -------
+    words : list of str
+        Words in the order of the text, possibly none.
+
+    Raises
+    ------
+    TypeError
+        If `text` is not a str.
+
+    See Also
+    --------
+    Doc2VecLyrics : Embeddings of lyrics, with these words by default.
+    sklearn.feature_extraction.text.TfidfVectorizer : Weighted word counts; its default pattern
+        splits words at combining marks and keeps lines in Chinese whole.
+
+    Notes
+    -----
+    Words are compared as Unicode recommends for identifiers (NFKC_Casefold, [1]_): compatibility
+    forms are replaced, case is folded, and characters that are invisible, such as soft hyphens and
+    joiners, are removed. In addition, the dot of a capital I with dot is removed.
+
+    Pairs of adjacent characters are the standard of information retrieval for text without spaces
+    [2]_. They need no dictionary, so a text has the same words on every machine. In Thai, Lao, Khmer
+    and Burmese, a character is a consonant with its vowels, tone marks and subscripts.
+
+    References
+    ----------
+    .. [1] The Unicode Standard, section 3.13.5, "Default Caseless Matching".
+    .. [2] J.-Y. Nie, J. Gao, J. Zhang and M. Zhou, "On the use of words and n-grams for Chinese
+       information retrieval", IRAL 2000.
+
+    Examples
+    --------
+    >>> from skdcca import tokenize
+    >>> tokenize("L'Été à İstanbul, 24/7")
+    ['l', 'été', 'à', 'istanbul']
+    >>> tokenize("दिल और दाल")
+    ['दिल', 'और', 'दाल']
+    >>> tokenize("月亮代表 my heart")
+    ['月亮', '亮代', '代表', 'my', 'heart']
+
+    Pass it to a vectorizer as the analyzer:
+
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> TfidfVectorizer(analyzer=tokenize).fit(["दिल", "दाल"]).get_feature_names_out().tolist()
+    ['दाल', 'दिल']
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"`text` must be a str, got {type(text).__name__}. Split one text at a time."
+        )
+    text = fold(clean(text))
+    runs = find_runs(text)
+    if is_plain(text) or has_unspaced(text) is None:
+        return runs
+    return [word for run in runs for word in segment(run)]
+
+
+def clean(text):
+    """Return a text in compatibility form (NFKC), without invisible characters."""
+    if not is_plain(text):
+        text = IGNORED.sub("", text)
+    return unicodedata.normalize("NFKC", text)
+
+
+def fold(text):
+    """Return a clean text in the form in which words are compared."""
+    # Case folding can decompose letters and reorder marks, so normalize again. It turns the Turkish
+    # capital I with dot into i and a combining dot, which the small i does not have.
+    return unicodedata.normalize("NFKC", text.casefold()).replace("i\u0307", "i")
+
+
+def find_runs(text):
+    """Return the runs of letters and their marks in a clean text."""
+    pattern = PLAIN_WORD if is_plain(text) else word_pattern()
+    return pattern.findall(text)
+
+
+def segment(run):
+    """Return the words of a run: itself, or pairs of characters in a script without spaces."""
+    if has_unspaced(run) is None:
+        return [run]
+    words = []
+    for piece in piece_pattern().findall(run):
+        words += _pairs(piece) if has_unspaced(piece) else [piece]
+    return words
+
+
+def _pairs(piece):
+    clusters = cluster_pattern().findall(piece)
+    return [first + second for first, second in pairwise(clusters)] or clusters
 
 
 def listed(items):
