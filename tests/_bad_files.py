@@ -13,8 +13,8 @@ CONSTANT_RATE = "compression_level" in signature(soundfile.write).parameters
 PNG, PICKLE, LATIN = b"\x89PNG\r\n\x1a\n" + bytes(200), b"\x80\x04K\x01.", "für".encode("latin-1")
 
 
-def noise(n=RATE // 2, seed=0):
-    """Return white noise, half a second by default."""
+def noise(n=RATE, seed=0):
+    """Return white noise, a second by default."""
     return (0.1 * np.random.default_rng(seed).normal(size=n)).astype(np.float32)
 
 
@@ -28,7 +28,7 @@ def flac_that_claims(path, seconds):
 
 
 def wav_that_claims(path, n_bytes):
-    """Write half a second of sound whose header declares this many bytes."""
+    """Write a second of sound whose header declares this many bytes."""
     soundfile.write(path, noise(), RATE)
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
@@ -55,7 +55,7 @@ def write_files(folder):
     soundfile.write(folder / "nan.wav", broken, RATE, subtype="FLOAT")
     soundfile.write(folder / "loud.wav", 1e30 * noise().astype(float), RATE, subtype="FLOAT")
     soundfile.write(folder / "eight_bits.wav", noise(), RATE, subtype="PCM_U8")
-    soundfile.write(folder / "fast.wav", noise(96000), 192000)
+    soundfile.write(folder / "fast.wav", noise(192000), 192000)
     soundfile.write(folder / "whole.flac", noise(4 * RATE), RATE)
     constant = {"compression_level": 0.0} if CONSTANT_RATE else {}
     soundfile.write(folder / "whole.mp3", noise(8 * RATE), 2 * RATE, **constant)
@@ -72,7 +72,7 @@ def write_files(folder):
     (folder / "latin.csv").write_bytes(b"audio,lyrics\ngood0.wav," + LATIN)
     (folder / "nothing.csv").write_bytes(b"")
     (folder / "header.csv").write_text("audio,lyrics\n")
-    (folder / "columns.csv").write_text("file,text\ngood0.wav,la\n")
+    (folder / "columns.csv").write_text("song,mood\ngood0.wav,la\n")
     (folder / "pickle.skdcca").write_bytes(PICKLE)
 
 

@@ -48,7 +48,7 @@ DATA = [
         lambda w: load_songs(w.file("columns.csv")),
         ValueError,
         "columns.csv lacks the column audio and the column lyrics",
-        "file",
+        "song",
     ),
     (
         "Latin-1",
@@ -105,8 +105,8 @@ DATA = [
         "a NUL character in the name of a text",
         table_of([("good0.wav", "a\0b.txt")], ("audio", "lyrics_path")),
         ValueError,
-        "line 2: lyrics file cannot be read",
-        "Correct",
+        "line 2: lyrics_path contains a NUL character",
+        "save the table again",
     ),
     (
         "a folder as text",
@@ -114,13 +114,6 @@ DATA = [
         ValueError,
         "line 2: lyrics file cannot be read: .*folder.wav",
         "Correct",
-    ),
-    (
-        "a megabyte in a cell",
-        table_of([("good0.wav", "la " * 350_000)]),
-        ValueError,
-        "songs_of_a_case.csv cannot be read",
-        "column lyrics_path",
     ),
     ("no songs made", lambda w: make_songs(0), ValueError, "`n_songs` .* got 0", ">= 1"),
     (

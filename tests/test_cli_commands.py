@@ -4,7 +4,9 @@ import json
 import shlex
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 from _cli_files import write_folder
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
@@ -116,7 +118,8 @@ def test_commands_to_type_next_work_with_spaces_in_paths(folder, workplace, tmp_
     place.mkdir()
     shutil.copy(workplace / "model.skdcca", place / "a model")
     index = ["index", str(place / "a model"), str(folder), "-o", str(place / "an index"), "--quiet"]
-    assert main(index) == 0
+    shutil.copy(workplace / "songs.index", place / "an index")
+    assert main([*index, "--overwrite"]) == 0
     following = capsys.readouterr().out.splitlines()[1]
     assert main(shlex.split(following)[1:]) == 0
     assert main(["search", str(place / "an index"), "--", "-la la night"]) == 0
@@ -126,11 +129,14 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(folder, workplace, tm
     model, index = str(workplace / "model.skdcca"), str(workplace / "songs.index")
     picture = tmp_path / "clip.wav"
     picture.write_bytes(b"\x89PNG\r\n")
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(30000), 8000)
     lost, table, few, bad = (tmp_path / name for name in ("lost", "t.csv", "few.csv", "bad.csv"))
-    lost, scaler = str(lost), str(tmp_path / "scaler")
+    lost, scaler, one = str(lost), str(tmp_path / "scaler"), tmp_path / "one.csv"
     rows = [f"{folder / f'song{i:02d}.wav'},la la,{i % 2}" for i in range(12)]
     few.write_text("\n".join(["audio,lyrics,group", *rows]))
     bad.write_text("\n".join(["audio,lyrics,group", *rows, "none.wav,la,3"]))
+    one.write_text("\n".join(["audio,lyrics,group", rows[0]]))
     table.write_text("mine")
     save(StandardScaler().fit([[1.0], [2.0]]), scaler)
     made = load(index)
@@ -157,6 +163,13 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(folder, workplace, tm
         (["fit", str(bad), "-o", str(tmp_path / "m")], "give --skip-bad"),
         (["fit", str(folder), "-o", "/proc/m"], "the folder /proc is not writable"),
         (["index", model, str(folder), "-o", model], "is an input"),
+        (["fit", str(folder), "-o", model], "exists; give another name, or --overwrite"),
+        (["index", model, str(folder), "-o", index], "exists; give another name, or --overwrite"),
+        (["fit", str(folder), "-o", str(table), "--overwrite"], "was not written by skdcca"),
+        (["evaluate", model, str(one)], "at least 2 songs are needed, got 1"),
+        (["evaluate", lost, str(folder)], "No such file or folder: "),
+        (["search", str(folder), "night"], "is a folder. Give a file written by skdcca index"),
+        (["inspect", lost], "No such file or folder: "),
         (
             ["index", scaler, str(folder), "-o", str(tmp_path / "i")],
             "not a fitted model of two views",
@@ -168,8 +181,9 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(folder, workplace, tm
         (["index", str(picture), str(folder), "-o", str(tmp_path / "i")], "a PNG image"),
         (["search", model, "night"], "holds a model"),
         (["search", index, "  "], "line of lyrics is empty"),
-        (["search", index, "--audio", str(picture)], "clip.wav"),
+        (["search", index, "--audio", str(picture)], "skdcca: --audio: '"),
         (["search", index, "--audio", lost + ".wav"], "lost.wav"),
+        (["search", index, "--audio", str(silent)], "at least 1 s of sound, got no sound"),
         (["inspect", str(folder / "song00.wav")], "a WAVE file"),
         (["serve", model], "holds a model"),
         (["serve", index, "--port", "70000"], "in [0, 65535], got 70000"),
@@ -180,5 +194,8 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(folder, workplace, tm
         assert shown.err.startswith("skdcca: ")
         assert message in shown.err, shown.err
         assert "Traceback" not in shown.err
+        assert "Errno" not in shown.err
+        if "bad.csv" not in shown.err:
+            assert shown.err.count("\n") == 1
     assert not list(tmp_path.glob("m*"))
     assert table.read_text() == "mine"

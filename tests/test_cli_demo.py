@@ -57,3 +57,13 @@ def test_errors_have_no_traceback(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "lost.csv" in message
     assert "Traceback" not in message
+
+
+@pytest.mark.parametrize("name", ["model.skdcca", "songs.index", "demo.png"])
+def test_demo_replaces_no_file(name, tmp_path, capsys):
+    (tmp_path / name).write_text("kept")
+    assert main(["demo", "--output", str(tmp_path)]) == 2
+    assert (
+        f"{name} exists; give another folder (--output), or --overwrite" in capsys.readouterr().err
+    )
+    assert (tmp_path / name).read_text() == "kept"

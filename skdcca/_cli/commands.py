@@ -5,7 +5,7 @@ from pathlib import Path
 
 from skdcca import web
 from skdcca._cli.evaluation import table
-from skdcca._cli.model_files import check_output, is_model, load_index, load_model
+from skdcca._cli.model_files import check_input, check_output, is_model, load_index, load_model
 from skdcca._cli.output import (
     answer_as_json,
     describe_correlations,
@@ -33,6 +33,7 @@ from skdcca._cli.songs import (
 )
 from skdcca._cli.tuning import tune
 from skdcca._utils.files import cache_folder
+from skdcca.exceptions import InvalidSongsError
 from skdcca.metrics import both_directions, chance, compare, embed, variate_correlations
 from skdcca.persistence import load, read_header, save
 from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask
@@ -40,7 +41,7 @@ from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask
 
 def fit(options):
     """Fit a model to the songs of a manifest and save it."""
-    check_output(options.output, options.manifest)
+    check_output(options.output, options.manifest, overwrite=options.overwrite)
     songs, n_held_out = hold_out(load_manifest(options), options)
     n_songs, n_groups = len(songs.audio), len(set(songs.groups))
     check_enough(n_songs, n_groups, options)
@@ -95,14 +96,16 @@ def evaluate(options):
 
 def index(options):
     """Index the songs of a manifest."""
-    check_output(options.output, options.manifest, options.model_file)
+    inputs = options.manifest, options.model_file
+    check_output(options.output, *inputs, overwrite=options.overwrite)
     model, _ = load_model(options.model_file)
     songs = load_manifest(options)
     show_progress(model, options.quiet)
     made = song_index(model, songs, FaissNeighbors() if options.faiss else None)
     show_progress(model, quiet=True)  # queries need no progress bar
     save(made, options.output, notes={"manifest": Path(options.manifest).name})
-    print(f"{len(songs.ids)} songs. Saved {describe_file(options.output)}. Next:")
+    n_songs = "1 song" if len(songs.ids) == 1 else f"{len(songs.ids)} songs"
+    print(f"{n_songs}. Saved {describe_file(options.output)}. Next:")
     print_command("search", options.output, "a line of lyrics")
     print_command("search", options.output, "--audio", "clip.wav")
     print_command("serve", options.output)
@@ -121,7 +124,10 @@ def search(options):
             raise ValueError("The line of lyrics is empty. Give at least one word.")
     if searched is None:
         raise ValueError(f"{options.index_file} contains no {missing} to search. Index both views.")
-    answer = ask(found, view, query, options.number)
+    try:
+        answer = ask(found, view, query, options.number)
+    except InvalidSongsError as error:  # a list with one entry
+        raise ValueError(f"--audio: {error.faults[0].removeprefix('song 0: ')}") from error
     if options.json:
         print(json.dumps(answer_as_json(found, answer), indent=2, ensure_ascii=False))
     else:
@@ -130,6 +136,7 @@ def search(options):
 
 def inspect(options):
     """Describe a model or index file."""
+    check_input(options.file, "skdcca fit or skdcca index")
     header = read_header(options.file)
     print(f"{describe_file(options.file)}, {header['class']}, written by skdcca {header['skdcca']}")
     for key, value in header["notes"].items():

@@ -29,6 +29,7 @@ LEAST_SONGS = 30
 LEAST_GROUPS = 5
 LARGEST_SHARE = 0.4  # largest fraction of the songs that one group may have
 N_COMPONENTS = 5
+MODEL, INDEX, PLOT = "model.skdcca", "songs.index", "demo.png"
 GRID = {"cca__reg": [0.1, 1.0, 10.0]}
 
 
@@ -45,13 +46,22 @@ def run(options):
         raise FileExistsError(
             f"--output must name a folder, but {output} is a file. Give another name."
         ) from None
+    _check_outputs(output, options.overwrite)
     if options.songs is not None:
-        results = [_examine("Your songs", _load_own(options.songs))]
+        results = [_examine("Your songs", _load_own(options.songs, options.encoding))]
     else:
         results = [_synthetic_songs(), *_chorales()]
-    _draw(results, output / "demo.png")
+    _draw(results, output / PLOT)
     _save(results[0], output)
     print(f"\nDone in {time.perf_counter() - start:.0f} s.")
+
+
+def _check_outputs(output, overwrite):
+    for name in (MODEL, INDEX, PLOT):
+        if (output / name).exists() and not overwrite:
+            raise FileExistsError(
+                f"{output / name} exists; give another folder (--output), or --overwrite to replace it."
+            )
 
 
 def _title(text):
@@ -99,8 +109,8 @@ def _chorales():
     return [_examine("Bach's chorales", songs)]
 
 
-def _load_own(path):
-    songs = load_songs(path)
+def _load_own(path, encoding):
+    songs = load_songs(path, encoding=encoding)
     sizes = Counter(songs.groups)
     largest, size = sizes.most_common(1)[0]
     n_songs, n_groups = len(songs.audio), len(sizes)
@@ -198,7 +208,7 @@ def _multiple_correlation(z, mood):
 
 def _save(result, output):
     """Save a model and an index of all songs, and suggest the next commands."""
-    model, index = output / "model.skdcca", output / "songs.index"
+    model, index = output / MODEL, output / INDEX
     songs = result["songs"]
     notes = {"songs": result["name"]}
     save(result["model"], model, notes={**notes, **training_notes(songs)})

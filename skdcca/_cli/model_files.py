@@ -9,6 +9,7 @@ from skdcca.persistence import load, read_header
 
 def load_model(path):
     """Return a fitted model and the header of its file; raise ValueError for an index."""
+    check_input(path, "skdcca fit")
     header = read_header(path)
     if _holds_index(header):
         raise ValueError(f"{path} holds an index. Give the model that it was built with.")
@@ -19,6 +20,7 @@ def load_model(path):
 
 def load_index(path):
     """Return an index and the header of its file; raise ValueError for a model."""
+    check_input(path, "skdcca index")
     header = read_header(path)
     if not _holds_index(header):
         raise ValueError(f"{path} holds a model. Make an index first, with skdcca index.")
@@ -35,10 +37,21 @@ def is_model(estimator):
         return False
 
 
-def check_output(path, *inputs):
+def check_input(path, made_by):
+    """Raise an error unless the path is a file; `made_by` is the command that writes such files."""
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Give a file written by {made_by}.")
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"No such file or folder: {path}. Give a file written by {made_by}."
+        )
+
+
+def check_output(path, *inputs, overwrite=False):
     """Raise an error early if the output cannot be written.
 
-    An input of the command, or a file that skdcca did not write, must not be overwritten.
+    An input of the command, or a file that skdcca did not write, is never overwritten, and a file of
+    an earlier run only with `overwrite`.
     """
     path = Path(path)
     if path.is_dir():
@@ -46,7 +59,7 @@ def check_output(path, *inputs):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"-o {path}: the folder {path.parent} does not exist; create it.")
     if path.exists():
-        _check_replaceable(path, inputs)
+        _check_replaceable(path, inputs, overwrite)
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
@@ -55,7 +68,7 @@ def check_output(path, *inputs):
         ) from error
 
 
-def _check_replaceable(path, inputs):
+def _check_replaceable(path, inputs, overwrite):
     if any(Path(given).exists() and path.samefile(given) for given in inputs):
         raise ValueError(f"-o {path} is an input of the command; give the output another name.")
     try:
@@ -64,6 +77,8 @@ def _check_replaceable(path, inputs):
         raise ValueError(
             f"-o {path} exists and was not written by skdcca; give another name, or delete the file."
         ) from error
+    if not overwrite:
+        raise FileExistsError(f"-o {path} exists; give another name, or --overwrite to replace it.")
 
 
 def _holds_index(header):

@@ -9,9 +9,9 @@ from skdcca import __version__
 
 MODELS = ("linear", "kernel", "deep", "joint")
 MANIFEST = (
-    "your songs: a .csv or .tsv table with the columns audio and lyrics (or lyrics_path), and "
-    "optionally id, title and group; or a folder of audio files, each with a text file of the same "
-    "name (name.wav and name.txt)"
+    "your songs: a .csv, .tsv or .xlsx table with the columns audio and lyrics (or lyrics_path), "
+    "and optionally id, title and group; or a folder of audio files, each with a text file of the "
+    "same name (name.wav and name.txt)"
 )
 EXAMPLES = """\
 typical workflow:
@@ -189,12 +189,14 @@ def _add_serve_options(parser):
 
 def _add_demo_options(parser):
     parser.add_argument("--songs", metavar="PATH", help=MANIFEST)
+    _add_encoding(parser)
     parser.add_argument(
         "--output",
         metavar="FOLDER",
         default="demo-output",
         help="folder for the plot, the model and the index (default: demo-output)",
     )
+    _add_overwrite(parser)
 
 
 # Options shared by several commands
@@ -210,6 +212,15 @@ def _add_manifest(parser):
         default="raise",
         help="skip songs that cannot be used, and list them, instead of stopping",
     )
+    _add_encoding(parser)
+
+
+def _add_encoding(parser):
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding, such as cp1252, of tables and text files that are not UTF-8",
+    )
 
 
 def _add_model(parser):
@@ -222,6 +233,11 @@ def _add_index(parser):
 
 def _add_output(parser, name):
     parser.add_argument("-o", "--output", metavar=name, required=True, help="output file")
+    _add_overwrite(parser)
+
+
+def _add_overwrite(parser):
+    parser.add_argument("--overwrite", action="store_true", help="replace a file of an earlier run")
 
 
 def _add_quiet(parser):

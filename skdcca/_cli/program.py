@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pkgutil import resolve_name
 
 from skdcca._cli.parser import COMMANDS, make_parser
+from skdcca._cli.quiet import quiet_libraries
 from skdcca.exceptions import TrainingInterruptedWarning
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # so that any title prints on any terminal
-    with warnings.catch_warnings():
+    with quiet_libraries(not options.traceback), warnings.catch_warnings():
         warnings.showwarning = _show_warning
         # In Python, interrupted training returns the partial model. Here the command must end.
         warnings.simplefilter("error", TrainingInterruptedWarning)
@@ -42,11 +43,18 @@ def _run(options):
     except (KeyboardInterrupt, TrainingInterruptedWarning):
         return _fail("interrupted", 130)
     except (ValueError, OSError, ImportError) as error:
-        return _fail(error, 2, options)
+        return _fail(_describe(error), 2, options)
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}. For details: skdcca --traceback ..."
         return _fail(message, 1, options)
     return 0
+
+
+def _describe(error):
+    """Return the message of an error; for one of the system, its file and reason without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return error
 
 
 def _fail(message, status, options=None):

@@ -49,7 +49,8 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
         Unfitted pipeline; its last step is named "cca".
     """
     check_option("kind", kind, MODELS)
-    mel = MelSpectrogram(n_mels=64, hop_length=1024, memory=memory)
+    # Recordings may begin with more silence than the excerpt is long.
+    mel = MelSpectrogram(n_mels=64, hop_length=1024, offset="first_sound", memory=memory)
     cca = _cca(kind, n_songs, random_state, verbose)
     cca.set_params(y_transformer=lyrics_side(random_state))
     if kind == "joint":

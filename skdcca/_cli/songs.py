@@ -21,7 +21,7 @@ UNKNOWN = "not known whether held out"
 def load_manifest(options):
     """Return the songs of a manifest; if some are unusable, the error suggests ``--skip-bad``."""
     try:
-        return load_songs(options.manifest, on_error=options.on_error)
+        return load_songs(options.manifest, on_error=options.on_error, encoding=options.encoding)
     except InvalidSongsError as error:
         remedy = "Correct them"
         if error.n_usable:
@@ -70,6 +70,7 @@ def songs_to_evaluate(songs, header, options):
     If only some of the songs are training songs, these are left out unless ``--all`` is given. The
     number is None if the file does not identify the training songs.
     """
+    remedy = "Add songs."
     known = header["notes"].get(TRAINED_ON)
     if known is None:
         kind, n_training = UNKNOWN, None
@@ -79,10 +80,11 @@ def songs_to_evaluate(songs, header, options):
         kind = _kind(is_training)
         if kind == PARTLY_TRAINING and not options.all:
             songs, kind = select_songs(songs, ~is_training), HELD_OUT
+            remedy = "Add songs, or give --all to include the training songs."
     if len(songs.audio) < 2:
-        remedy = " Give --all to include the training songs." if n_training else ""
         raise ValueError(
-            f"{options.manifest}: at least 2 songs are needed, got {len(songs.audio)} ({kind}).{remedy}"
+            f"{options.manifest}: at least 2 songs are needed, got {len(songs.audio)} ({kind}). "
+            f"{remedy}"
         )
     return songs, kind, n_training
 

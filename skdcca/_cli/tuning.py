@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from skdcca.metrics import chance, mrr_scorer
 
+_COMPONENTS = "cca__n_components"
 _SIMILARITIES = ["cosine", "weighted", "likelihood"]
 # Parameter grid of each kind of model.
 GRIDS = {
@@ -42,6 +43,26 @@ def search_over(model, grid, scratch, *, scoring=mrr_scorer, cv=None, n_jobs=Non
     return GridSearchCV(model, grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise")
 
 
+def limit_components(model, grid, folds):
+    """Return a model and a grid whose numbers of components the smallest training fold allows.
+
+    Print a line if any of them is reduced.
+    """
+    n_songs = min(len(train) for train, _ in folds)
+    most = max(1, n_songs - 1)
+    wanted = [model.get_params()[_COMPONENTS], *grid.get(_COMPONENTS, [])]
+    if max(wanted) <= most:
+        return model, grid
+    print(
+        f"Components: at most {most}, not {max(wanted)}, because one fold trains on {n_songs} songs. "
+        "For larger folds, add songs or set smaller groups in the column group."
+    )
+    if _COMPONENTS in grid:
+        allowed = {min(k, most) for k in grid[_COMPONENTS]}
+        grid = {**grid, _COMPONENTS: sorted(allowed)}
+    return clone(model).set_params(**{_COMPONENTS: min(wanted[0], most)}), grid
+
+
 def tune(model, songs, kind, quiet=False):
     """Tune a model on the grid of its kind, with folds by group, and print the best candidate.
 
@@ -65,9 +86,8 @@ def tune(model, songs, kind, quiet=False):
         chance level of the mean reciprocal rank; ``gallery``: gallery size.
     """
     folds = list(GroupKFold(N_SPLITS).split(songs.audio, groups=songs.groups))
-    grid = GRIDS[kind]
+    model, grid = limit_components(clone(model), GRIDS[kind], folds)
     n_candidates = len(ParameterGrid(grid))
-    model = clone(model)
     if "cca__verbose" in model.get_params():
         model.set_params(cca__verbose=0)  # the search has its own progress bar
     n_fits = n_candidates * N_SPLITS

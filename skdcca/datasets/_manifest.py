@@ -1,7 +1,7 @@
 """Load the user's songs from a table or a folder, reporting all faults at once."""
 
-import csv
 import os
+import unicodedata
 from collections import defaultdict
 from os import PathLike
 from pathlib import Path
@@ -10,31 +10,46 @@ from typing import Literal
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdcca._audio import AUDIO_SUFFIXES, read_header
+from skdcca._audio import AUDIO_SUFFIXES, NATIVE_SUFFIXES, read_header
 from skdcca._utils.validation import check_option
 from skdcca._utils.warnings import warn
-from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
+from skdcca.datasets._columns import find_columns
+from skdcca.datasets._decoding import ENCODING_REMEDY, check_encoding, decode
+from skdcca.datasets._table import DELIMITERS, WORKBOOKS, read_table
+from skdcca.exceptions import InvalidSongsError, ManifestWarning, SkippedSongsWarning
 
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+# What spreadsheets show in place of a cell that they took for a formula, such as lyrics after a dash.
+_FORMULA_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 
 
-def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "raise") -> Bunch:
+def load_songs(
+    path: str | PathLike,
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    sep: str | None = None,
+    encoding: str | None = None,
+) -> Bunch:
     """Load your own songs from a table or from a folder.
 
     Parameters
     ----------
     path : str or path-like
-        Either a UTF-8 table with a header and one song per row: ``.csv`` (comma-separated),
-        ``.tsv`` or ``.txt`` (tab-separated). The table has the columns ``audio`` (path of a file,
-        absolute or relative to the folder of the table) and ``lyrics`` (text) or ``lyrics_path``
-        (path of a UTF-8 text file), and optionally ``id``, ``title`` and ``group``. Other columns
-        are ignored.
+        Either a table with a header and one song per row: ``.csv``, ``.tsv`` or ``.txt``, or an Excel
+        workbook (``.xlsx``, first sheet), which needs the extra ``skdcca[excel]``. The table has the
+        columns ``audio`` (path of a file, absolute or relative to the folder of the table) and
+        ``lyrics`` (text) or ``lyrics_path`` (path of a text file), and optionally ``id``, ``title``
+        and ``group``, in any order and case. Other columns are ignored.
 
-        Or a folder with an audio file (``.wav``, ``.flac``, ``.ogg`` or ``.mp3``) and a UTF-8 text
-        file of the same name (``.txt``) for every song.
+        Or a folder with an audio file and a text file of the same name (``.txt``) for every song.
     on_error : {"raise", "skip"}, default="raise"
         Handling of songs that cannot be used: "raise" raises one error that lists all of them, and
         "skip" skips them and issues a warning.
+    sep : str, default=None
+        Delimiter of a text table, one character. If None, it is given by the header or by a first
+        line ``sep=;`` as in Excel: comma, semicolon, tab or vertical bar.
+    encoding : str, default=None
+        Encoding, such as "cp1252", of the table and text files that are neither UTF-8 nor begin with
+        a byte order mark. If None, these files cannot be used.
 
     Returns
     -------
@@ -52,19 +67,29 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If `on_error` is not one of the options, `path` is neither a table nor a folder, the table
-        has no rows, lacks a column or cannot be read, or the folder has no songs.
+        If `on_error`, `sep` or `encoding` is invalid, `path` is neither a table nor a folder, the
+        table has no rows, lacks a column, has several columns for the same purpose or cannot be read,
+        or the folder has no songs.
     InvalidSongsError
-        If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or not
-        UTF-8, or an id is not unique. With ``on_error="skip"``, raised only if no song can be used.
+        If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or cannot
+        be decoded, quotes are not closed, or an id is not unique. With ``on_error="skip"``, raised
+        only if no song can be used.
+    MissingDependencyError
+        If `path` is an Excel workbook and openpyxl is not installed.
 
     Warns
     -----
+    ManifestWarning
+        If columns are recognized by another name, such as ``path`` or ``text``, or several sheets of
+        a workbook have rows.
     SkippedSongsWarning
         If songs are skipped.
 
     Notes
     -----
+    Tables are read as spreadsheets write them: delimiters, UTF-16, line ends and backslashes in paths
+    are recognized, and fields may have any length. Encodings without a mark are never guessed.
+
     Give songs that must stay together in a split the same ``group``, such as songs by one artist or
     versions of one work, and pass ``groups=songs.groups`` to a splitter such as
     :class:`~sklearn.model_selection.GroupKFold`.
@@ -91,13 +116,15 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
         raise TypeError(f"`path` must be the path of a table or of a folder, got {path!r}.")
     path = Path(path)
     check_option("on_error", on_error, ("raise", "skip"))
+    _check_sep(sep)
+    check_encoding(encoding)
     if not path.exists():
         raise FileNotFoundError(
-            f"`path` {str(path)!r} does not exist. Give a .csv or .tsv table or a folder of songs."
+            f"`path` {str(path)!r} does not exist. Give a .csv or .xlsx table or a folder of songs."
         )
     songs, skipped, used = [], [], {}
-    for row in _folder_rows(path) if path.is_dir() else _table_rows(path):
-        song, faults = _song(row, used)
+    for row in _folder_rows(path) if path.is_dir() else _table_rows(path, sep, encoding):
+        song, faults = _song(row, used, encoding)
         if faults:
             skipped += [(row["where"], fault) for fault in faults]
         else:
@@ -114,12 +141,23 @@ def load_songs(path: str | PathLike, *, on_error: Literal["raise", "skip"] = "ra
     )
 
 
+def _check_sep(sep):
+    one_character = isinstance(sep, str) and len(sep) == 1
+    if sep is not None and (not one_character or sep in '"\r\n '):
+        raise ValueError(
+            f"`sep` must be one character such as ',', ';' or '\\t', or None, got {sep!r}."
+        )
+
+
 def _folder_rows(folder):
     """Return one row for each pair of files in a folder; a file without a partner is a fault."""
     names = defaultdict(list)
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in (*AUDIO_SUFFIXES, ".txt") and not file.name.startswith("."):
-            names[file.stem].append(file)
+        if file.suffix.lower() not in (*AUDIO_SUFFIXES, ".txt") or file.name.startswith("."):
+            continue
+        if not file.is_dir():  # a link to a missing file is a fault
+            # macOS decomposes accented letters in file names, and other systems do not.
+            names[unicodedata.normalize("NFC", file.stem)].append(file)
     if not names:
         raise ValueError(
             f"The folder {folder} has no songs. It must contain pairs such as name.wav and name.txt; "
@@ -131,74 +169,99 @@ def _folder_rows(folder):
 def _pair(name, files):
     text = [file for file in files if file.suffix.lower() == ".txt"]
     audio = [file for file in files if file not in text]
+    converted = [file for file in audio if file.suffix.lower() in NATIVE_SUFFIXES]
+    if len(converted) == 1:  # song.flac, beside the song.m4a that it was made from
+        audio = converted
     if len(audio) == 1 and len(text) == 1:
         return {"where": audio[0].name, "id": name, "audio": audio[0], "lyrics_path": text[0]}
     if not text:
         fault = f"audio without text: put its lyrics into {name}.txt"
     elif not audio:
-        fault = f"text without audio: expected {name}.wav (or {', '.join(AUDIO_SUFFIXES[1:])})"
+        fault = (
+            f"text without audio: expected {name}.wav (or {', '.join(AUDIO_SUFFIXES[1:4])}, ...)"
+        )
     else:
         fault = f"more files than one pair: {', '.join(file.name for file in files)}"
     return {"where": files[0].name, "fault": fault}
 
 
-def _table_rows(path):
+def _table_rows(path, sep, encoding):
     """Return one row for each song of a table."""
-    delimiter = DELIMITERS.get(path.suffix.lower())
-    if delimiter is None:
+    suffixes = (*DELIMITERS, *WORKBOOKS)
+    if path.suffix.lower() not in suffixes or not path.is_file():
         raise ValueError(
-            f"`path` must be a table ({', '.join(DELIMITERS)}) or a folder of songs, got {str(path)!r}."
+            f"`path` must be a table ({', '.join(suffixes)}) or a folder of songs, got {str(path)!r}. "
+            "Save other tables as .csv."
         )
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(_read_rows(csv.DictReader(file, delimiter=delimiter), path))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"The table {path} is not UTF-8 ({error}). Save it as UTF-8.") from error
-    except csv.Error as error:
-        raise ValueError(
-            f"The table {path} cannot be read ({error}). Check its quotes, and store texts of more than "
-            f"{csv.field_size_limit()} characters in files named in the column lyrics_path."
-        ) from error
-    if not rows:
+    rows, note = read_table(path, sep, encoding)
+    header = rows[0][1] if rows else []
+    columns, guessed = find_columns(header or [], path)
+    if len(rows) == 1:
         raise ValueError(f"The table {path} has a header but no songs. Add one row for each song.")
-    return rows
+    _say_guesses(path, guessed, note)
+    return [_row(path, columns, len(header), where, cells) for where, cells in rows[1:]]
 
 
-def _read_rows(reader, path):
-    _check_columns(reader, path)
-    line = reader.line_num + 1
-    for cells in reader:
-        where, line = f"line {line}", reader.line_num + 1  # a row may span several lines
-        if None in cells:
-            yield {"where": where, "fault": "more cells than columns: put the lyrics in quotes"}
-            continue
-        row = {name: cell.strip() for name, cell in cells.items() if cell and cell.strip()}
-        row.setdefault("id", row.get("audio"))
-        for name in {"audio", "lyrics_path"} & set(row):  # relative to the folder of the table
-            row[name] = path.parent / os.path.expanduser(row[name])
-        yield {**row, "where": where}
+def _say_guesses(path, guessed, note):
+    notes = [f"the column {name!r} is read as {column}" for column, name in guessed.items()]
+    if note is not None:
+        notes.append(note)
+    if notes:
+        warn(f"{path}: {', '.join(notes)}.", ManifestWarning)
 
 
-def _check_columns(reader, path):
-    columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-    missing = [] if "audio" in columns else ["audio"]
-    if not {"lyrics", "lyrics_path"} & set(columns):
-        missing.append("lyrics (or lyrics_path)")
-    if missing:
-        raise ValueError(
-            f"The table {path} lacks the column {' and the column '.join(missing)}, got {columns}. "
-            "Check its first line."
-        )
+def _row(path, columns, n_columns, where, cells):
+    """Return a row as a dict: its location, its fault or its cells, and the files that these name."""
+    if cells is None:
+        fault = 'a quote (") is not closed: close it, and write "" for a quote within a text'
+        return {"where": where, "fault": fault}
+    if any(map(str.strip, cells[n_columns:])):
+        return {"where": where, "fault": "more cells than columns: put the lyrics in quotes"}
+    row = {name: cells[i].strip() for name, i in columns.items() if i < len(cells)}
+    row = {name: cell for name, cell in row.items() if cell}
+    fault = _cell_fault(row)
+    if fault is not None:
+        return {"where": where, "fault": fault}
+    row.setdefault("id", row.get("audio"))
+    for name in {"audio", "lyrics_path"} & set(row):
+        row[name] = _file(path.parent, row[name])
+    return {**row, "where": where}
 
 
-def _song(row, used):
+def _cell_fault(row):
+    for name, cell in row.items():
+        if "\0" in cell:
+            return f"{name} contains a NUL character: save the table again as UTF-8"
+        if cell in _FORMULA_ERRORS:
+            return f"{name} is {cell}: type it again, after an apostrophe so that it is no formula"
+    return None
+
+
+def _file(folder, text):
+    """Return the path that a cell names, relative to the folder of the table.
+
+    If there is no such file, try slashes for the backslashes of Windows, and both forms in which
+    systems store accented letters.
+    """
+    written = folder / os.path.expanduser(text)
+    if os.path.exists(written):
+        return written
+    for form in ("NFC", "NFD"):
+        for other in (text, text.replace("\\", "/")):
+            file = folder / os.path.expanduser(unicodedata.normalize(form, other))
+            if os.path.exists(file):
+                return file
+    return written
+
+
+def _song(row, used, encoding):
     """Return the song of a row and a list of its faults.
 
     `used` maps each id to the location where it first occurs, and is updated.
     """
     if "fault" in row:
         return None, [row["fault"]]
-    lyrics, lyrics_fault = _lyrics(row)
+    lyrics, lyrics_fault = _lyrics(row, encoding)
     faults = [fault for fault in (_audio_fault(row.get("audio")), lyrics_fault) if fault]
     first = used.setdefault(row["id"], row["where"])
     if row["id"] and first != row["where"]:
@@ -225,7 +288,7 @@ def _audio_fault(audio):
     return None if header.n_frames else f"audio file has no samples: {audio}"
 
 
-def _lyrics(row):
+def _lyrics(row, encoding):
     """Return the lyrics of a row and their fault; each is None if there is none."""
     if "lyrics" in row:
         return row["lyrics"], None
@@ -235,13 +298,26 @@ def _lyrics(row):
     if os.path.exists(file) and not (os.path.isfile(file) or os.path.isdir(file)):
         return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it may never end
     try:
-        lyrics = file.read_text(encoding="utf-8-sig").strip()
-    except UnicodeDecodeError:
-        return None, f"lyrics are not UTF-8: save {file} again as UTF-8"
+        content = file.read_bytes()
     except OSError as error:
         return None, f"lyrics file cannot be read: {_short(file)} ({error.strerror})"
     except ValueError as error:  # NUL character in the name
         return None, f"lyrics file cannot be read: {_short(file)} ({error})"
+    return _text(content, file, encoding)
+
+
+def _text(content, file, encoding):
+    """Return the text of a lyrics file and its fault; each is None if there is none."""
+    try:
+        lyrics = decode(content, encoding).strip()
+    except ValueError as error:
+        name = encoding or "UTF-8"
+        return (
+            None,
+            f"lyrics are not {name}: save {file} again as UTF-8, {ENCODING_REMEDY} ({error})",
+        )
+    if "\0" in lyrics:
+        return None, f"lyrics contain a NUL character: save {file} again as UTF-8"
     return lyrics, None if lyrics else f"lyrics file is empty: {file}"
 
 
