@@ -14,8 +14,12 @@ from _nodes import (
     shape,
     text,
 )
+from sklearn.cluster import KMeans
+from sklearn.ensemble import StackingRegressor
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LinearRegression
+from sklearn.multioutput import RegressorChain
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -175,8 +179,76 @@ def table(*lengths):
 # NumPy would read this as an array of four numbers at an address in memory.
 ADDRESS = {"data": shape(8, False), "shape": shape(4), "typestr": text("<f8"), "version": text(3)}
 
+
+def rebuilt(function, *arguments):
+    """Return a change of a schema that adds an object that a function of `_rebuilt` returns."""
+    attack = node(
+        "ConstructorFromReduceNode",
+        f"skdcca.persistence._rebuilt.{function}",
+        content=items(*arguments, loader="TupleNode", name="builtins.tuple"),
+    )
+    return lambda schema: set_attribute(schema, "reg", attack)
+
+
 # Changes of a schema, and the errors that they cause.
 DAMAGES = {
+    "an address in a bunch": (
+        rebuilt("bunch", mapping({"__array_interface__": mapping(ADDRESS)})),
+        "begins with an underscore",
+    ),
+    "an address in the text of a bunch": (
+        rebuilt("bunch", text({"__array_interface__": {"data": [8, False], "shape": [4]}})),
+        "begins with an underscore",
+    ),
+    "a distribution that is a module": (
+        rebuilt("distribution", text("qmc"), shape(), mapping({})),
+        "not a distribution",
+    ),
+    "a distribution that is a function": (
+        rebuilt("distribution", text("bootstrap"), shape(), mapping({})),
+        "not a distribution",
+    ),
+    "a distribution of texts": (
+        rebuilt("distribution", text("uniform"), items(text("os.system('x')")), mapping({})),
+        "not numbers",
+    ),
+    "a distribution of objects": (
+        rebuilt(
+            "distribution",
+            text("norm"),
+            shape(),
+            mapping({"loc": node("ObjectNode", "skdcca.LinearCCA")}),
+        ),
+        "not numbers",
+    ),
+    "a sparse matrix of lists": (
+        rebuilt("sparse_rows", text("csr_matrix"), *map(text, ([1], [9], [0, 1], [1, 1]))),
+        "not an array",
+    ),
+    "a spline of lists": (
+        rebuilt("bspline", *map(text, ([0, 1], [1], 3, True))),
+        "not an array",
+    ),
+    "a method of texts that formats": (
+        rebuilt("str_method", text("format")),
+        "not an allowed method",
+    ),
+    "a function that rebuilds something else": (
+        rebuilt("FUNCTIONS"),
+        r"skdcca\.persistence\._rebuilt\.FUNCTIONS",
+    ),
+    "arguments by a reference": (
+        lambda s: set_attribute(
+            s,
+            "reg",
+            node(
+                "ConstructorFromReduceNode",
+                "skdcca.persistence._rebuilt.bunch",
+                content=reference(1),
+            ),
+        ),
+        "not a tuple",
+    ),
     "an address": (
         lambda s: set_attribute(s, "__array_interface__", mapping(ADDRESS)),
         "that replace methods: __array_interface__",
@@ -299,6 +371,15 @@ BEYOND = {
     "words": vectorizer(vocabulary_={"one": 10**8, "two": 1}),
     "words twice": vectorizer(CountVectorizer(), vocabulary_={"one": 1, "two": 1}),
     "keys": changed(DictVectorizer().fit([{"a": 1}]), {"vocabulary_": {"a": -1}}),
+    "centers": changed(KMeans(2, n_init=1).fit(np.eye(4)), {"cluster_centers_": np.ones((2, 1))}),
+    "centers without columns": changed(
+        KMeans(2, n_init=1).fit(np.eye(4)), {"n_features_in_": 3, "cluster_centers_": np.ones(4)}
+    ),
+    "threads": changed(KMeans(2, n_init=1).fit(np.eye(4)), {"_n_threads": 10**6}),
+    "methods of a stack": changed(
+        StackingRegressor([("a", LinearRegression())]), {"stack_method_": ["fit"]}
+    ),
+    "methods of a chain": changed(RegressorChain(LinearRegression()), {"chain_method_": "fit"}),
     "no columns": HashingVectorizer(n_features=0),
     "no columns of dicts": FeatureHasher(n_features=0),
 }

@@ -22,7 +22,7 @@ def two_views():
 
 def synthetic_songs():
     """Return as many songs as the views have rows."""
-    return make_songs(N, duration=1.0, sample_rate=8000, random_state=0)
+    return make_songs(N, duration=1.5, sample_rate=8000, random_state=0)
 
 
 def fitted_linear():

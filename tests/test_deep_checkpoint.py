@@ -208,6 +208,7 @@ TRAINING = """
     """
 
 
+@pytest.mark.slow
 def test_twenty_kills_and_the_same_weights(tmp_path):
     place = tmp_path / "place"
     place.mkdir()

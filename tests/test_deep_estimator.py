@@ -37,7 +37,7 @@ def test_a_nonlinear_factor_is_found_where_linear_cca_finds_none(loss):
     X[:, 0] *= np.sign(rng.normal(size=3000))  # a random sign removes the linear part
     X[:, 1] = X[:, 1] ** 2
     train, test = slice(0, 2000), slice(2000, None)
-    linear = LinearCCA(1).fit(X[train], y[train]).score(X[test], y[test])
+    linear = LinearCCA(1, reg=0).fit(X[train], y[train]).score(X[test], y[test])
     encoder = MLP((64, 64), dropout=0)
     deep = small(1, loss=loss, x_encoder=encoder, y_encoder=encoder, lr=0.01, max_epochs=40)
     deep.fit(X[train], y[train])
@@ -62,7 +62,7 @@ def test_linear_encoders_span_the_linear_solution():
         projection="whitened",
         random_state=0,
     ).fit(X, y)
-    linear = LinearCCA(2).fit(X, y)
+    linear = LinearCCA(2, reg=0).fit(X, y)
     np.testing.assert_allclose(
         deep.canonical_correlations_, linear.canonical_correlations_, atol=1e-3
     )
@@ -75,7 +75,7 @@ def test_every_loss_learns_a_shared_factor(loss):
     X, y = two_views(n=1200)
     model = small(loss=loss, max_epochs=25, batch_size=200, lr=0.01)
     fits = [clone(model).set_params(random_state=i).fit(X[:900], y[:900]) for i in range(3)]
-    linear = LinearCCA(2).fit(X[:900], y[:900])
+    linear = LinearCCA(2, reg=0).fit(X[:900], y[:900])
     correlation = np.median([fitted.score(X[900:], y[900:]) for fitted in fits])
     assert correlation > linear.score(X[900:], y[900:]) - 0.15
     found = np.median([mrr_scorer(fitted, X[900:], y[900:]) for fitted in fits])

@@ -66,6 +66,11 @@ def views(n=N, dtype=np.float64):
     return X.astype(dtype), y.astype(dtype)
 
 
+def row_weights(n=N):
+    """Return weights of the rows, some of which are 0."""
+    return np.random.default_rng(0).choice([0.0, 0.5, 1.0, 3.0], n)
+
+
 def spectrograms():
     X, y = views()
     return np.einsum("ni,j->nij", X, np.linspace(0.5, 1, 16)), y
@@ -160,9 +165,9 @@ def own_rows(*views):
     return [view[rows] for view in views]
 
 
-def what_it_raises(model, X, y):
+def what_it_raises(model, X, y, sample_weight=None):
     try:
-        model.fit(X, y)
+        model.fit(X, y, sample_weight)
     except BaseException as error:
         return f"{type(error).__name__}: {error}"
 
@@ -220,6 +225,8 @@ def in_each_process():
     found["spectrograms"] = pickle.dumps(
         deep(x_encoder=CNN, distributed=True, max_epochs=2).fit(*own_rows(*spectrograms()))
     )
+    (weight,) = own_rows(row_weights())
+    found["weights"] = pickle.dumps(deep(distributed=True).fit(*mine, sample_weight=weight))
     warm = deep(distributed=True, warm_start=True)
     found["warm start"] = pickle.dumps(warm.fit(*mine).fit(*mine))
     # What the script has drawn before does not matter, and differs between the processes. The state of
@@ -250,6 +257,7 @@ def refusals(mine):
         "NaN": what_it_raises(shared(), spoiled, y),
         "another lr": what_it_raises(shared(lr=0.1 if second else 0.2), X, y),
         "another width": what_it_raises(shared(), X[:, : 6 - second], y),
+        "weights in one": what_it_raises(shared(), X, y, np.ones(len(X)) if second else None),
         "diverges": what_it_raises(shared(optimizer="sgd", lr=1e30), X, y),
         "too many components": what_it_raises(shared(n_components=216), X, y),
         "constant": what_it_raises(shared(), np.ones_like(X), y),
@@ -379,6 +387,13 @@ def test_two_processes_train_as_one_that_has_all_rows(both, name):
     assert_close_models(first, FITS[name].set_params(distributed=False).fit(X, y), X, y)
 
 
+def test_two_processes_with_weights_train_as_one(both):
+    first, second = load(both, "weights")
+    assert_equal_models(first, second)
+    X, y = views()
+    assert_close_models(first, deep().fit(X, y, sample_weight=row_weights()), X, y)
+
+
 @pytest.mark.parametrize("loss", [*RATES, "infonce"])
 def test_the_losses_of_all_epochs_equal_one_process_with_adam(both, loss):
     expected = deep(loss=loss, optimizer="adamw", lr=1e-3).fit(*views()).history_
@@ -441,6 +456,10 @@ def test_other_processes_are_ignored_by_default(both):
         (
             "another width",
             [r"ValueError: A sample of X must be .*, got float64 of shape \(6,\) in process 0"] * 2,
+        ),
+        (
+            "weights in one",
+            ["ValueError: Passing sample_weight must be the same .*, got False in process 0"] * 2,
         ),
         (
             "diverges",

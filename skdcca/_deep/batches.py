@@ -30,10 +30,12 @@ class Pairs(Dataset):
         Processes that hold the rows.
     generator : torch.Generator, default=None
         Generator that shuffles the rows. If None, the default generator of torch is used.
+    weight : ndarray of shape (n_training_rows,), default=None
+        Weight of each training row, > 0. If None, all rows have the same weight.
     """
 
-    def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None):
-        self.views, self.rows = (X, y), rows
+    def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None, weight=None):
+        self.views, self.rows, self.weight = (X, y), rows, weight
         self.group, self.generator = group, generator
 
     def __len__(self):
@@ -48,6 +50,9 @@ class Batches:
     batches, so that no batch has fewer than `batch_size` rows: the covariance of a small batch is a poor
     estimate, and the covariance of a single row is NaN. In a process group, each process gets its local
     rows of the batch and the total number of rows in the batch.
+
+    With weights, an epoch has the same number of rows, drawn in proportion to their weights: a row whose
+    weight is twice the mean is in two batches of the epoch. Losses therefore need no weights.
     """
 
     def __init__(self, pairs, batch_size):
@@ -58,12 +63,32 @@ class Batches:
         return self.n_batches
 
     def __iter__(self):
-        pairs = self.pairs
-        shuffled = pairs.rows[torch.randperm(len(pairs), generator=pairs.generator).numpy()]
-        batches = np.array_split(shuffled, self.n_batches)
+        pairs, batches = self.pairs, self._draw()
         local = [pairs.group.local_rows(rows) for rows in batches]
         for rows, (x, y) in zip(batches, read(pairs.views, local), strict=True):
             yield {"x": x, "y": y}, len(rows) if pairs.group.distributed else None
+
+    def _draw(self):
+        """Return the rows of each batch of the next epoch."""
+        pairs, n = self.pairs, self.n_batches
+        order = torch.randperm(len(pairs), generator=pairs.generator).numpy()
+        if pairs.weight is None:
+            return np.array_split(pairs.rows[order], n)
+        order = order[systematic_sample(pairs.weight[order], pairs.generator)]
+        # Copies of a row follow each other, so that this puts them into different batches.
+        return [pairs.rows[order[i::n]] for i in range(n)]
+
+
+def systematic_sample(weight, generator=None):
+    """Draw as many positions as there are weights, in proportion to the weights.
+
+    A position whose weight is w times the mean is drawn w times, rounded up or down at random. The
+    positions are in ascending order.
+    """
+    n, ends = len(weight), np.cumsum(weight)
+    offset = torch.rand(1, generator=generator, dtype=torch.float64).item()
+    points = (offset + np.arange(n)) * (ends[-1] / n)
+    return np.minimum(np.searchsorted(ends, points, side="right"), n - 1)
 
 
 def count_batches(n_rows, batch_size):

@@ -137,15 +137,16 @@ class Checkpoint(Callback):
         return parts
 
 
-def fingerprint_of(params, X, y):
+def fingerprint_of(params, X, y, sample_weight=None):
     """Return a hash of everything that the weights depend on."""
     relevant = {
         name: _identity(value)
         for name, value in params.items()
         if name.partition("__")[0] not in _IRRELEVANT
     }
+    data = [X, y] if sample_weight is None else [X, y, sample_weight]
     try:
-        return joblib.hash([_FORMAT, relevant, X, y])
+        return joblib.hash([_FORMAT, relevant, *data])
     except Exception as error:
         raise ValueError(
             "Parameters must be picklable with `checkpoint`, which compares them when it continues. Use "

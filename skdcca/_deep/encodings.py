@@ -5,8 +5,8 @@ import numpy as np
 from skdcca._utils.process_group import SINGLE_PROCESS
 
 
-def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
-    """Fit a linear model on the encodings of all processes of a group.
+def fit_linear(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
+    """Fit a linear model on the encodings of all processes of a group, with weights of the local rows.
 
     Raise ValueError if all encodings of a view are the same.
     """
@@ -18,8 +18,8 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS):
                 "outputs are dead. Use a smaller lr or another network."
             )
     if group.distributed:
-        return linear.fit_blocks(LocalBlocks(zx, zy, group))
-    return linear.fit(zx, zy)
+        return linear.fit_blocks(LocalBlocks(zx, zy, group, weight))
+    return linear.fit(zx, zy, weight)
 
 
 class LocalBlocks:
@@ -27,8 +27,9 @@ class LocalBlocks:
 
     again = True
 
-    def __init__(self, zx, zy, group):
+    def __init__(self, zx, zy, group, weight=None):
         self._views, self._group = (zx, zy), group
+        self._weight = () if weight is None else (weight,)
         self.n_rows = group.all_reduce(len(zx))
 
     def first(self):
@@ -39,7 +40,7 @@ class LocalBlocks:
         """Create an object with ``new()``, add the encodings of all processes, and return it."""
         part = new()
         if len(self._views[0]):
-            part.add(*check(self._group.rank, self._views))
+            part.add(*check(self._group.rank, (*self._views, *self._weight)))
         total, *others = self._group.all_gather_object(part)
         for other in others:
             total.merge(other)

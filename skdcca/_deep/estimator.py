@@ -4,29 +4,24 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import optim
 
+from skdcca._cca import check_weight
 from skdcca._deep.checkpoint import Checkpoint, fingerprint_of
+from skdcca._deep.checks import check_parameters
 from skdcca._deep.networks import Branch, encode, resolve_device
 from skdcca._deep.process_group import ProcessGroup
 from skdcca._deep.run import TrainingRun, resolve_batch_size
-from skdcca._deep.training import OPTIMIZERS, TrainingSettings, check_callbacks
+from skdcca._deep.training import TrainingSettings
 from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.sklearn_compat import num_samples
-from skdcca._utils.validation import (
-    check_integer,
-    check_number,
-    check_option,
-    check_same_length,
-)
+from skdcca._utils.validation import check_option, check_pairs
 from skdcca.base import WEIGHTING_POWER, BaseCCA
 from skdcca.encoders import MLP, MelCNN, as_encoder
 from skdcca.losses import as_loss
@@ -313,6 +308,43 @@ class DeepCCA(BaseCCA):
         self.random_state = random_state
         self.verbose = verbose
 
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Train both networks, and fit the linear model on their outputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            First view.
+        y : array-like of shape (n_samples, n_features_y) or (n_samples, ...), or input of \
+`y_transformer`
+            Second view. Row i of X and row i of y are the same sample.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, >= 0. A row with weight 2 counts as two rows, and a row with weight 0 is
+            not used, except that `y_transformer` is fitted on all rows without weights. If None, all
+            rows have weight 1. See the Notes.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If `y_transformer` is not a transformer.
+        ValueError
+            If a parameter, a view or a weight is invalid; see the description of the class.
+
+        Notes
+        -----
+        An epoch has as many rows as there are positive weights. They are drawn anew for each epoch
+        in proportion to their weights: a row is in as many batches as its weight is times the mean
+        weight, rounded up or down at random. Held-out rows are chosen regardless of their weights.
+        The correlations on them, the linear model, `component_weights_` and the coefficients of
+        `predict` are computed with the weights themselves, exactly.
+        """
+        return self._learn(X, y, sample_weight)
+
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the sum of the correlations of all pairs of variates on the given rows.
 
@@ -342,11 +374,11 @@ class DeepCCA(BaseCCA):
         """
         check_is_fitted(self)
         X = self._validate_x(X)
-        check_same_length(X, y)
+        check_pairs(X, y)
         zx, zy = self._encode("x", X), self._encode("y", self._validate_y(y))
         return self.linear_.score(zx, zy, sample_weight)
 
-    def _learn(self, X, y):
+    def _learn(self, X, y, sample_weight=None):
         """Fit on the rows of this process, or together with the other processes."""
         check_option("distributed", self.distributed, (False, True))
         # The group is entered before anything can fail, so that the other processes are informed.
@@ -354,16 +386,21 @@ class DeepCCA(BaseCCA):
         if self.distributed:
             processes = ProcessGroup(num_samples(X))
         with processes as group, self._rollback():
+            # The weights of one process may all be 0.
+            weight = check_weight(sample_weight, X, complete=not self.distributed)
             X, y = self._validate(X, y, reset=True)
-            self._fit(X, y, group)
+            self._fit(X, y, weight, group)
         return self
 
-    def _fit(self, X, y, group=SINGLE_PROCESS):
+    def _fit(self, X, y, weight=None, group=SINGLE_PROCESS):
+        facts = self._facts(X, y) | {"Passing sample_weight": weight is not None}
+        group.check_same(**facts)
         n_rows = group.total_rows(len(X))
+        if weight is not None:
+            n_rows = group.count(np.count_nonzero(weight))
         self._check_n_rows(n_rows)
-        group.check_same(**self._facts(X, y))
         device = resolve_device(self.device)
-        seed, checkpoint = self._draw_seeds(X, y, group, device)
+        seed, checkpoint = self._draw_seeds(X, y, weight, group, device)
         if not self._continues():
             self._set_up(X, y, n_rows)
         run = TrainingRun(
@@ -375,6 +412,7 @@ class DeepCCA(BaseCCA):
             # The same rows are held out when training continues.
             split_seed=self._split_seed,
             seed=seed,
+            sample_weight=weight,
         )
         loss = as_loss(self.loss, self.reg)
         self.batch_size_ = resolve_batch_size(
@@ -401,7 +439,7 @@ class DeepCCA(BaseCCA):
         shapes = {name: f"{view.dtype} of shape {view.shape[1:]}" for name, view in views.items()}
         return comparable | shapes | {"Continuing a fitted model": self._continues()}
 
-    def _draw_seeds(self, X, y, group, device):
+    def _draw_seeds(self, X, y, weight, group, device):
         """Set the seed of the held-out rows; return the seed of the training run and the checkpoint.
 
         A training run that continues from a checkpoint keeps the seeds with which it began.
@@ -411,7 +449,7 @@ class DeepCCA(BaseCCA):
             return group.broadcast(random.randint(2**31 - 1)), None
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = fingerprint_of(self.get_params(), X, y)
+            fingerprint = fingerprint_of(self.get_params(), X, y, weight)
             checkpoint = Checkpoint(self.checkpoint, fingerprint)
         seeds = random.randint(2**31 - 1), random.randint(2**31 - 1)
         if checkpoint is not None:
@@ -575,69 +613,7 @@ class DeepCCA(BaseCCA):
         return n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
 
     def _check_parameters(self):
-        """Raise an error for invalid parameters, before `y_transformer` runs, possibly for hours."""
-        check_number("reg", self.reg, ge=0)
-        check_number("lr", self.lr, gt=0)
-        check_number("weight_decay", self.weight_decay, ge=0)
-        check_number("validation_fraction", self.validation_fraction, ge=0, lt=1)
-        check_integer("max_epochs", self.max_epochs)
-        check_integer("patience", self.patience, or_none=True)
-        check_integer("batch_size", self.batch_size, ge=2, or_none=True)
-        check_option("projection", self.projection, ("auto", "weighted", "whitened", "raw"))
-        check_option("lr_schedule", self.lr_schedule, ("cosine", "constant"))
-        check_random_state(self.random_state)
-        as_loss(self.loss, self.reg).build()  # also checks the parameters of the loss
-        resolve_device(self.device)
-        check_callbacks(self.callbacks)
-        self._check_optimizer()
-        self._check_encoders()
-        self._check_checkpoint()
-        self._check_distributed()
-
-    def _check_optimizer(self):
-        other_class = isinstance(self.optimizer, type) and not issubclass(
-            self.optimizer, optim.Optimizer
-        )
-        if other_class or not callable(self.optimizer):
-            otherwise = "a class of torch.optim, or a functools.partial of one"
-            check_option("optimizer", self.optimizer, OPTIMIZERS, otherwise=otherwise)
-
-    def _check_encoders(self):
-        for name in ("x_encoder", "y_encoder"):
-            encoder = as_encoder(getattr(self, name))
-            if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
-                raise ValueError(
-                    f"`{name}` must be an encoder, a torch.nn.Module or None, got {encoder!r}. Pass an "
-                    "instance, such as MLP(), not a class."
-                )
-
-    def _check_checkpoint(self):
-        if self.checkpoint is None:
-            return
-        if self.warm_start:
-            raise ValueError(
-                f"`checkpoint` must be None with warm_start=True, got {str(self.checkpoint)!r}. Use "
-                "only one of them, because both continue a training run."
-            )
-        if not isinstance(self.checkpoint, (str, PathLike)) or Path(self.checkpoint).is_file():
-            raise ValueError(
-                f"`checkpoint` must be a folder or None, got {self.checkpoint!r}. Pass the path of "
-                "a folder."
-            )
-
-    def _check_distributed(self):
-        if not self.distributed:
-            return
-        if self.y_transformer is not None:
-            raise ValueError(
-                f"`y_transformer` must be None with distributed=True, got {self.y_transformer!r}. Fit "
-                "it beforehand on all rows, and pass its output as y."
-            )
-        if self.checkpoint is not None:
-            raise ValueError(
-                f"`checkpoint` must be None with distributed=True, got {str(self.checkpoint)!r}. Use "
-                "only one of them."
-            )
+        check_parameters(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

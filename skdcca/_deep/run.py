@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import gen_batches
 
 from skdcca._cca import LinearCCA
 from skdcca._deep.batches import Pairs, read
 from skdcca._deep.encodings import fit_linear
 from skdcca._deep.networks import TwoBranches, encode, load_state, seeded, state_of
+from skdcca._deep.row_weights import RowWeights
 from skdcca._deep.training import HeldOut, train
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import SmallBatchWarning, TrainingInterruptedWarning
@@ -60,7 +61,9 @@ class TrainingRun:
     split_seed : int
         Seed of the choice of held-out rows.
     seed : int
-        Seed of weights, batches and dropout.
+        Seed of the networks, batches and dropout.
+    sample_weight : ndarray, default=None
+        Weight of each local row, >= 0. Rows with weight 0 are not used. If None, all rows have weight 1.
 
     Attributes
     ----------
@@ -70,16 +73,19 @@ class TrainingRun:
         Positions of the training rows and of the held-out rows of this process.
     """
 
-    def __init__(self, X, y, *, group, device, n_held_out, split_seed, seed):
+    def __init__(self, X, y, *, group, device, n_held_out, split_seed, seed, sample_weight=None):
         self.views = X, y
         self.group = group
         self.device = device
         self.n_held_out = n_held_out
         self.seed = seed
-        order = check_random_state(split_seed).permutation(group.total_rows(len(X)))
+        self.weights = RowWeights(sample_weight, group)
+        order = self.weights.shuffled(split_seed, group.total_rows(len(X)))
         self.rows = order[n_held_out:]
         self.local_rows = group.local_rows(self.rows)
-        self.held_out = group.local_rows(np.sort(order[:n_held_out]))
+        self.held_out_rows = np.sort(order[:n_held_out])
+        self.held_out = group.local_rows(self.held_out_rows)
+        self.weights.check_training_rows(self.rows)
 
     def fit(self, branches, loss, settings, reg, *, states=None, checkpoint=None):
         """Train the networks of both views, and fit a linear model on their outputs.
@@ -121,11 +127,13 @@ class TrainingRun:
             module = self._build_networks(branches, states)
             # The generator of the batches is set up before the loss, which may draw weights from it.
             generator = self.group.batch_generator(self.seed, self.device)
-            pairs = Pairs(*self.views, self.rows, self.group, generator)
+            shares = self.weights.unequal(self.rows)
+            pairs = Pairs(*self.views, self.rows, self.group, generator, shares)
             objective = build_objective(loss, self.group)
             held_out = None
             if self.n_held_out:
-                held_out = HeldOut(*self.views, self.held_out, LinearCCA(reg=reg), self.group)
+                linear, weight = LinearCCA(reg=reg), self.weights.of(self.held_out_rows)
+                held_out = HeldOut(*self.views, self.held_out, linear, self.group, weight)
             history, complete = train(
                 module, objective, pairs, settings, held_out=held_out, checkpoint=checkpoint
             )
@@ -154,26 +162,42 @@ class TrainingRun:
     def _fit_linear(self, linear, zx, zy):
         """Fit the linear model on the encodings of the local rows."""
         rows = np.sort(self.local_rows)
-        return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group))
+        weight = self.weights.of_local(rows)
+        return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group, weight))
 
     def _held_out_correlations(self, linear, zx, zy):
         """Return the correlations of the held-out variates, or None if no rows are held out."""
         if not self.n_held_out:
             return None
         encodings = [self.group.gather_rows(z[self.held_out]) for z in (zx, zy)]
-        return variate_correlations(*linear.transform(*encodings))
+        weight = self.weights.of(self.held_out_rows)
+        return variate_correlations(*linear.transform(*encodings), weight)
 
     def _regress_y(self, variates):
         """Return the mean of y and its regression coefficients on the (nearly white) variates."""
         rows, y = np.sort(self.local_rows), self.views[1]
-        n_rows = self.group.count(len(rows))
-        blocks = [rows[block] for block in gen_batches(len(rows), 256)]
-        mean = sum(y.numpy().sum(axis=0, dtype=np.float64) for (y,) in read([y], blocks)) / n_rows
-        mean = self.group.all_reduce(mean)
+        weight = self.weights.of_local(rows)
+        total = (
+            self.group.count(len(rows)) if weight is None else self.group.all_reduce(weight.sum())
+        )
+        blocks = list(gen_batches(len(rows), 256))
+        read_rows = [rows[block] for block in blocks]
+        sums = 0.0
+        for block, (values,) in zip(blocks, read([y], read_rows), strict=True):
+            sums += _weighted(values.numpy(), weight, block).sum(axis=0, dtype=np.float64)
+        mean = self.group.all_reduce(sums / total)
         products = 0.0
-        for block, (values,) in zip(blocks, read([y], blocks), strict=True):
-            products += variates[block].T @ (values.numpy() - mean).reshape(len(block), -1)
-        return mean, self.group.all_reduce(products) / (n_rows - 1)
+        for block, (values,) in zip(blocks, read([y], read_rows), strict=True):
+            centered = _weighted(values.numpy() - mean, weight, block)
+            products += variates[rows[block]].T @ centered.reshape(len(centered), -1)
+        return mean, self.group.all_reduce(products) / (total - 1)
+
+
+def _weighted(values, weight, block):
+    """Return rows multiplied by the weights of their block, or unchanged without weights."""
+    if weight is None:
+        return values
+    return values * weight[block].reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def resolve_batch_size(batch_size, n_rows, n_components, loss):

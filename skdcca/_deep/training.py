@@ -205,14 +205,17 @@ class HeldOut(Callback):
         Linear model to be fitted.
     group : process group, default=SINGLE_PROCESS
         Processes that hold the rows.
+    weight : ndarray, default=None
+        Weights of all held-out rows, in the order of the processes. If None, they are the same.
     """
 
-    def __init__(self, X, y, rows, linear, group=SINGLE_PROCESS):
+    def __init__(self, X, y, rows, linear, group=SINGLE_PROCESS, weight=None):
         self.X = X
         self.y = y
         self.rows = rows
         self.linear = linear
         self.group = group
+        self.weight = weight
 
     def on_epoch_begin(self, net, **kwargs):
         """Discard the batches of the previous epoch."""
@@ -234,6 +237,7 @@ class HeldOut(Callback):
         held_out = linear.score(
             self.group.gather_rows(encode(net.module_.x_network, self.X, self.rows)),
             self.group.gather_rows(encode(net.module_.y_network, self.y, self.rows)),
+            self.weight,
         )
         found = float(linear.canonical_correlations_.sum()), held_out
         # All processes use the values of process 0, because machines may differ in the last digit.

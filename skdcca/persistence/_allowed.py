@@ -33,10 +33,59 @@ _CLASSES = {
     "skdcca.adapters": ["ViewsList"],
     "skdcca.encoders": ["MLP", "MelCNN", "SequenceEncoder"],
     "skdcca.losses": ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"],
+    "sklearn.cluster": ["FeatureAgglomeration", "KMeans", "MiniBatchKMeans"],
+    "sklearn.compose": ["make_column_selector"],
+    "sklearn.discriminant_analysis": [
+        "LinearDiscriminantAnalysis",
+        "QuadraticDiscriminantAnalysis",
+    ],
+    "sklearn.dummy": ["DummyClassifier", "DummyRegressor"],
+    "sklearn.ensemble": [
+        "StackingClassifier",
+        "StackingRegressor",
+        "VotingClassifier",
+        "VotingRegressor",
+    ],
+    "sklearn.frozen": ["FrozenEstimator"],
+    "sklearn.isotonic": ["IsotonicRegression"],
+    "sklearn.kernel_ridge": ["KernelRidge"],
     "sklearn.metrics._scorer": ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"],
+    "sklearn.mixture": ["BayesianGaussianMixture", "GaussianMixture"],
+    "sklearn.multiclass": ["OneVsRestClassifier"],
+    "sklearn.multioutput": [
+        "ClassifierChain",
+        "MultiOutputClassifier",
+        "MultiOutputRegressor",
+        "RegressorChain",
+    ],
+    "sklearn.naive_bayes": [
+        "BernoulliNB",
+        "CategoricalNB",
+        "ComplementNB",
+        "GaussianNB",
+        "MultinomialNB",
+    ],
+    "sklearn.neighbors": ["NeighborhoodComponentsAnalysis"],
+    "sklearn.neural_network": ["BernoulliRBM"],
+    # Only the linear ones, which predict with NumPy.
+    "sklearn.svm": ["LinearSVC", "LinearSVR"],
     "sklearn.utils._metadata_requests": ["MetadataRequest", "MethodMetadataRequest"],
 }
 _FUNCTIONS = {
+    "skdcca": ["tokenize"],
+    "numpy": [
+        "clip",
+        "max",
+        "mean",
+        "median",
+        "min",
+        "nan_to_num",
+        "ravel",
+        "squeeze",
+        "std",
+        "sum",
+        "var",
+    ],
     "skdcca.metrics": [
         "_recall_at_k_score",
         "mrr_scorer",
@@ -44,6 +93,24 @@ _FUNCTIONS = {
         "mrr_y_to_x",
         "retrieval_scorer",
         "total_correlation_scorer",
+    ],
+    "sklearn.feature_selection": [
+        "chi2",
+        "f_classif",
+        "f_regression",
+        "mutual_info_classif",
+        "mutual_info_regression",
+        "r_regression",
+    ],
+    "sklearn.metrics.pairwise": [
+        "additive_chi2_kernel",
+        "chi2_kernel",
+        "cosine_similarity",
+        "laplacian_kernel",
+        "linear_kernel",
+        "polynomial_kernel",
+        "rbf_kernel",
+        "sigmoid_kernel",
     ],
 }
 # Modules whose public estimators and splitters may be loaded. Trees, neighbors and support vector
@@ -78,6 +145,14 @@ _SCALARS = (
 )
 SCALARS = [f"numpy.{name}" for name in _SCALARS.split()]
 KEYS = ["builtins.float", "builtins.int", "builtins.str"]
+# Types that select columns by dtype, or to which values are converted. Calling one does no harm.
+_TYPES = [
+    *KEYS,
+    *SCALARS,
+    "builtins.bool",
+    "builtins.object",
+    *(f"numpy.{name}" for name in ("floating", "inexact", "integer", "number", "object_")),
+]
 
 # Names in older files, mapped to the current names. Never remove an entry: old files still need it.
 ALIASES = {
@@ -114,7 +189,7 @@ class Allowed:
 
     def has_type(self, name):
         """Return True if the type with this name may be loaded itself, as opposed to an object of it."""
-        return name in self.trusted or name in (*KEYS, "builtins.bool", *SCALARS)
+        return name in self.trusted or name in _TYPES
 
 
 def public_name(thing):
@@ -123,7 +198,8 @@ def public_name(thing):
     This is the public name if there is one, so that files remain valid when modules move.
     """
     own = thing.__name__
-    modules = [module for module, names in (_CLASSES | _FUNCTIONS).items() if own in names]
+    listed = (*_CLASSES.items(), *_FUNCTIONS.items())
+    modules = [module for module, names in listed if own in names]
     for module in (*modules, *_SKLEARN, "sklearn.metrics", "numpy"):
         if is_importable(thing, f"{module}.{own}"):
             return f"{module}.{own}"
@@ -143,7 +219,8 @@ def is_importable(thing, name):
     Therefore, modules of skdcca are imported here.
     """
     module, _, own = name.rpartition(".")
-    if _is_in(name, _CLASSES | _FUNCTIONS) and full_name(thing).startswith("skdcca."):
+    listed = _is_in(name, _CLASSES) or _is_in(name, _FUNCTIONS)
+    if listed and full_name(thing).startswith("skdcca."):
         import_module(module)
     return getattr(sys.modules.get(module), own, None) is thing
 

@@ -1,7 +1,7 @@
 """Audit of the nodes of a file, before `skops.io` builds any of them.
 
-An object is built by ``__new__`` and ``__setstate__`` of its class, and a file cannot run anything
-else. The audit makes sure that
+An object is built by ``__new__`` and ``__setstate__`` of its class or by a function of `_rebuilt`, and a
+file cannot run anything else. The audit makes sure that
 
 - every type and function is allowed (see `Allowed`), and appears only in a kind of node that
   `skdcca.persistence` writes;
@@ -23,11 +23,13 @@ from skdcca.persistence._allowed import KEYS, SCALARS
 from skdcca.persistence._nodes import (
     DTYPE_KINDS,
     FIXED,
+    REBUILT,
     REFERENCE,
     Refusal,
     is_slice_end,
     name_of,
 )
+from skdcca.persistence._rebuilt import FUNCTIONS
 
 # Maximum number of nodes in a file; a node counts again for each reference to it. Without this limit,
 # a small file with nested lists of references could keep skops, or code that prints the object, busy
@@ -173,6 +175,14 @@ class Audit:
                 raise Refusal(f"{where}.{part} is not a {loader}")
             self.visit(inner, f"{where}.{part}")
 
+    def _rebuilt(self, node, name, where):
+        if name not in FUNCTIONS:
+            self._refuse(name, where)
+        arguments = node["content"]
+        if arguments["__loader__"] != "TupleNode":
+            raise Refusal(f"the arguments of {where} are not a tuple")
+        self.visit(arguments, where)
+
     def _object(self, node, name, where):
         allowed = self.allowed.has_class(name)
         if not allowed:
@@ -205,6 +215,7 @@ def _hides(key, node):
 
 _CHECKS = {
     "BytesNode": Audit._bytes,
+    REBUILT: Audit._rebuilt,
     "DTypeNode": Audit._dtype,
     "DictNode": Audit._dict,
     "FunctionNode": Audit._function,

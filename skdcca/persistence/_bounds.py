@@ -87,10 +87,24 @@ def _is_ascending(values):
     return is_text or np.array_equal(values, np.sort(values), equal_nan=True)
 
 
-def _method_is_known(scorer):
-    methods = scorer._response_method
-    methods = {methods} if isinstance(methods, str) else set(methods)
-    return methods <= _METHODS
+def _methods_are_known(caller):
+    """Return True if a scorer, stack or chain calls only methods that predict."""
+    named = [
+        getattr(caller, name, []) for name in ("_response_method", "stack_method_", "chain_method_")
+    ]
+    lists = [[of] if isinstance(of, str) else of for of in named]
+    known = all(type(methods) in (list, tuple) for methods in lists)
+    return known and {method for methods in lists for method in methods} <= _METHODS
+
+
+def _centers_fit(clusters):
+    """Return True if the centers have the columns of the data, which compiled code takes for granted."""
+    centers = getattr(clusters, "cluster_centers_", None)
+    if centers is None:
+        return True
+    plain = type(centers) is np.ndarray and centers.ndim == 2
+    n_columns = getattr(clusters, "n_features_in_", None)
+    return plain and centers.shape[1] == n_columns and clusters._n_threads in range(1, 1025)
 
 
 def _has_columns(hasher):
@@ -98,11 +112,17 @@ def _has_columns(hasher):
 
 
 _CHECKS = {
+    "ClassifierChain": _methods_are_known,
     "CountVectorizer": _words_fit,
     "DictVectorizer": _words_fit,
     "FeatureHasher": _has_columns,
     "HashingVectorizer": _has_columns,
+    "KMeans": _centers_fit,
+    "MiniBatchKMeans": _centers_fit,
     "OneHotEncoder": _categories_fit,
+    "RegressorChain": _methods_are_known,
+    "StackingClassifier": _methods_are_known,
+    "StackingRegressor": _methods_are_known,
     "TfidfVectorizer": _words_fit,
-    "_Scorer": _method_is_known,
+    "_Scorer": _methods_are_known,
 }

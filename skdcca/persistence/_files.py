@@ -5,7 +5,8 @@ members are not compressed, so that a small file cannot expand to a large one. `
 other files. For a file of this form, it
 
 - checks all nodes against the list of allowed types (`_allowed`, `_audit`) before it builds any of them;
-- lets skops build them, which calls only ``__new__`` and ``__setstate__`` of the listed classes;
+- lets skops build them, which calls only ``__new__`` and ``__setstate__`` of the listed classes, and the
+  functions of `_rebuilt`, which check their arguments;
 - checks the numbers that compiled code would use without checking bounds (`_bounds`).
 
 It does not refuse a valid model that is too large, such as a network with so many units that it
@@ -41,7 +42,15 @@ from skdcca.exceptions import (
 from skdcca.persistence._allowed import Allowed, public_name, rename
 from skdcca.persistence._audit import Audit
 from skdcca.persistence._bounds import check_parts, needs_check
-from skdcca.persistence._nodes import PROTOCOL, Refusal, TooNew, Untrusted, listed, name_of
+from skdcca.persistence._nodes import (
+    PROTOCOL,
+    Refusal,
+    TooNew,
+    Untrusted,
+    listed,
+    name_of,
+    trustable,
+)
 from skdcca.persistence._writer import Writer, add_member
 
 FORMAT = 1
@@ -110,7 +119,8 @@ def save(
     Notes
     -----
     The parameter `memory` of a step, its cache, is saved as None because a cache belongs to one machine.
-    Path objects are saved as text. Saving the same model twice gives identical files.
+    Path objects are saved as text, and pandas indexes as arrays. Saving the same model twice gives
+    identical files.
 
     Examples
     --------
@@ -333,14 +343,36 @@ def _write(obj, file, header, allowed):
         add_member(members, _HEADER, json.dumps(header, indent=1).encode())
         writer = Writer(members, allowed)
         schema = writer.node(obj, "")
-        if writer.refused:
-            raise Untrusted(
-                f"it contains {listed(writer.refused)}, which `load` would refuse. Replace them with "
-                "set_params, pass them as trusted=[...] to save and load if they are importable and you "
-                "trust them, or use joblib.dump, whose files can run any code",
-                writer.refused,
-            )
+        if writer.refused or writer.impossible:
+            raise Untrusted(_why_refused(obj, writer, allowed), writer.refused)
         add_member(members, _SCHEMA, json.dumps(schema | {"protocol": PROTOCOL}).encode())
+
+
+def _why_refused(obj, writer, allowed):
+    """Return the reason why an object cannot be saved, with everything that the user can do."""
+    if writer.impossible:
+        why = f"no file can hold {listed(writer.impossible)}"
+        if writer.refused:
+            why += f", and `load` would refuse {listed(writer.refused)}"
+        why += ". Replace them with set_params"
+    else:
+        names = trustable(writer.refused)
+        why = (
+            f"`load` would refuse {listed(writer.refused)}. If you trust their code, pass "
+            f"trusted={names} to save and load. Otherwise, replace them with set_params"
+        )
+    if _is_writable(getattr(obj, "best_estimator_", None), allowed):
+        why += ", save the best model alone with skdcca.save(search.best_estimator_, path)"
+    return f"{why}, or use joblib.dump, whose files can run any code"
+
+
+def _is_writable(model, allowed):
+    if model is None:
+        return False
+    with zipfile.ZipFile(io.BytesIO(), "w") as members:
+        writer = Writer(members, allowed)
+        writer.node(model, "")
+    return not (writer.refused or writer.impossible)
 
 
 # Reading
@@ -413,7 +445,7 @@ def _audited(members, schema, header, allowed):
     if audit.refused:
         raise Untrusted(
             f"it contains types or functions that are not on the list: {listed(audit.refused)}. None of "
-            "their code was run. If you trust them, pass their names to load as trusted=[...]",
+            f"their code was run. If you trust them, pass trusted={trustable(audit.refused)} to load",
             audit.refused,
         )
     if name_of(schema) != header["class"] or schema["__loader__"] != "ObjectNode":

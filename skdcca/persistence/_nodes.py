@@ -15,6 +15,8 @@ FIXED = {
     "SliceNode": "builtins.slice",
     "TupleNode": "builtins.tuple",
 }
+# Kind of a node whose object is returned by a function of `_rebuilt`.
+REBUILT = "ConstructorFromReduceNode"
 # Reference to an object that another node defines; `__id__` is then set to the object number.
 REFERENCE = {"__loader__": "CachedNode", "__module__": None, "__class__": None, "__id__": None}
 # Kinds of dtypes that arrays may have: numbers and text.
@@ -37,12 +39,17 @@ class Untrusted(Refusal):
 
     def __init__(self, message, refused):
         super().__init__(message)
-        self.names = [name for name in refused if is_full_name(name)]
+        self.names = trustable(refused)
 
 
 def is_full_name(name):
     """Return True if the name is a full name, which can be passed as `trusted`."""
     return "." in name and all(part.isidentifier() for part in name.split("."))
+
+
+def trustable(refused):
+    """Return the refused names that can be passed as `trusted`."""
+    return [name for name in refused if is_full_name(name)]
 
 
 def name_of(node):

@@ -5,6 +5,7 @@ skops; plain lists and dicts take only one node each; and errors name the place 
 """
 
 import json
+import sys
 import zipfile
 from functools import partial
 from itertools import count
@@ -12,9 +13,11 @@ from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skdcca.persistence._allowed import SCALARS, full_name, is_importable, public_name
-from skdcca.persistence._nodes import DTYPE_KINDS, FIXED, REFERENCE, is_slice_end
+from skdcca.persistence._nodes import DTYPE_KINDS, FIXED, REBUILT, REFERENCE, is_slice_end
+from skdcca.persistence._rebuilt import arguments_of
 
 
 def add_member(members, name, content):
@@ -25,18 +28,19 @@ def add_member(members, name, content):
 class Writer:
     """Writer of objects as nodes, with arrays and bytes as members of a zip file.
 
-    `refused` maps each type or function that is not allowed to the first place where it was found.
+    `refused` maps each type or function that is not allowed, but could be trusted, to the first place
+    where it was found. `impossible` does the same for objects that no file can hold.
     """
 
     def __init__(self, members, allowed):
         self.members, self.allowed = members, allowed
-        self.refused, self.numbers, self.kept = {}, {}, []
+        self.refused, self.impossible = {}, {}
+        self.numbers, self.kept = {}, []
         self.files = count(1)
 
     def node(self, value, where):
         """Return the node of a value, or a reference if the value was written before."""
-        if isinstance(value, PurePath):
-            value = str(value)
+        value = _portable(value)
         if _is_plain(value):
             return _json_node(value)
         number = self.numbers.get(id(value))
@@ -53,33 +57,55 @@ class Writer:
         for base, write in _WRITERS_BY_BASE.items():
             if isinstance(value, base):
                 return write(self, value, where)
+        rebuilt = arguments_of(value)
+        if rebuilt is not None:
+            return self._rebuilt(*rebuilt, where)
         return self._object(value, where)
 
     def refuse(self, name, where):
+        """Record a type or function that is not allowed, and return an empty node."""
         self.refused.setdefault(name, where.lstrip("."))
+        return _json_node(None)
+
+    def reject(self, what, where):
+        """Record an object that no file can hold, and return an empty node."""
+        self.impossible.setdefault(what, where.lstrip("."))
         return _json_node(None)
 
     def _object(self, value, where):
         name = public_name(type(value))
-        if not (self.allowed.has_class(name) and is_importable(type(value), name)):
-            return self.refuse(name, where)
+        if not is_importable(type(value), name):
+            return self.reject(name, where)
+        if self.allowed.has_class(name):
+            return self._object_node(value, name, where)
+        self.refuse(name, where)
+        try:  # find everything inside too, so that one error lists all names to trust
+            return self._object_node(value, name, where)
+        except Exception:
+            return self.reject(f"{name} with a state that cannot be read", where)
+
+    def _object_node(self, value, name, where):
+        if _has_own_content(value):
+            return self.reject(name, where)
         state = value.__getstate__()
         node = _named("ObjectNode", name)
         if state is None:
             return node
         if not isinstance(state, dict):
-            return self.refuse(f"{name} with slots or a state that is not a dict", where)
-        if state.get("memory") is not None:
-            state = {**state, "memory": None}
-        return node | {"content": self._dict(state, where)}
+            return self.reject(f"{name} with slots or a state that is not a dict", where)
+        return node | {"content": self._dict(_without_memory(state), where)}
+
+    def _rebuilt(self, function, arguments, where):
+        content = self._sequence(tuple(arguments), where)
+        return _named(REBUILT, full_name(function)) | {"content": content}
 
     def _dict(self, value, where):
         types = {type(key) for key in value}
         strange = types - {str, int, float}
         if strange:
-            return self.refuse(f"dict with keys of {full_name(strange.pop())}", where)
+            return self.reject(f"dict with keys of {full_name(strange.pop())}", where)
         if len({str(key) for key in value}) < len(value):
-            return self.refuse("dict with keys that are the same as text", where)
+            return self.reject("dict with keys that are the same as text", where)
         # Write the vocabulary of a vectorizer as one node, not one array for each column number.
         columns = all(isinstance(column, np.integer) for column in value.values())
         if where.endswith(".vocabulary_") and types == {str} and columns:
@@ -101,7 +127,7 @@ class Writer:
         if value.dtype.kind in DTYPE_KINDS:
             return _named("NdArrayNode", "numpy.ndarray") | self._npy(value)
         if value.dtype != object or value.ndim != 1:
-            return self.refuse(
+            return self.reject(
                 f"numpy.ndarray of dtype {value.dtype} and {value.ndim} dimensions", where
             )
         node = _named("NdArrayNode", "numpy.ndarray") | {"type": "json"}
@@ -111,7 +137,7 @@ class Writer:
     def _scalar(self, value, where):
         name = _scalar_name(type(value))
         if name not in SCALARS:
-            return self.refuse(name, where)
+            return self.reject(name, where)
         return _named("NdArrayNode", name) | self._npy(np.asarray(value))
 
     def _npy(self, array):
@@ -143,18 +169,22 @@ class Writer:
     def _slice(self, value, where):
         ends = {name: getattr(value, name) for name in ("start", "stop", "step")}
         if not all(map(is_slice_end, ends.values())):
-            return self.refuse("slice of other ends than int", where)
+            return self.reject("slice of other ends than int", where)
         return _named("SliceNode") | {"content": ends}
 
     def _function(self, value, where):
         name = public_name(value)
-        if not (self.allowed.has_function(name) and is_importable(value, name)):
+        if not is_importable(value, name):
+            return self.reject(name, where)
+        if not self.allowed.has_function(name):
             return self.refuse(name, where)
         return _named("FunctionNode", name)
 
     def _type(self, value, where):
         name = _scalar_name(value) if issubclass(value, np.generic) else full_name(value)
-        if not (self.allowed.has_type(name) and is_importable(value, name)):
+        if not is_importable(value, name):
+            return self.reject(name, where)
+        if not self.allowed.has_type(name):
             return self.refuse(name, where)
         return _named("TypeNode", name)
 
@@ -187,8 +217,32 @@ _WRITERS_BY_BASE = {
     np.ufunc: Writer._function,
     FunctionType: Writer._function,
     BuiltinFunctionType: Writer._function,
+    type(np.mean): Writer._function,
     type: Writer._type,
 }
+
+
+def _has_own_content(value):
+    """Return True if the attributes of an object do not say all: for compiled types and containers."""
+    kind = type(value)
+    if isinstance(value, BaseEstimator):
+        return False
+    own = kind.__reduce__ is not object.__reduce__ or kind.__reduce_ex__ is not object.__reduce_ex__
+    return own or isinstance(value, dict | list | set | tuple | str | bytes | int | float)
+
+
+def _without_memory(state):
+    """Return the state of an object without its cache, and without a loss that only `fit` uses."""
+    dropped = {name: None for name in ("memory", "_loss_function_") if state.get(name) is not None}
+    return {**state, **dropped}
+
+
+def _portable(value):
+    """Return a path as text and an index of pandas as an array; return other values unchanged."""
+    if isinstance(value, PurePath):
+        return str(value)
+    pandas = sys.modules.get("pandas")
+    return value.to_numpy() if pandas and isinstance(value, pandas.Index) else value
 
 
 def _is_plain(value):

@@ -1,0 +1,81 @@
+"""Check the parameters of `DeepCCA`, before anything is computed."""
+
+from os import PathLike
+from pathlib import Path
+
+from sklearn.utils import check_random_state
+from torch import optim
+
+from skdcca._deep.networks import resolve_device
+from skdcca._deep.training import OPTIMIZERS, check_callbacks
+from skdcca._utils.validation import check_integer, check_number, check_option
+from skdcca.encoders import as_encoder
+from skdcca.losses import as_loss
+
+
+def check_parameters(model):
+    """Raise an error if a parameter of a `DeepCCA` is invalid."""
+    check_number("reg", model.reg, ge=0)
+    check_number("lr", model.lr, gt=0)
+    check_number("weight_decay", model.weight_decay, ge=0)
+    check_number("validation_fraction", model.validation_fraction, ge=0, lt=1)
+    check_integer("max_epochs", model.max_epochs)
+    check_integer("patience", model.patience, or_none=True)
+    check_integer("batch_size", model.batch_size, ge=2, or_none=True)
+    check_option("projection", model.projection, ("auto", "weighted", "whitened", "raw"))
+    check_option("lr_schedule", model.lr_schedule, ("cosine", "constant"))
+    check_random_state(model.random_state)
+    as_loss(model.loss, model.reg).build()  # also checks the parameters of the loss
+    resolve_device(model.device)
+    check_callbacks(model.callbacks)
+    _check_optimizer(model.optimizer)
+    _check_encoder("x_encoder", model.x_encoder)
+    _check_encoder("y_encoder", model.y_encoder)
+    _check_checkpoint(model)
+    _check_distributed(model)
+
+
+def _check_optimizer(optimizer):
+    other_class = isinstance(optimizer, type) and not issubclass(optimizer, optim.Optimizer)
+    if other_class or not callable(optimizer):
+        otherwise = "a class of torch.optim, or a functools.partial of one"
+        check_option("optimizer", optimizer, OPTIMIZERS, otherwise=otherwise)
+
+
+def _check_encoder(name, given):
+    encoder = as_encoder(given)
+    if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
+        raise ValueError(
+            f"`{name}` must be an encoder, a torch.nn.Module or None, got {encoder!r}. Pass an "
+            "instance, such as MLP(), not a class."
+        )
+
+
+def _check_checkpoint(model):
+    folder = model.checkpoint
+    if folder is None:
+        return
+    if model.warm_start:
+        raise ValueError(
+            f"`checkpoint` must be None with warm_start=True, got {str(folder)!r}. Use only one of "
+            "them, because both continue a training run."
+        )
+    if not isinstance(folder, (str, PathLike)) or Path(folder).is_file():
+        raise ValueError(
+            f"`checkpoint` must be a folder or None, got {folder!r}. Pass the path of a folder."
+        )
+
+
+def _check_distributed(model):
+    if not model.distributed:
+        return
+    if model.y_transformer is not None:
+        raise ValueError(
+            f"`y_transformer` must be None with distributed=True, got {model.y_transformer!r}. Fit it "
+            "beforehand on all rows, and pass its output as y."
+        )
+    if model.checkpoint is not None:
+        raise ValueError(
+            f"`checkpoint` must be None with distributed=True, got {str(model.checkpoint)!r}. Use only "
+            "one of them."
+        )
