@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test test-min fuzz lint format bench peers sentences docs clean
 
 demo: $(VENV)/demo.done
-	$(BIN)/skdcca demo $(ARGS)
+	$(BIN)/skdcca demo --overwrite $(ARGS)
 
 # Two processes, each with one thread: twice as fast as one with two. ARGS="-n 0" for a debugger.
 PYTEST := python -m pytest --numprocesses 2 --dist worksteal
@@ -88,7 +88,7 @@ $(MIN)/test.done: pyproject.toml constraints-min.txt
 
 $(FUZZ)/fuzz.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . atheris
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[excel]" atheris
 	touch $@
 
 $(PEERS)/peers.done: constraints.txt

@@ -81,7 +81,7 @@ def jobs():
     # The same ridge: an absolute value in cca-zoo, relative to the total variance in skdcca.
     total = [np.trace(centered_kernel(view, 0.1)) / (n - 1) for view in train]
     reg = tuple(0.1 / 0.9 / value for value in total)
-    their_cca, our_cca = CCA(3), ViewsList(LinearCCA(3))
+    their_cca, our_cca = CCA(3), ViewsList(LinearCCA(3, reg=0))
     return {
         "`score` of `CCA(3)`": scores(their_cca, our_cca),
         "correlations of its components": [correlations(m) for m in (their_cca, our_cca)],
@@ -89,7 +89,8 @@ def jobs():
             RidgeCCA(3, shrinkage=0.5), ViewsList(LinearCCA(3, reg=1.0))
         ),
         "`score` of `KCCA(2, kernel='rbf', gamma=0.1)`, the same ridge": scores(
-            KCCA(2, shrinkage=0.1, **kernel), ViewsList(KernelCCA(2, reg=reg, **kernel))
+            KCCA(2, shrinkage=0.1, **kernel),
+            ViewsList(KernelCCA(2, reg=reg, scale=False, **kernel)),
         ),
         "a Pipeline after `PerViewTransformer`": [piped(m) for m in (their_cca, our_cca)],
         "cca-zoo's `GridSearchCV`, best mean of 3 folds": [

@@ -90,7 +90,7 @@ def reference(songs):
     for path in songs:
         waveform, rate = librosa.load(path, sr=22050, duration=SECONDS)
         power = librosa.feature.melspectrogram(y=waveform, sr=rate)
-        spectrograms.append(librosa.power_to_db(power))
+        spectrograms.append(librosa.power_to_db(power, ref=np.max))
     return np.array(spectrograms)
 
 

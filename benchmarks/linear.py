@@ -2,7 +2,7 @@
 
 The reference centers both views and computes three Gram matrices, two Cholesky factors and one singular
 value decomposition, without validation or scaling. All alternate in one run and are measured in CPU
-seconds, which include all threads. Memory is the peak of arrays besides the two views, from a separate
+seconds of one thread. Memory is the peak of arrays besides the two views, from a separate
 fit. The CCA of scikit-learn is iterative; it computes only 10 components of the smallest size, because
 all of them would take hours. The CCA of cca-zoo and of mvlearn alternate with the others in their own
 environments, if built with `make peers`.
@@ -25,6 +25,7 @@ from _common.arguments import make_parser
 from _common.memory import greatest_resident, peak_of_arrays
 from _common.peers import INSTALLED, NO_PEERS, Peer
 from _common.table import print_head, print_row
+from _common.threads import use_one_thread
 from _common.timing import timed
 
 SIZES = [(10_000, 200), (10_000, 1000), (50_000, 200), (50_000, 1000)]
@@ -38,6 +39,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--stream", action="store_true", help="a stream of 1,000,000 rows")
     options = parser.parse_args()
+    use_one_thread()
     if options.stream:
         stream()
         return
@@ -95,7 +97,7 @@ def two_views(n, p):
 
 
 def linear_cca(X, y):
-    return LinearCCA().fit(X, y)
+    return LinearCCA(reg=0).fit(X, y)
 
 
 def reference(X, y):
@@ -125,7 +127,7 @@ def stream(n_batches=100, n_rows=10_000):
     streamed = streaming.result
     peak = greatest_resident() / 2**20
     batches = [batch(i, n_rows) for i in range(n_batches)]
-    fitted = LinearCCA().fit(*map(np.concatenate, zip(*batches, strict=True)))
+    fitted = LinearCCA(reg=0).fit(*map(np.concatenate, zip(*batches, strict=True)))
     apart = np.abs(streamed.canonical_correlations_ - fitted.canonical_correlations_).max()
     weights = [np.abs(model.x_weights_) for model in (streamed, fitted)]
     print(f"{n_batches * n_rows:,} rows in {streaming.wall:.0f} s; whole process {peak:.0f} MB")
@@ -134,7 +136,7 @@ def stream(n_batches=100, n_rows=10_000):
 
 
 def partial_fits(n_batches, n_rows):
-    model = LinearCCA()
+    model = LinearCCA(reg=0)
     for i in range(n_batches):
         model.partial_fit(*batch(i, n_rows))
     return model

@@ -21,7 +21,6 @@ cached cells.
 """
 
 import json
-import re
 
 import joblib
 import numpy as np
@@ -33,7 +32,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skdcca import DeepCCA, KernelCCA, LinearCCA
+from skdcca import DeepCCA, KernelCCA, LinearCCA, tokenize
 from skdcca.encoders import MLP, MelCNN, SequenceEncoder
 from skdcca.metrics import chance, mrr_scorer, ranks
 
@@ -434,7 +433,7 @@ def print_unshared(found, name, songs, n_words=5):
 
 def runs_of_words(text, n_words):
     """Return all runs of `n_words` consecutive words."""
-    words = re.findall(r"[^\W\d_]+", text.casefold())
+    words = tokenize(text)
     return {tuple(words[i : i + n_words]) for i in range(len(words) - n_words + 1)}
 
 

@@ -161,7 +161,21 @@ from cca_zoo.model_selection import GridSearchCV
 GridSearchCV(RidgeCCA(1), {"shrinkage": [0.1, 0.5]}).fit([X, y]).best_params_""",
         "mvlearn": "GridSearchCV(CCA(1), {'regs': [0.1, 0.5]}, error_score='raise').fit([X, y])",
     },
-    "scikit-learn's own `GridSearchCV` over a `Pipeline` that it is a step of": {
+    "scikit-learn's own `GridSearchCV` over a `Pipeline` that ends in it": {
+        "skdcca": """
+model = make_pipeline(StandardScaler(), LinearCCA(1))
+GridSearchCV(model, {"linearcca__reg": [0.1, 1.0]}, error_score="raise").fit(X, y)""",
+        "scikit-learn": """
+model = make_pipeline(StandardScaler(), CCA(1))
+GridSearchCV(model, {"cca__n_components": [1, 2]}, error_score="raise").fit(X, y)""",
+        "cca-zoo": """
+model = make_pipeline(StandardScaler(), RidgeCCA(1))
+GridSearchCV(model, {"ridgecca__shrinkage": [0.1, 0.5]}, error_score="raise").fit([X, y])""",
+        "mvlearn": """
+model = make_pipeline(StandardScaler(), CCA(1))
+GridSearchCV(model, {"cca__regs": [0.1, 0.5]}, error_score="raise").fit([X, y])""",
+    },
+    "the same, with a step after it": {
         "skdcca": """
 model = make_pipeline(StandardScaler(), LinearCCA(1), Ridge())
 GridSearchCV(model, {"linearcca__reg": [0.1, 1.0]}, error_score="raise").fit(X, y)""",
@@ -169,10 +183,10 @@ GridSearchCV(model, {"linearcca__reg": [0.1, 1.0]}, error_score="raise").fit(X, 
 model = make_pipeline(StandardScaler(), CCA(1), Ridge())
 GridSearchCV(model, {"cca__n_components": [1, 2]}, error_score="raise").fit(X, y)""",
         "cca-zoo": """
-model = make_pipeline(StandardScaler(), RidgeCCA(1))
+model = make_pipeline(StandardScaler(), RidgeCCA(1), Ridge())
 GridSearchCV(model, {"ridgecca__shrinkage": [0.1, 0.5]}, error_score="raise").fit([X, y])""",
         "mvlearn": """
-model = make_pipeline(StandardScaler(), CCA(1))
+model = make_pipeline(StandardScaler(), CCA(1), Ridge())
 GridSearchCV(model, {"cca__regs": [0.1, 0.5]}, error_score="raise").fit([X, y])""",
     },
     "weights of samples": {

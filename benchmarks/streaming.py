@@ -116,14 +116,14 @@ def fit_iterator(options):
     """Return the correlations of a fit to a generator."""
     from skdcca import LinearCCA
 
-    return LinearCCA(SHARED).fit_blocks(blocks(options.rows)).canonical_correlations_
+    return LinearCCA(SHARED, reg=0).fit_blocks(blocks(options.rows)).canonical_correlations_
 
 
 def fit_dask(options):
     """Return the correlations of a fit to dask arrays."""
     from skdcca import LinearCCA
 
-    return LinearCCA(SHARED).fit(*lazy(options.rows)).canonical_correlations_
+    return LinearCCA(SHARED, reg=0).fit(*lazy(options.rows)).canonical_correlations_
 
 
 def fit_memmap(options):
@@ -131,7 +131,7 @@ def fit_memmap(options):
     from skdcca import LinearCCA
 
     files = [np.load(Path(options.folder) / f"{view}.npy", mmap_mode="r") for view in "xy"]
-    return LinearCCA(SHARED).fit(*files).canonical_correlations_
+    return LinearCCA(SHARED, reg=0).fit(*files).canonical_correlations_
 
 
 def fit_kernel(options):

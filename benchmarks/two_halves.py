@@ -225,7 +225,7 @@ def take(parameters, *names):
 
 
 def peer(train, test, parameters, options):
-    """Return the same for cca-zoo, run in its environment."""
+    """Return the same for cca-zoo, run in its environment, with the weighting of `DeepCCA`."""
     from skdcca.metrics import variate_correlations
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -234,8 +234,9 @@ def peer(train, test, parameters, options):
         settings = {**parameters, "n_components": N_COMPONENTS, "seed": options.seed}
         run_script(options.peer, "halves", views, json.dumps(settings), stdout=sys.stderr)
         with np.load(views) as found:
-            variates = found["zx"], found["zy"]
-    return variate_correlations(*variates).sum(), variates
+            zx, zy, correlations = found["zx"], found["zy"], found["correlations"]
+    weights = np.clip(correlations, 0, None) ** 2
+    return variate_correlations(zx, zy).sum(), (zx * weights, zy * weights)
 
 
 if __name__ == "__main__":

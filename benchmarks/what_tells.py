@@ -1,7 +1,7 @@
 """Measure how well properties of a song predict its lyrics, such as length, tempo and mode.
 
 The properties (length, sung notes, density, register, tempo, mode) are read from the scores of 1,341 art
-songs, as if a perfect transcription were available. The first table shows the Spearman correlation of
+songs, which no recording contains in this form. The first table shows the Spearman correlation of
 each with the number of syllables of the lyrics, and retrieval by each one and by sets of them, with
 `LinearCCA` and `LyricsForm` (ridge 0.01, likelihood, five folds by composer; nothing is tuned, so the
 scores are not optimistic). The second table shows the variance of the number of sung notes that a ridge

@@ -41,7 +41,7 @@ from skdcca.metrics import mrr_scorer, recall_at_k_scorer
 networks = {"x_encoder": MLP((256,)), "y_encoder": MLP((256,))}
 models = {
     "linear": LinearCCA(20, reg=0.01, similarity="likelihood"),
-    "kernel": KernelCCA(20, reg=0.01, similarity="likelihood"),
+    "kernel": KernelCCA(20, scale=False, similarity="likelihood"),  # pixels have one unit
     "deep, correlation": DeepCCA(20, **networks, max_epochs=60, random_state=0),
     "deep, InfoNCE": DeepCCA(20, loss="infonce", **networks, max_epochs=60, random_state=0),
 }

@@ -49,7 +49,7 @@ data = {"own lyrics": y, "shuffled lyrics": y[rng.permutation(len(y))]}
 from skdcca import LinearCCA, canonical_correlation_test
 
 tests = {
-    name: canonical_correlation_test(LinearCCA(), X, words, n_permutations=999, random_state=0)
+    name: canonical_correlation_test(LinearCCA(reg=0), X, words, n_permutations=999, random_state=0)
     for name, words in data.items()
 }
 for name, test in tests.items():
@@ -64,7 +64,10 @@ for name, test in tests.items():
 # shuffled songs in the middle.
 
 shuffled = np.array(
-    [LinearCCA(1).fit(X, y[rng.permutation(len(y))]).canonical_correlations_[0] for _ in range(999)]
+    [
+        LinearCCA(1, reg=0).fit(X, y[rng.permutation(len(y))]).canonical_correlations_[0]
+        for _ in range(999)
+    ]
 )
 figure, (heap, bars) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 heap.hist(shuffled, bins=30, color="0.75", label="999 permutations")

@@ -21,6 +21,7 @@ from ._lyrics.doc2vec import Doc2VecLyrics as Doc2VecLyrics
 from ._lyrics.form import LyricsForm as LyricsForm
 from ._lyrics.sequence import LyricsCharacters as LyricsCharacters
 from ._lyrics.sequence import LyricsSequence as LyricsSequence
+from ._lyrics.tokens import tokenize as tokenize
 from .inference import canonical_correlation_test as canonical_correlation_test
 from .inference import redundancy as redundancy
 from .inference import variance_explained as variance_explained

@@ -576,4 +576,7 @@ def _x_remedy(kind):
         return "Encode it before the model, such as by OneHotEncoder() in a ColumnTransformer."
     if kind == "date":
         return "Turn it into numbers before the model, or drop it."
-    return "Add a step that turns it into numbers before the model, such as MelSpectrogram()."
+    return (
+        "Add a step that turns it into numbers before the model, such as MelSpectrogram() for audio "
+        "files or TfidfVectorizer() for texts."
+    )

@@ -55,7 +55,8 @@ class CheckpointWarning(UserWarning):
 class DegenerateKernelWarning(UserWarning):
     """Warning issued when a kernel is numerically an identity matrix, or constant.
 
-    No row resembles another, or all rows resemble each other equally, so the model cannot generalize.
+    With an identity matrix, no row resembles another, so the model cannot generalize. With a constant
+    kernel, all rows resemble each other equally, so the model depends on the last digits of the kernel.
     Usually `gamma` is too large or too small for the units of the columns.
 
     Examples
@@ -300,6 +301,8 @@ class InvalidSongsError(ValueError):
         Number of songs that can be used.
     n_listed : int, default=None
         Maximum number of faults to list in the message. If None, all are listed.
+    songs : sequence of int, default=()
+        Positions of the songs that cannot be used in the list that was passed.
 
     Attributes
     ----------
@@ -309,6 +312,8 @@ class InvalidSongsError(ValueError):
         All faults, including those that the message does not list.
     n_usable : int
         Number of songs that can be used.
+    songs : list of int
+        Positions of the songs that cannot be used; empty if they come from a table or a folder.
 
     Examples
     --------
@@ -322,10 +327,11 @@ class InvalidSongsError(ValueError):
     ('1 of 2 songs cannot be used', ['b.wav: the file is empty'])
     """
 
-    def __init__(self, summary, faults=(), *, remedy="", n_usable=0, n_listed=None):
+    def __init__(self, summary, faults=(), *, remedy="", n_usable=0, n_listed=None, songs=()):
         self.summary = summary
         self.faults = list(faults)
         self.n_usable = n_usable
+        self.songs = list(songs)
         listed = self.faults[:n_listed]
         if len(listed) < len(self.faults):
             listed.append("...")

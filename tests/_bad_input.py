@@ -21,8 +21,7 @@ LYRICS = ["la la love you", "sing a song of love", "love me do", "the song and t
 
 # All that costs time, by the names under which it is called.
 WORK = (
-    "librosa.stft",
-    "librosa.feature.melspectrogram",
+    "skdcca._audio.spectra._power_blocks",
     "gensim.models.doc2vec.Doc2Vec.train",
     "skdcca._cca.linear.leading_svd",
     "skdcca._cca.kernel.leading_svd",

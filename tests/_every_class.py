@@ -22,6 +22,7 @@ def main(folder: str) -> None:
     y = np.hstack([doc2vec.fit_transform(lyrics), skdcca.LyricsForm().fit_transform(lyrics)])
     parts = skdcca.LyricsSequence(skdcca.LyricsForm(), n_steps=4).fit_transform(lyrics)
     letters = skdcca.LyricsCharacters(100, stretch=True).fit_transform(tiny.lyrics)
+    words = skdcca.tokenize(lyrics[0])
     linear = skdcca.LinearCCA(2, reg=(0.1, 1), similarity=4).fit(X, y)
     kernel = skdcca.KernelCCA(2, kernel="rbf", gamma=0.1, reg=0.1, random_state=0).fit(X, y)
     grid = {"reg": [0.1, 1.0]}
@@ -43,5 +44,5 @@ def main(folder: str) -> None:
     plotting.RecallDisplay.from_estimator(linear, X, y).plot(names=("audio", "lyrics"))
     plotting.HistoryDisplay.from_estimator(wide)
     print(linear.transform(X).shape, linear.transform(X, y)[1].shape, kernel.score(X, y))
-    print(deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape)
+    print(deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape, words[:2])
     print(scores.max(), ids[0, 0], again, test, shares)

@@ -31,6 +31,13 @@ class BandMeans(torch.nn.Module):
         return x.mean(dim=1)
 
 
+def heard(clip):
+    """Return a clip without silence around its sound, at the level that the networks expect."""
+    sounds = np.flatnonzero(np.abs(clip) > 1e-3 * np.abs(clip).max())
+    clip = clip[sounds[0] : sounds[-1] + 1]
+    return clip * min(0.125 / np.sqrt(np.mean(clip**2)), 1 / np.abs(clip).max())
+
+
 def log_mel(waveform):
     """Return the spectrogram that the shipped networks read, computed by librosa."""
     power = librosa.feature.melspectrogram(

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skdcca import AudioDynamics, LinearCCA, LyricsForm
+from skdcca.exceptions import SilentSongWarning
 
 RATE = 22050
 
@@ -34,10 +35,10 @@ def band_of(frequency, n_mels=96):
 @pytest.mark.parametrize("lag", [1, 3, 8])
 @pytest.mark.parametrize("way", ["rise", "fall"])
 def test_rises_and_falls_are_proportional_to_the_number_of_notes(lag, way):
-    # The same notes, and so many seconds of silence that both songs are equally long.
-    few = np.concatenate([notes(6, 6), np.zeros(12 * RATE)])
+    # The same notes, and a rest that makes both songs equally long.
+    few = np.concatenate([notes(3, 3), np.zeros(12 * RATE), notes(3, 3)])
     few, many = dynamics(few, notes(18, 18))
-    assert few["log_seconds"] == many["log_seconds"] == pytest.approx(np.log(18))
+    assert few["log_seconds"] == many["log_seconds"] == pytest.approx(np.log(17.6), abs=1e-3)
     name = f"{way}{lag}_mel{band_of(440)}"
     assert np.expm1(many[name]) / np.expm1(few[name]) == pytest.approx(3, rel=0.15)
 
@@ -57,10 +58,11 @@ def test_sustained_and_decaying_notes_differ():
 
 def test_levels_equal_librosa():
     song = notes(5, 5) + 0.01 * np.random.default_rng(0).normal(size=5 * RATE)
+    song[[0, -1]] = 0.1  # no silence before or after it
     power = librosa.feature.melspectrogram(
         y=song, sr=RATE, n_fft=2048, hop_length=512, n_mels=96, fmin=60, fmax=8000
     )
-    level = librosa.power_to_db(power, top_db=70)
+    level = librosa.power_to_db(power, ref=np.max, top_db=70)
     row = AudioDynamics().fit_transform([song])[0]
     assert row.shape == (1 + 10 * 96,)
     np.testing.assert_allclose(row[1:97], level.mean(axis=1), atol=1e-3)
@@ -69,19 +71,17 @@ def test_levels_equal_librosa():
     np.testing.assert_allclose(row[193:289], np.log1p(rise), atol=1e-2)
 
 
-def test_loudness_changes_only_the_levels():
-    song = notes(5, 5)
-    loud, soft = AudioDynamics(n_mels=40).fit_transform([song, 0.01 * song])
-    moved = np.r_[1:41, 321:361]  # mean and held
-    np.testing.assert_allclose(loud[moved] - soft[moved], 40, atol=0.01)
-    np.testing.assert_allclose(np.delete(loud, moved), np.delete(soft, moved), atol=0.01)
+def test_gain_and_silence_around_a_song_change_nothing():
+    song = notes(3, 3)
+    padded = np.pad(song, (2 * RATE + 77, RATE))
+    rows = AudioDynamics(n_mels=40).fit_transform([song, 1e-3 * song, 0.1 * padded])
+    np.testing.assert_allclose(rows, rows[[0, 0, 0]], atol=1e-3)
 
 
 def test_a_very_short_song_has_finite_numbers():
-    for n in (10, 600, 5000):
-        assert np.isfinite(
-            AudioDynamics(n_mels=20).fit_transform([notes(1, 1.0)[500 : 500 + n]])
-        ).all()
+    short = [notes(1, 1.0)[500 : 500 + n] for n in (10, 600, 5000)]
+    with pytest.warns(SilentSongWarning, match="3 of 3 songs have less than 1 s of sound"):
+        assert np.isfinite(AudioDynamics(n_mels=20).fit_transform(short)).all()
 
 
 def test_rates_of_files_jobs_and_cache_change_nothing(tmp_path):

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skdcca import AudioForm, LinearCCA, LyricsForm
+from skdcca.exceptions import SilentSongWarning
 
 RATE = 22050
 
@@ -46,10 +47,12 @@ def form(*songs, **parameters):
 
 def test_length_and_density_of_clicks():
     slow, fast = form(clicks(20, 2), clicks(80, 4))
-    assert np.exp(slow["log_seconds"]) == pytest.approx(10)
-    assert np.exp(fast["log_seconds"]) == pytest.approx(20)
-    assert np.expm1(slow["log_onsets"]) == pytest.approx(20, abs=1)
-    assert np.expm1(fast["log_onsets"]) == pytest.approx(80, abs=2)
+    # From the first click to the last.
+    assert np.exp(slow["log_seconds"]) == pytest.approx(9.5, abs=0.03)
+    assert np.exp(fast["log_seconds"]) == pytest.approx(19.75, abs=0.03)
+    # There is no silence before the first click, from which it could rise.
+    assert np.expm1(slow["log_onsets"]) == pytest.approx(19)
+    assert np.expm1(fast["log_onsets"]) == pytest.approx(79, abs=1)
     assert fast["onsets_per_second"] == pytest.approx(4, abs=0.1)
 
 
@@ -86,14 +89,27 @@ def test_harmony_of_one_note_and_of_noise():
     assert changing["harmonic_change"] > 0.4 > note["harmonic_change"] + 0.2
 
 
-def test_loudness_in_decibels_and_silence():
-    loud = tone(440, 4.0)
-    (first, softer, half) = form(loud, loud / 10, np.concatenate([loud, np.zeros(4 * RATE)]))
-    assert first["loudness"] - softer["loudness"] == pytest.approx(20, abs=0.01)
+def test_loudness_is_relative_to_the_loudest_frame():
+    loud = tone(440, 2.0)
+    # Half of the frames are 20 dB softer.
+    both = form(np.concatenate([loud, 0.1 * loud]))[0]
+    alone = form(loud)[0]
+    assert both["loudness"] == pytest.approx(alone["loudness"] - 10, abs=0.5)
+    assert both["loudness_std"] == pytest.approx(10, abs=1.5)
+
+
+def test_gain_and_silence_around_a_song_change_nothing():
+    song = cadence(4)
+    padded = np.pad(song, (2 * RATE + 77, RATE))
+    rows = AudioForm().fit_transform([song, 1e-3 * song, 0.1 * padded])
+    np.testing.assert_allclose(rows, rows[[0, 0, 0]], atol=1e-4)
+
+
+def test_a_rest_is_silence():
+    note, rest = tone(440, 2.0), np.zeros(2 * RATE)
+    alone, half = form(note, np.concatenate([note, rest, rest, note]))
     assert half["silence"] == pytest.approx(0.5, abs=0.05)
-    assert half["loudness"] == pytest.approx(first["loudness"], abs=1.0)
-    for name in first:  # all else is the same however loud
-        assert name == "loudness" or softer[name] == pytest.approx(first[name], abs=1e-4)
+    assert half["loudness"] == pytest.approx(alone["loudness"], abs=1.0)
 
 
 def test_files_equal_waveforms_at_any_rate(tmp_path):
@@ -115,7 +131,9 @@ def test_cache_and_jobs_change_nothing(tmp_path):
 
 
 def test_short_songs_have_a_form():
-    rows = AudioForm().fit_transform([tone(440, 0.05), tone(440, 0.3)])
+    with pytest.warns(SilentSongWarning, match=r"song 1: it has 0.30 s of sound") as caught:
+        rows = AudioForm().fit_transform([tone(440, 0.05), tone(440, 0.3), tone(440, 1.1)])
+    assert caught[0].message.songs == [0, 1]
     assert np.isfinite(rows).all()
 
 
@@ -131,7 +149,7 @@ def test_songs_that_cannot_be_used_are_named(tmp_path):
 def test_in_a_pipeline_with_names():
     rng = np.random.default_rng(0)
     lengths = rng.integers(2, 9, size=24)
-    songs = [clicks(2 * n, 4) for n in lengths]
+    songs = [clicks(4 * n, 4) for n in lengths]
     lyrics = ["la " * 8 * n for n in lengths]
     table = AudioForm().set_output(transform="pandas").fit_transform(songs)
     assert list(table.columns) == list(AudioForm().get_feature_names_out())

@@ -54,6 +54,7 @@ def test_excerpts():
         ({"duration": 3.0, "offset": "center"}, song[2 * RATE : 5 * RATE]),
         ({"offset": 3.5}, song[int(3.5 * RATE) :]),
         ({"offset": "center"}, song),
+        ({"offset": "first_sound", "duration": 3.0}, song[: 3 * RATE]),
         ({"duration": 60.0, "offset": "center"}, song),
     ]
     whole = MelCNNAudio(BandMeans())
@@ -146,12 +147,11 @@ def test_bad_songs_are_named_all_at_once(tmp_path, n_jobs):
     soundfile.write(short, CLIPS[0][:200], RATE)
     songs = [CLIPS[0], str(silent), short, np.zeros(RATE), CLIPS[0] * 32768]
     audio = MelCNNAudio(BandMeans(), n_jobs=n_jobs).fit(songs)
-    with pytest.raises(ValueError, match="4 of 5 songs cannot be used") as error:
+    with pytest.raises(ValueError, match="3 of 5 songs cannot be used") as error:
         audio.transform(songs)
     assert error.match(r"song 1: .*silent.wav' is silent")
     assert error.match(r"song 2: .*short.wav' has 0.013 s .*0.032 s or more")
     assert error.match(r"song 3: it is silent")
-    assert error.match(r"song 4: the waveform of it has an amplitude of 1.64e\+04")
     text = tmp_path / "text.wav"
     text.write_text("this is no sound")
     for method in (MelCNNAudio().fit, audio.transform):

@@ -12,6 +12,7 @@ from _songs import RATE, chirp
 from joblib.parallel import ThreadingBackend
 
 from skdcca import MelSpectrogram
+from skdcca._audio.spectra import mel_power
 from skdcca.exceptions import InvalidSongsError
 
 
@@ -76,7 +77,7 @@ def test_the_error_lists_faults_apart_from_its_summary():
     for found in (error.value, pickle.loads(pickle.dumps(error.value))):
         assert found.summary == "25 of 26 songs cannot be used"
         assert found.n_usable == 1
-        assert len(found.faults) == 25
+        assert len(found.faults) == len(found.songs) == 25
         assert found.faults[0].startswith("song 1: its waveform has shape (0,)")
         lines = str(found).splitlines()
         assert lines[0] == "25 of 26 songs cannot be used:"
@@ -95,12 +96,33 @@ def test_channels_on_the_wrong_axis_are_refused():
     )
 
 
+@pytest.mark.parametrize(
+    ("song", "fault"),
+    [
+        ((chirp(), 44.1), r"its sample rate is 44.1 Hz.*pass 44100"),
+        ((chirp(), 8), r"its sample rate is 8 Hz; it must be >= 1000 Hz .*pass 8000"),
+        ((RATE, chirp()), r"\(sample_rate, waveform\), as scipy.io.wavfile.read returns; swap"),
+        ((np.int64(RATE), np.zeros(99, np.int16)), r"scipy.io.wavfile.read"),
+        ((chirp(), chirp()), r"its sample rate is an array.*\(2, n_samples\)"),
+        (((1e4 * chirp()).astype(np.int16), RATE), r"dtype int16.*divide it by 32768.0"),
+        (((1e9 * chirp()).astype(np.int32), RATE), r"dtype int32.*divide it by 2147483648.0"),
+        ((np.zeros(99, np.uint8), RATE), r"dtype uint8.*subtract 128 and divide it by 128.0"),
+    ],
+)
+def test_pairs_that_are_mistaken_are_refused_with_the_remedy(song, fault):
+    with pytest.raises(InvalidSongsError) as error:
+        MelSpectrogram().fit([chirp(), song])
+    assert len(error.value.faults) == 1
+    assert error.match(f"song 1: .*{fault}")
+    assert len(error.value.faults[0]) < 200
+
+
 # Excerpts
 
 
 def librosa_by_hand(waveform, **parameters):
     power = librosa.feature.melspectrogram(y=waveform.astype(np.float32), sr=RATE, **parameters)
-    return librosa.power_to_db(power)
+    return librosa.power_to_db(power, ref=np.max)
 
 
 def test_offset_counts_in_seconds_of_the_song_at_every_rate(tmp_path):
@@ -160,11 +182,9 @@ def test_the_cache_reads_each_file_once_and_notices_changes(tmp_path, monkeypatc
     path = tmp_path / "song.wav"
     soundfile.write(path, chirp(), RATE)
     loads = []
-    mel_of_librosa = librosa.feature.melspectrogram
     monkeypatch.setattr(
-        librosa.feature,
-        "melspectrogram",
-        lambda **kwargs: loads.append(1) or mel_of_librosa(**kwargs),
+        "skdcca._audio.mel.mel_power",
+        lambda *args, **more: loads.append(1) or mel_power(*args, **more),
     )
     mel = MelSpectrogram(duration=1.0, memory=str(tmp_path / "cache"))
     first = mel.fit_transform([str(path)])

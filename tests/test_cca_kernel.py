@@ -173,7 +173,10 @@ def test_rank_of_kernels(approximation):
         ({"kernel": "gauss"}, "`kernel` must be one of .*'rbf'.*, got 'gauss'"),
         ({"kernel": None}, "`kernel` must be one of .*, got None"),
         ({"y_kernel": 3}, "`y_kernel` must be one of .*, got 3"),
-        ({"gamma": 0}, r"`gamma` must be one of \['distance', 'scale'\], or a finite number > 0, got 0"),
+        (
+            {"gamma": 0},
+            r"`gamma` must be one of \['distance', 'scale'\], or a finite number > 0, got 0",
+        ),
         ({"gamma": "auto"}, "`gamma` must be .*, got 'auto'"),
         ({"y_gamma": -1.0}, "`y_gamma` must be .*, got -1.0"),
         ({"degree": 0}, "`degree` must be an integer >= 1, got 0"),

@@ -303,7 +303,7 @@ def test_gamma_of_a_histogram_kernel_does_not_depend_on_the_unit():
         KernelCCA(kernel="chi2").fit(X - 0.5, y)
 
 
-@pytest.mark.parametrize("approximation", [None, "nystroem"])
+@pytest.mark.parametrize("approximation", [None, "nystroem", "rff"])
 def test_an_identity_kernel_warns(approximation):
     X, y = narrow_views()
     model = KernelCCA(2, gamma=1e9, y_gamma="scale", approximation=approximation, random_state=0)
@@ -327,7 +327,7 @@ def test_an_identity_kernel_of_all_rows_is_recognized_without_gamma():
 
 def test_perfect_correlations_of_kernels_warn():
     X, y = narrow_views(n=30)
-    with pytest.warns(PerfectCorrelationWarning, match="29 canonical correlations"):
+    with pytest.warns(PerfectCorrelationWarning, match=r"29 canonical correlations .* reg=0\.01"):
         KernelCCA(2, reg=0).fit(X, y)
 
 

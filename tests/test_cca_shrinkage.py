@@ -12,7 +12,7 @@ from sklearn.model_selection import RandomizedSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import LinearCCA, canonical_correlation_test, load, save
-from skdcca.exceptions import PerfectCorrelationWarning
+from skdcca.exceptions import PerfectCorrelationWarning, PrecisionWarning
 
 SHRINKAGES = ("oas", "ledoit_wolf")
 SHAPES = {"tall": (120, 8, 5), "wide": (30, 60, 5), "wide y": (40, 12, 90)}
@@ -194,3 +194,33 @@ def test_shrinkage_is_better_than_classical_cca_on_few_rows_of_digits():
     X, y = images[:, :, :4].reshape(-1, 32), images[:, :, 4:].reshape(-1, 32)
     scores = [cross_val_score(LinearCCA(10, reg=reg), X, y, cv=3).mean() for reg in (0, "auto")]
     assert scores[1] > scores[0] + 0.2
+
+
+def test_directions_that_covariances_lose_are_told():
+    rng = np.random.default_rng(0)
+    shared, hidden = rng.normal(size=(2000, 3)), rng.normal(size=(2000, 1))
+    X = np.hstack([shared, shared[:, :1] + 1e-7 * hidden])
+    y = np.hstack([hidden + 0.1 * rng.normal(size=(2000, 1)), rng.normal(size=(2000, 1))])
+    blocks = [(X[i : i + 500], y[i : i + 500]) for i in range(0, 2000, 500)]
+    model = LinearCCA(1, reg=0)
+    exact = model.fit(X, y).canonical_correlations_[0]
+    assert exact > 0.99
+    assert model.fit_blocks(blocks).canonical_correlations_[0] == pytest.approx(exact, abs=1e-6)
+    with pytest.warns(PrecisionWarning, match="of X are mostly rounding errors in 1 dir"):
+        assert model.fit_blocks(iter(blocks)).canonical_correlations_[0] < 0.2
+    with pytest.warns(PrecisionWarning, match="of X"):
+        LinearCCA(1, reg=0).partial_fit(X, y)
+    with pytest.warns(PrecisionWarning, match="of X .* dense"):
+        model.fit(csr_array(X), y)
+    with pytest.warns(PrecisionWarning, match="of y"):
+        model.fit(y, csr_array(X))
+
+
+def test_indicator_columns_lose_nothing(recwarn):
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(0, 4, size=(300, 2))
+    X = csr_array(np.hstack([np.eye(4)[kinds[:, 0]], np.eye(4)[kinds[:, 1]]]))  # rank 6
+    y = kinds + rng.normal(size=(300, 2))
+    found = LinearCCA(2, reg=0).fit(X, y).canonical_correlations_
+    assert_allclose(found, LinearCCA(2, reg=0).fit(X.toarray(), y).canonical_correlations_)
+    assert not recwarn

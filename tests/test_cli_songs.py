@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import soundfile
+from sklearn.utils import Bunch
 
+from skdcca import MelSpectrogram
 from skdcca._cli import main
-from skdcca.exceptions import InvalidSongsError
+from skdcca._cli.songs import without_damaged
+from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,26 @@ def test_guessed_columns_are_noted(tmp_path, capsys):
     assert main(["fit", str(table), "-o", str(tmp_path / "m")]) == 2
     note = capsys.readouterr().err.splitlines()[0]
     assert note == f"skdcca: note: {table}: the column 'path' is read as audio."
+
+
+def test_songs_that_turn_out_to_be_damaged_are_skipped_on_request(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    soundfile.write(tmp_path / "cut.flac", noise, 8000)
+    content = (tmp_path / "cut.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(content[: len(content) // 3])
+    soundfile.write(tmp_path / "whole.flac", noise, 8000)
+    names = ["cut.flac", "whole.flac"]
+    audio = [str(tmp_path / name) for name in names]
+    songs = Bunch(audio=audio, lyrics=["la", "lo"], ids=names, titles=names, groups=np.array(names))
+
+    def work(songs):
+        mel = MelSpectrogram(n_mels=10, sample_rate=8000, duration=2.0)
+        return mel.fit_transform(songs.audio)
+
+    with pytest.raises(InvalidSongsError, match=r"give --skip-bad to skip them \(1 remain\)"):
+        without_damaged(work, songs, Bunch(on_error="raise"))
+    with pytest.warns(SkippedSongsWarning, match=r"song 0: .*cut\.flac"):
+        found, used = without_damaged(work, songs, Bunch(on_error="skip"))
+    assert len(found) == 1
+    assert used.lyrics == ["lo"]
+    assert used.groups.tolist() == ["whole.flac"]

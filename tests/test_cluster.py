@@ -35,7 +35,7 @@ def test_a_search_of_raw_songs_equals_one_process(client):
         ("mel", MelSpectrogram(sample_rate=8000, n_mels=16, duration=1.0)),
         ("summary", TemporalSummary()),
         ("scale", StandardScaler()),
-        ("cca", LinearCCA(2, y_transformer=lyrics)),
+        ("cca", LinearCCA(2, y_transformer=lyrics, reg=0)),
     ]
     grid = {"cca__reg": [0.1, 10.0]}
     scoring = {"mrr": mrr_scorer, "process": lambda *_: os.getpid()}
@@ -66,7 +66,7 @@ def lazy_views():
 
 @pytest.mark.parametrize(
     "model",
-    [LinearCCA(2), KernelCCA(2, approximation="nystroem", n_landmarks=30, random_state=0)],
+    [LinearCCA(2, reg=0), KernelCCA(2, approximation="nystroem", n_landmarks=30, random_state=0)],
     ids=["linear", "kernel"],
 )
 def test_a_fit_in_the_workers_equals_one_process(client, model):

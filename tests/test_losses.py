@@ -165,7 +165,7 @@ def test_ey_is_minus_the_sum_of_squares_at_the_scaled_variates():
     X, y = two_views(300, 6, 4)
     rho = CanCorr(y, X).cancorr
     np.testing.assert_allclose(rho, scipy_correlations(X, y), atol=1e-10)
-    zx, zy = (z * np.sqrt(rho / 2) for z in LinearCCA().fit(X, y).transform(X, y))
+    zx, zy = (z * np.sqrt(rho / 2) for z in LinearCCA(reg=0).fit(X, y).transform(X, y))
     assert value(EYLoss(), zx, zy) == pytest.approx(-(rho**2).sum(), abs=1e-10)
     assert value(EYLoss(), zx[:, :2], zy[:, :2]) == pytest.approx(-(rho[:2] ** 2).sum(), abs=1e-10)
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
@@ -175,7 +175,7 @@ def test_ey_is_minus_the_sum_of_squares_at_the_scaled_variates():
 def test_no_other_linear_map_is_below_the_minimum_of_ey():
     X, y = two_views(300, 6, 4)
     rho = scipy_correlations(X, y)[:2]
-    fitted, rng = LinearCCA(2).fit(X, y), np.random.default_rng(0)
+    fitted, rng = LinearCCA(2, reg=0).fit(X, y), np.random.default_rng(0)
     # Both near the minimum and far from it.
     for away in np.repeat([1e-4, 1e-2, 0.1, 1.0], 50):
         A = fitted.x_weights_ * np.sqrt(rho / 2) + away * rng.normal(size=(6, 2))
@@ -215,7 +215,7 @@ def test_linear_encoders_find_the_linear_solution(loss):
         learned = trained_linear_encoders(loss, X, y)
     minimum = -rho.sum() if isinstance(loss, CCALoss) else -(rho**2).sum()
     assert value(loss, *learned) == pytest.approx(minimum, abs=1e-6)
-    for ours, variates in zip(learned, LinearCCA(2).fit(X, y).transform(X, y), strict=True):
+    for ours, variates in zip(learned, LinearCCA(2, reg=0).fit(X, y).transform(X, y), strict=True):
         assert subspace_angles(ours - ours.mean(axis=0), variates).max() < 1e-3
 
 

@@ -22,6 +22,7 @@ from _saved_models import (
     synthetic_songs,
     two_views,
 )
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -86,6 +87,22 @@ def test_files_of_format_1_still_load():
         # Other processors and libraries round differently, most of all in doc2vec.
         np.testing.assert_allclose(found[0], answers[f"{name}_zx"], atol=1e-4)
         np.testing.assert_allclose(found[1], answers[f"{name}_zy"], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [("kernel", False), ("landmarks", False), ("linear", True)]
+)
+def test_models_of_format_1_have_the_parameters_of_today(name, scale):
+    answers = np.load(FORMAT_1 / "answers.npz")
+    X, y = answers["X"], answers["lyrics"].tolist() if name == "linear" else answers["y"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VersionWarning)
+        model = load(FORMAT_1 / f"{name}.skdcca")
+    model = model[-1] if name == "linear" else model  # of a Pipeline
+    assert "n_components" in repr(model)
+    found = {key: model.get_params()[key] for key in ("scale", "y_reg")}
+    assert found == {"scale": scale, "y_reg": None}  # what they were fitted with
+    assert clone(model).fit(X, y).transform(X).shape == (len(X), model.n_components_)
 
 
 def test_stored_files_are_small():

@@ -70,6 +70,13 @@ def test_permutations_of_tables_are_no_fault(tables):
     assert p_value == 0.25
 
 
+def test_weights_of_a_block_in_another_order_are_refused(tables):
+    X, y, _ = tables
+    weight = pd.Series(np.arange(1.0, N + 1), index=X.index)
+    with pytest.raises(ValueError, match="block 0: X and sample_weight must have their rows"):
+        LinearCCA(1).fit_blocks([(X, y, weight[::-1])])
+
+
 def test_weights_in_another_order_are_refused(tables):
     X, y, _ = tables
     weight = pd.Series(np.arange(1.0, N + 1), index=X.index)

@@ -1,8 +1,11 @@
 """Limits on queries and clips."""
 
+import io
+
 import numpy as np
 import pytest
-from _page import client_of, synthetic_index, upload, use_temporary_folder, wav
+import soundfile
+from _page import RATE, client_of, synthetic_index, upload, use_temporary_folder, wav
 
 pytest.importorskip("fastapi", reason='the page needs the extra: pip install "skdcca[web]"')
 # Starlette deprecates httpx for its test client.
@@ -24,6 +27,13 @@ def scratch(tmp_path, monkeypatch):
     return use_temporary_folder(tmp_path, monkeypatch)
 
 
+def almost_silent():
+    """Return the content of a WAV file with a tenth of a second of sound in two seconds."""
+    file = io.BytesIO()
+    soundfile.write(file, np.pad(np.ones(RATE // 10) / 2, RATE), RATE, format="WAV")
+    return file.getvalue()
+
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 BAD_CLIPS = {
     "text": (b"la la la " * 100, 415, "cannot be read as audio"),
@@ -32,6 +42,7 @@ BAD_CLIPS = {
     "header alone": (wav()[:44], 400, "too short"),
     "cut header": (wav()[:20], 415, "cannot be read as audio"),
     "too short": (wav(0.01), 400, "too short (0.01 s)"),
+    "silent": (almost_silent(), 400, "less than 1 s of sound to search by"),
     "not a number": (wav(value=np.nan, subtype="FLOAT"), 400, "damaged"),
     "too long": (wav(601, rate=1000), 400, "is 10:01 minutes long; the limit is 10"),
     "too many channels": (wav(channels=9), 400, "9 channels"),

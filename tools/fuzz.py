@@ -31,7 +31,7 @@ from pathlib import Path
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 SECONDS, MEGABYTES = 10, 300  # of one execution
-LONGEST = {"manifest": 4096, "load": 65536, "audio": 16384}  # bytes
+LONGEST = {"manifest": 4096, "load": 65536, "audio": 32768}  # bytes
 # In shared memory, if available.
 SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FOLDER = Path(tempfile.mkdtemp(prefix="skdcca-fuzz-", dir=SHM))
@@ -48,8 +48,9 @@ class Finding(AssertionError):
 def manifest(data):
     """Load a table or a folder of songs; the first byte selects the kind and `on_error`."""
     from skdcca.datasets import load_songs
-    from skdcca.exceptions import SkippedSongsWarning
+    from skdcca.exceptions import ManifestWarning, SkippedSongsWarning
 
+    documented = ManifestWarning, SkippedSongsWarning
     choice, content = (data[0], data[1:]) if data else (0, b"")
     on_error = "skip" if choice & 1 else "raise"
     if choice & 7 == 7:
@@ -58,7 +59,7 @@ def manifest(data):
         path = FOLDER / f"songs{('.csv', '.tsv', '.txt', '.CSV')[choice >> 1 & 3]}"
         path.write_bytes(content)
         _beside(FOLDER)
-    return _ending(lambda: load_songs(path, on_error=on_error), SkippedSongsWarning)
+    return _ending(lambda: load_songs(path, on_error=on_error), *documented)
 
 
 def load(data):
@@ -78,14 +79,17 @@ def load(data):
 def audio(data):
     """Read a song; the first byte selects the file name suffix and the excerpt."""
     from skdcca import MelSpectrogram
+    from skdcca.exceptions import AudioFileWarning, SilentSongWarning
 
+    documented = AudioFileWarning, SilentSongWarning
     choice, content = (data[0], data[1:]) if data else (0, b"")
     path = FOLDER / f"song{('.wav', '.mp3', '', '.raw')[choice & 3]}"
     path.write_bytes(content)
     offset = (0.0, "center", 0.1)[choice // 4 % 3]
     duration = None if choice // 12 % 4 == 3 else 0.25
     settings = {"sample_rate": 8000, "n_fft": 256, "n_mels": 8, "offset": offset}
-    return _ending(lambda: MelSpectrogram(duration=duration, **settings).fit_transform([path]))
+    mel = MelSpectrogram(duration=duration, **settings)
+    return _ending(lambda: mel.fit_transform([path]), *documented)
 
 
 _ENDINGS = ("well", "warned", "refused")
@@ -167,8 +171,10 @@ def _manifest_seeds():
     files = "\ufeffaudio\tlyrics_path\na.wav\ta.txt\n~/a.wav\t/dev/null\na.wav\t/dev/zero\n"
     names = "a.txt\na.wav\nb.wav\nb.txt\nc.txt\nd.ogg\n"
     good = "audio,lyrics\na.wav,la la la\n"
+    other = 'sep=;\r\nPath; Words\r\n.\\a.wav;"la\r\nla"\r\na.wav;"la\r\n;\r\n'
     content = [(0, good), (0, rows), (1, rows), (2, files), (3, files), (4, files), (7, names)]
-    return [bytes([choice]) + text.encode() for choice, text in content]
+    utf8 = [bytes([choice]) + text.encode() for choice, text in [*content, (0, other), (1, other)]]
+    return [*utf8, b"\0" + other.encode("utf-16"), b"\0" + good.encode("utf-16-le")]
 
 
 def _load_seeds():
@@ -206,7 +212,7 @@ def _audio_seeds():
         ("CAF", "ALAC_16"), ("W64", None), ("VOC", None), ("SVX", None), ("NIST", None), ("MAT5", None),
     ]  # fmt: skip
     for i, (kind, subtype) in enumerate(kinds):
-        yield bytes([i]) + _wave(kind, subtype, n_channels=1 + i % 2)
+        yield bytes([i]) + _wave(kind, subtype, n_channels=1 + i % 2, seconds=0.2)
 
 
 _SEEDS = {"manifest": _manifest_seeds, "load": _load_seeds, "audio": _audio_seeds}

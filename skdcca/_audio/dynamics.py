@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio.files import import_librosa
-from skdcca._audio.songs import check_songs, each_song, load_song, song_name
+from skdcca._audio.silence import sound_range
+from skdcca._audio.songs import check_songs, each_song, load_song
+from skdcca._audio.spectra import check_filters, mel_power, to_decibels
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_integer
 
-_FORMAT = 1  # increase it whenever features change, so that old caches are ignored
+# Increase it whenever features change, so that old caches are ignored. Saved models keep theirs.
+# Models of format 1 measure the silence around the music too, and levels with the gain of the file.
+_FORMAT = 2
 _N_FFT, _HOP = 2048, 512
 _FMIN, _FMAX = 60.0, 8000.0  # Hz
 _FLOOR = 70.0  # dB; levels are clipped at this distance below the loudest level of the song
@@ -49,10 +52,11 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     feature_names_ : list of str
-        Names of the columns. ``log_seconds`` is the logarithm of the length in seconds. The other
-        features have one column for each band, such as ``mean_mel0``:
+        Names of the columns. ``log_seconds`` is the logarithm of the length in seconds, from the first
+        sound to the last. The other features have one column for each band, such as ``mean_mel0``:
 
-        - ``mean``, ``std``: mean and standard deviation of the level over time, in dB;
+        - ``mean``, ``std``: mean and standard deviation of the level over time, in dB relative to the
+          loudest level of the song;
         - ``rise1``, ``fall1``, ``rise3``, ``fall3``, ``rise8``, ``fall8``: total rise and total fall of
           the level between frames that are 1, 3 or 8 frames apart (23, 70 or 186 ms at 22050 Hz).
           3 dB are subtracted from each change, and changes below 3 dB count as 0. The column is the
@@ -68,7 +72,12 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
     InvalidSongsError
         If songs cannot be used (see `MelSpectrogram`) or are silent. The error lists all of them.
     MissingDependencyError
-        If librosa or soundfile is not installed.
+        If soundfile or soxr is not installed and a file is read or resampled.
+
+    Warns
+    -----
+    SilentSongWarning
+        If songs have less than one second of sound.
 
     See Also
     --------
@@ -82,9 +91,11 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
 
     .. math:: \log\Big(1 + \sum_t \max(L_{b, t + l} - L_{b, t} - 3, 0)\Big),
 
-    where :math:`L_{b, t}` is the level in frame :math:`t` in dB, clipped at 70 dB below the loudest
-    level of the song. Songs are decoded from beginning to end. Each frame is 2048 samples long, and
-    frames start 512 samples apart.
+    where :math:`L_{b, t}` is the level in frame :math:`t` in dB, relative to the loudest level of the
+    song and clipped at 70 dB below it. Songs are decoded from beginning to end. Silence before the first
+    sound and after the last one is left out, where silence is what is more than 60 dB below the peak
+    of the song; rests between them are part of the music. The gain of a recording changes none of the
+    columns. Each frame is 2048 samples long, and frames start 512 samples apart.
 
     References
     ----------
@@ -106,6 +117,8 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
     >>> table["rise1_mel9"].round(1).tolist()
     [3.4, 6.0]
     """
+
+    _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
         self,
@@ -137,12 +150,13 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        import_librosa("AudioDynamics")
         check_integer("n_mels", self.n_mels)
         check_integer("sample_rate", self.sample_rate, ge=1000)
+        check_filters(**_spectrum(self.sample_rate, self.n_mels))
         check_songs(X, self.sample_rate)
         bands = [f"{name}_mel{i}" for name in _NAMES for i in range(self.n_mels)]
         self.feature_names_ = ["log_seconds", *bands]
+        self._format = _FORMAT
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -159,10 +173,9 @@ class AudioDynamics(RawInputMixin, TransformerMixin, BaseEstimator):
             One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
-        version = _FORMAT, import_librosa("AudioDynamics").__version__
         seconds = check_songs(X, self.sample_rate)
         n_mels = (len(self.feature_names_) - 1) // len(_NAMES)
-        settings = {"sample_rate": self.sample_rate, "n_mels": n_mels, "version": version}
+        settings = {"sample_rate": self.sample_rate, "n_mels": n_mels, "version": self._format}
         rows = np.empty((len(seconds), len(self.feature_names_)))
         each = [settings | {"seconds": length} for length in seconds]
         for i, row in each_song(_dynamics, X, each, self, "dynamics of songs"):
@@ -193,24 +206,31 @@ _NAMES = ["mean", "std", *(f"{way}{lag}" for lag in _LAGS for way in ("rise", "f
 _NAMES += ["held", "heldrise"]
 
 
+def _spectrum(sample_rate, n_mels):
+    """Return the parameters of the filters."""
+    limits = {"fmin": _FMIN, "fmax": min(_FMAX, sample_rate / 2)}
+    return {"sr": sample_rate, "n_fft": _N_FFT, "n_mels": n_mels, **limits}
+
+
 def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
-    """Return the features of a song; `key` and `version` only identify it in the cache."""
-    librosa = import_librosa("AudioDynamics")
+    """Return the features of a song and its seconds of sound; `key` only identifies it in the cache."""
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
-    waveform = librosa.util.fix_length(waveform, size=max(len(waveform), _N_FFT))
-    power = librosa.feature.melspectrogram(
-        y=waveform,
-        sr=sample_rate,
-        n_fft=_N_FFT,
-        hop_length=_HOP,
-        n_mels=n_mels,
-        fmin=_FMIN,
-        fmax=min(_FMAX, sample_rate / 2),
-    )
-    if not power.max() > 0:
-        raise ValueError(f"{song_name(song)} is silent; leave it out")
-    level = librosa.power_to_db(power, ref=np.max, amin=1e-30, top_db=_FLOOR)
-    level += 10 * np.log10(power.max())
+    first, last = sound_range(waveform)
+    sound = (last - first) / sample_rate
+    if not sound:
+        return None, sound
+    if version > 1:
+        waveform, seconds = waveform[first:last], sound
+    waveform = np.pad(waveform, (0, max(0, _N_FFT - len(waveform))))
+    power = mel_power(waveform, hop_length=_HOP, **_spectrum(sample_rate, n_mels))
+    level = to_decibels(power, amin=1e-30, top_db=_FLOOR)
+    if version > 1:
+        level -= level.max()
+    return np.concatenate([[np.log(seconds)], *_statistics(level)]), sound
+
+
+def _statistics(level):
+    """Return the statistics of each band, in the order of the columns."""
     # Pad short songs with their last frame, so that every lag fits.
     level = np.pad(level, ((0, 0), (0, max(0, 2 * _HELD - level.shape[1]))), mode="edge")
     features = [level.mean(axis=1), level.std(axis=1)]
@@ -219,8 +239,7 @@ def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
         features += [_total_rise(change), _total_rise(-change)]
     held = np.lib.stride_tricks.sliding_window_view(level, _HELD, axis=1).min(axis=-1)
     held_change = held[:, _HELD // 2 :] - held[:, : -_HELD // 2]
-    features += [held.mean(axis=1), _total_rise(held_change)]
-    return np.concatenate([[np.log(seconds)], *features])
+    return [*features, held.mean(axis=1), _total_rise(held_change)]
 
 
 def _total_rise(change):

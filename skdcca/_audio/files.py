@@ -2,32 +2,38 @@
 
 import math
 import os
-import re
+import shlex
 from typing import NamedTuple
 
 import numpy as np
 
+from skdcca._audio import mpeg, pyav
+from skdcca._audio.libsndfile import LibsndfileSource
 from skdcca._utils.optional import needed_by
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import AudioFileWarning
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+# Suffixes of formats that libsndfile reads, and of those for which PyAV is needed.
+NATIVE_SUFFIXES = (
+    ".wav", ".flac", ".ogg", ".mp3", ".aif", ".aifc", ".aiff", ".au", ".caf", ".mp2", ".oga", ".opus",
+    ".rf64", ".snd", ".w64",
+)  # fmt: skip
+PYAV_SUFFIXES = (
+    ".m4a", ".aac", ".wma", ".3gp", ".ac3", ".m4b", ".mka", ".mp4", ".webm",
+)  # fmt: skip
+AUDIO_SUFFIXES = NATIVE_SUFFIXES + PYAV_SUFFIXES
 # Maximum absolute value of a waveform: far above the level of any sound, but low enough that the
 # power of a spectrum cannot overflow.
 MAX_AMPLITUDE = 1e10
-# Minimum fraction of the declared audio that a file must contain. A file with less is truncated.
-_LEAST_SHARE = 0.9
 # If the header declares more frames per byte than this, check the end of the file first: a false
 # header could otherwise cause an allocation of any size.
 _MAX_FRAMES_PER_BYTE = 8
-# libsndfile corrects a wrong length without an error; only its log shows the declared length.
-_CORRECTED_LENGTH = re.compile(
-    r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
-)
-# Programs that write to a pipe do not know the length and declare the greatest possible length.
-_UNKNOWN_LENGTH = 0.9 * 0x7FFF0000
+# Minimum fraction of the declared audio that a file must contain. A file with less is truncated.
+_LEAST_SHARE = mpeg.LEAST_SHARE
 
 
 class AudioHeader(NamedTuple):
-    """Length, sample rate and number of channels that the header of a sound file declares."""
+    """Length, sample rate and number of channels of a sound file."""
 
     n_frames: int
     sample_rate: int
@@ -41,45 +47,74 @@ def read_header(path: str | os.PathLike) -> AudioHeader:
     ------
     ValueError
         If the file cannot be read as audio or is truncated. The message does not name the file.
+
+    Warns
+    -----
+    AudioFileWarning
+        If the header of an uncompressed file declares no audio, or more than there is.
     """
-    soundfile = _soundfile()
     if not os.access(path, os.R_OK):
         raise ValueError("there is no permission to read it")
-    try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise ValueError(str(error)) from error
-    except TypeError as error:  # soundfile requires a sample rate for names that end in .raw
-        raise ValueError("it has no header") from error
-    _check_declared_bytes(info.extra_info)
-    if info.frames > _MAX_FRAMES_PER_BYTE * os.path.getsize(path):
-        _check_declared_frames(path, info)
-    return AudioHeader(info.frames, info.samplerate, info.channels)
-
-
-def _check_declared_bytes(log):
-    """Raise ValueError if libsndfile found much less audio than the header declares."""
-    lengths = _CORRECTED_LENGTH.search(log)
-    if lengths is None:
-        return
-    declared, found = map(int, lengths.groups())
-    if found < _LEAST_SHARE * declared < _UNKNOWN_LENGTH:
-        raise ValueError(
-            f"the file is truncated: its header declares {declared} bytes of audio, {found} were found"
+    source = _open(path)
+    if source.n_frames > _MAX_FRAMES_PER_BYTE * os.path.getsize(path):
+        _check_declared_end(source)
+    if source.note is not None:
+        warn(
+            f"{os.fspath(path)!r} is incomplete: {source.note}. All that was found is used; leave the "
+            "file out if it is the rest of a broken download.",
+            AudioFileWarning,
         )
+    return AudioHeader(source.n_frames, source.sample_rate, source.n_channels)
 
 
-def _check_declared_frames(path, info):
-    """Raise ValueError if nothing can be read near the declared end of the file."""
-    soundfile = _soundfile()
+def _open(path):
+    """Return the source of a file, by its content, because names are often wrong.
+
+    Raise ValueError if no source can read it.
+    """
+    with open(path, "rb") as file:
+        beginning = file.read(12)
+    if beginning.startswith((b"ID3", b"APETAGEX")) or mpeg.is_frame(beginning):
+        # libsndfile would guess the length, and report damage on the standard error.
+        audio = mpeg.find_audio(path)
+        if audio is not None:
+            return mpeg.MpegSource(path, audio)
+    demuxer = pyav.find_demuxer(path)
+    if demuxer is not None:
+        return _open_with_pyav(path, demuxer)
     try:
-        with soundfile.SoundFile(path) as file:
-            file.seek(int(_LEAST_SHARE * info.frames))
-            complete = len(file.read(1)) > 0
-    except soundfile.SoundFileError:
+        source = LibsndfileSource(path)
+        if source.format != "MP3":
+            return source
+        fault = "it has no complete frame of MPEG audio"
+    except ValueError as error:
+        fault = str(error)
+    audio = mpeg.find_audio(path)  # after bytes of unknown meaning
+    if audio is None:
+        raise ValueError(fault)
+    return mpeg.MpegSource(path, audio)
+
+
+def _open_with_pyav(path, demuxer):
+    if not pyav.is_installed():
+        name = os.path.basename(os.fspath(path))
+        stem = os.path.splitext(name)[0]
+        raise ValueError(
+            f'its format needs the package av: run `pip install "skdcca[av]"`, or '
+            f"`ffmpeg -i {shlex.quote(name)} {shlex.quote(stem + '.flac')}`"
+        )
+    return pyav.PyAVSource(path, demuxer)
+
+
+def _check_declared_end(source):
+    """Raise ValueError if nothing can be read near the declared end of the file."""
+    seconds = source.n_frames / source.sample_rate
+    try:
+        waveform, _ = source.read(_LEAST_SHARE * seconds, 1 / source.sample_rate)
+        complete = waveform.size > 0
+    except ValueError:
         complete = False
     if not complete:
-        seconds = info.frames / info.samplerate
         raise ValueError(f"the file is truncated: its header declares {seconds:g} s of audio")
 
 
@@ -107,17 +142,14 @@ def read_excerpt(path, start, seconds):
     ValueError
         If the file is damaged or truncated, or contains NaN, infinity or a huge amplitude.
     """
-    soundfile = _soundfile()
     try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            first = int(start * rate)
-            file.seek(first)
-            wanted = min(math.ceil(seconds * rate), file.frames - first)
-            waveform = file.read(wanted, dtype="float32", always_2d=True).T
-    except soundfile.SoundFileError as error:
+        source = _open(path)
+        waveform, rate = source.read(start, seconds)
+    except ValueError as error:
         raise ValueError(f"{str(path)!r} is damaged ({error}); leave it out") from error
-    if waveform.size == 0 or waveform.shape[1] < _LEAST_SHARE * wanted:
+    seconds_left = source.n_frames / source.sample_rate - start
+    n_wanted = math.ceil(min(seconds, seconds_left) * rate)
+    if waveform.size == 0 or waveform.shape[1] < _LEAST_SHARE * n_wanted:
         raise ValueError(
             f"{str(path)!r} is truncated: it ends earlier than its header declares; leave it out"
         )
@@ -129,7 +161,7 @@ def read_excerpt(path, start, seconds):
 
 def check_amplitude(waveform, name):
     """Raise ValueError if the squares of a waveform would overflow."""
-    peak = max(-waveform.min(), waveform.max())
+    peak = max(-float(waveform.min()), float(waveform.max()))
     if peak > MAX_AMPLITUDE:
         raise ValueError(
             f"{name} has an amplitude of {peak:.3g}; it must be in [-1, 1] (divide 16-bit integers by "
@@ -153,22 +185,8 @@ def resample(waveform, rate, new_rate):
     if rate == new_rate:
         return waveform
     with needed_by("Resampling audio"):
-        import librosa
-        import soxr  # noqa: F401  librosa imports it only when it resamples
+        import soxr
 
-    return librosa.resample(waveform, orig_sr=rate, target_sr=new_rate)
-
-
-def _soundfile():
-    with needed_by("Reading audio files"):
-        import soundfile
-
-    return soundfile
-
-
-def import_librosa(feature):
-    """Return the package librosa; without it, raise an error that names the class that needs it."""
-    with needed_by(feature):
-        import librosa
-
-    return librosa
+    n_samples = math.ceil(len(waveform) * new_rate / rate)
+    resampled = soxr.resample(waveform, rate, new_rate, quality="HQ")[:n_samples]
+    return np.pad(resampled, (0, n_samples - len(resampled)))

@@ -7,14 +7,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio.files import import_librosa
-from skdcca._audio.songs import check_songs, each_song, load_song, song_name
+from skdcca._audio.rhythm import autocorrelate, count_onsets, onset_strength, tempo
+from skdcca._audio.silence import DEPTH, sound_range
+from skdcca._audio.songs import check_songs, each_song, load_song
+from skdcca._audio.spectra import chroma, mel_filters, power_spectrogram, to_decibels
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_integer
 
-_FORMAT = 1  # increase it whenever features change, so that old caches are ignored
-_HOP = 512
-_SILENT = 60.0  # dB; frames further than this below the loudest frame are silent
+# Increase it whenever features change, so that old caches are ignored. Saved models keep theirs.
+# Models of format 1 measure the silence around the music too, and `loudness` with the gain of the file.
+_FORMAT = 2
+_N_FFT, _HOP = 2048, 512
 # Ratings of how well each degree of the scale fits a key, from probe-tone experiments.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -51,13 +54,14 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     feature_names_ : list of str
         Names of the columns:
 
-        - ``log_seconds``, ``log_onsets``: logarithms of the length in seconds and of 1 plus the number
-          of note onsets; ``onsets_per_second``: onsets per second;
+        - ``log_seconds``, ``log_onsets``: logarithms of the length in seconds, from the first sound to
+          the last, and of 1 plus the number of note onsets; ``onsets_per_second``: onsets per second;
         - ``log2_tempo``: base-2 logarithm of the tempo in beats per minute; ``pulse``: maximum
           autocorrelation of the onset strength at lags from 0.25 s to 2 s, near 1 for a steady beat;
         - ``loudness``, ``loudness_std``: mean and standard deviation of the loudness over time, in
-          dB; ``silence``: fraction of frames that are silent, which means more than 60 dB below the
-          loudest one. All columns from ``loudness`` on, except ``silence``, ignore these frames;
+          dB relative to the loudest frame; ``silence``: fraction of frames that are silent, which means
+          more than 60 dB below the loudest one. All columns from ``loudness`` on, except ``silence``,
+          ignore these frames;
         - ``register``, ``register_std``: mean and standard deviation over time of the spectral
           centroid, in octaves above 1 Hz; ``low``, ``high``: frequencies below which 10 % and 90 %
           of the power lie, in the same unit;
@@ -74,7 +78,12 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     InvalidSongsError
         If songs cannot be used (see `MelSpectrogram`) or are silent. The error lists all of them.
     MissingDependencyError
-        If librosa or soundfile is not installed.
+        If soundfile or soxr is not installed and a file is read or resampled.
+
+    Warns
+    -----
+    SilentSongWarning
+        If songs have less than one second of sound.
 
     See Also
     --------
@@ -84,8 +93,12 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Songs are decoded from beginning to end. Each spectral frame is 2048 samples long, and frames start
-    512 samples apart. Keys are found by correlation with the key profiles of [1]_.
+    Songs are decoded from beginning to end. Silence before the first sound and after the last one is
+    left out, where silence is what is more than 60 dB below the peak of the song; rests between them
+    are part of the music. The gain of a recording changes none of the columns. Each spectral frame is
+    2048 samples long, and frames start 512 samples apart. Onsets and tempo are those of
+    ``librosa.onset.onset_detect`` and ``librosa.feature.tempo``. Keys are found by correlation with the
+    key profiles of [1]_.
 
     References
     ----------
@@ -93,18 +106,20 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    A tone that sounds twice a second, first for two seconds and then for one:
+    A tone that sounds twice a second, first for four seconds and then for two:
 
     >>> import numpy as np
     >>> from skdcca import AudioForm
-    >>> time = np.arange(2 * 22050) / 22050
+    >>> time = np.arange(4 * 22050) / 22050
     >>> song = np.sin(2 * np.pi * 440 * time) * (np.sin(4 * np.pi * time) > 0)
-    >>> form = AudioForm().set_output(transform="pandas").fit_transform([song, song[:22050]])
+    >>> form = AudioForm().set_output(transform="pandas").fit_transform([song, song[:44100]])
     >>> form.shape
     (2, 16)
     >>> np.exp(form["log_seconds"]).round().tolist()
-    [2.0, 1.0]
+    [4.0, 2.0]
     """
+
+    _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
         self,
@@ -134,10 +149,10 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        import_librosa("AudioForm")
         check_integer("sample_rate", self.sample_rate, ge=1000)
         check_songs(X, self.sample_rate)
         self.feature_names_ = list(_NAMES)
+        self._format = _FORMAT
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -154,9 +169,8 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
             One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
-        version = _FORMAT, import_librosa("AudioForm").__version__
         seconds = check_songs(X, self.sample_rate)
-        settings = {"sample_rate": self.sample_rate, "version": version}
+        settings = {"sample_rate": self.sample_rate, "version": self._format}
         rows = np.empty((len(seconds), len(_NAMES)))
         each = [settings | {"seconds": length} for length in seconds]
         for i, row in each_song(_form, X, each, self, "form of songs"):
@@ -189,39 +203,40 @@ _NAMES = (
 
 
 def _form(key, *, song, seconds, sample_rate, version):
-    """Return the features of a song; `key` and `version` only identify it in the cache."""
-    librosa = import_librosa("AudioForm")
+    """Return the features of a song and its seconds of sound; `key` only identifies it in the cache."""
     waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
-    waveform = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
-    power = np.abs(librosa.stft(waveform, hop_length=_HOP)) ** 2
-    frame_power = power.mean(axis=0)
-    if not frame_power.max() > 0:
-        raise ValueError(f"{song_name(song)} is silent; leave it out")
-    loudness = librosa.power_to_db(frame_power, amin=1e-20, top_db=None)
-    sounds = loudness > loudness.max() - _SILENT
+    first, last = sound_range(waveform)
+    sound = (last - first) / sample_rate
+    if not sound:
+        return None, sound
+    if version > 1:
+        waveform, seconds = waveform[first:last], sound
+        waveform = waveform / np.abs(waveform).max()
+    waveform = np.pad(waveform, (0, max(0, _N_FFT - len(waveform))))
+    power = power_spectrogram(waveform, _N_FFT, _HOP)
+    loudness = to_decibels(power.mean(axis=0), amin=1e-20, top_db=None)
+    sounds = loudness > loudness.max() - DEPTH
+    if version > 1:
+        loudness -= loudness.max()
     rhythm = _rhythm(power, seconds, sample_rate)
     register = _register(power[:, sounds], sample_rate)
     harmony = _harmony(power[:, sounds], sample_rate)
     loud = [loudness[sounds].mean(), loudness[sounds].std(), 1 - sounds.mean()]
-    return np.array([np.log(seconds), *rhythm, *loud, *register, *harmony])
+    return np.array([np.log(seconds), *rhythm, *loud, *register, *harmony]), sound
 
 
 def _rhythm(power, seconds, sample_rate):
     """Return the columns log_onsets, onsets_per_second, log2_tempo and pulse."""
-    librosa = import_librosa("AudioForm")
-    mel = librosa.feature.melspectrogram(S=power, sr=sample_rate)
-    strength = librosa.onset.onset_strength(S=librosa.power_to_db(mel), sr=sample_rate)
-    times = {"sr": sample_rate, "hop_length": _HOP}
-    onsets = len(librosa.onset.onset_detect(onset_envelope=strength, **times))
-    tempo = librosa.feature.tempo(onset_envelope=strength, **times)[0]
-    second = sample_rate / _HOP
-    centered = strength - strength.mean()
-    correlation = librosa.autocorrelate(centered, max_size=round(2 * second))
-    beats = correlation[round(second / 4) :]
+    frame_rate = sample_rate / _HOP
+    strength = onset_strength(to_decibels(mel_filters(sample_rate, _N_FFT) @ power))
+    onsets = count_onsets(strength, frame_rate)
+    beats_per_minute = tempo(strength, frame_rate)
+    correlation = autocorrelate(strength - strength.mean(), round(2 * frame_rate))
+    beats = correlation[round(frame_rate / 4) :]
     pulse = 0.0
     if len(beats) and correlation[0] > 0:
         pulse = beats.max() / correlation[0]
-    return np.log1p(onsets), onsets / seconds, np.log2(max(tempo, 1.0)), pulse
+    return np.log1p(onsets), onsets / seconds, np.log2(max(beats_per_minute, 1.0)), pulse
 
 
 def _register(power, sample_rate):
@@ -240,20 +255,18 @@ def _register(power, sample_rate):
 def _harmony(power, sample_rate):
     """Return the columns major, key, chroma_entropy and harmonic_change."""
     # Assume concert pitch: an estimated tuning would differ between excerpts of a song.
-    chroma = import_librosa("AudioForm").feature.chroma_stft(
-        S=power, sr=sample_rate, norm=None, tuning=0.0
-    )
-    total = chroma.sum(axis=1)
+    pitches = chroma(power, sample_rate)
+    total = pitches.sum(axis=1)
     share = total / total.sum() if total.sum() > 0 else np.full(12, 1 / 12)
     major, minor = (max(_key_correlations(share, profile)) for profile in (_MAJOR, _MINOR))
     entropy = -np.sum(share[share > 0] * np.log(share[share > 0])) / np.log(12)
-    change = _harmonic_change(chroma, max(1, round(sample_rate / _HOP)))
+    change = _harmonic_change(pitches, max(1, round(sample_rate / _HOP)))
     return major - minor, max(major, minor), entropy, change
 
 
-def _harmonic_change(chroma, second):
+def _harmonic_change(pitches, second):
     """Return the mean distance between the pitch-class distributions of consecutive seconds."""
-    steps = np.add.reduceat(chroma, np.arange(0, chroma.shape[1], second), axis=1)
+    steps = np.add.reduceat(pitches, np.arange(0, pitches.shape[1], second), axis=1)
     sizes = steps.sum(axis=0)
     steps = steps[:, sizes > 0] / sizes[sizes > 0]
     if steps.shape[1] < 2:

@@ -7,14 +7,16 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio.files import import_librosa
+from skdcca._audio.silence import least_seconds, sound_range
 from skdcca._audio.songs import check_excerpt, check_songs, each_song, excerpt_start, load_song
-from skdcca._utils.fork_safety import make_torch_fork_safe
+from skdcca._audio.spectra import check_filters, mel_power, to_decibels
 from skdcca._utils.mixins import NoTableMixin, RawInputMixin
-from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_device, check_integer, is_number
 
-_FORMAT = 1  # increase it whenever spectrograms change, so that old caches are ignored
+# Increase it whenever spectrograms change, so that old caches are ignored. Saved models keep theirs.
+# Models of format 1 give levels with the gain of the file, as librosa.power_to_db(power) does.
+_FORMAT = 2
+_FLOOR = 80.0  # dB below the loudest level
 
 
 class MelSpectrogram(
@@ -29,7 +31,8 @@ class MelSpectrogram(
 
     A song is one of
 
-    - the path of an audio file: wav, flac, ogg, mp3 or another format that libsndfile reads;
+    - the path of an audio file: wav, flac, ogg, mp3 or another format that libsndfile reads,
+      or m4a, aac, wma, webm and others where PyAV is installed;
     - a pair ``(waveform, sample_rate)``;
     - a waveform at `sample_rate`.
 
@@ -58,8 +61,9 @@ class MelSpectrogram(
     duration : float, default=30.0
         Length of each excerpt in seconds. If None, all excerpts are as long as the longest song
         passed to `fit`, measured from `offset`.
-    offset : float or "center", default=0.0
-        Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
+    offset : float, "center" or "first_sound", default=0.0
+        Start of the excerpt in seconds. ``"center"`` takes the excerpt from the middle of each song;
+        ``"first_sound"`` skips the silence at the beginning, for which the whole song is decoded.
     memory : str, path-like or joblib.Memory, default=None
         Folder or `joblib.Memory` that caches the spectrogram of each song, so that cross-validation and
         searches compute it only once. Files are identified by their content, so they can be moved or
@@ -68,7 +72,7 @@ class MelSpectrogram(
         Number of songs that are processed in parallel, in threads unless `joblib.parallel_config` sets
         another backend. None means 1; -1 uses all processors.
     device : str, default=None
-        Name of the torch device that computes the spectra, such as ``"cuda"``. If None, librosa computes
+        Name of the torch device that computes the spectra, such as ``"cuda"``. If None, NumPy computes
         them on the CPU. Files are always decoded and resampled on the CPU, which `n_jobs` speeds up.
         `fit` requires the device; `transform` uses the CPU if it is not available.
     verbose : int, default=0
@@ -91,7 +95,14 @@ class MelSpectrogram(
         header, invalid waveforms and songs that end before `offset` are found before any song is
         decoded. Files with a valid header but damaged audio are reported at the end of `transform`.
     MissingDependencyError
-        If librosa or soundfile is not installed, or torch is not installed and `device` is set.
+        If soundfile or soxr is not installed and a file is read or resampled, or torch is not
+        installed and `device` is set.
+
+    Warns
+    -----
+    SilentSongWarning
+        If songs have less than one second of sound in the excerpt, or less than a quarter of `duration`
+        if that is shorter.
 
     See Also
     --------
@@ -101,14 +112,17 @@ class MelSpectrogram(
 
     Notes
     -----
-    The output equals ``librosa.power_to_db(librosa.feature.melspectrogram(...))``, with the
-    defaults of librosa for all other parameters,
+    Levels are relative to the loudest one of the excerpt, so that the gain of a recording changes
+    nothing,
 
-    .. math:: S_{b, t} = 10 \log_{10} \max(P_{b, t}, 10^{-10}),
+    .. math:: S_{b, t} = \max(10 \log_{10} P_{b, t} - 10 \log_{10} \max_{b', t'} P_{b', t'}, -80),
 
-    where :math:`P_{b, t}` is the power in band :math:`b` and frame :math:`t`. The values are
-    clipped at 80 dB below the peak of the excerpt. Spectra computed on a `device` differ only by
-    rounding in single precision; they use the same cache.
+    where :math:`P_{b, t}` is the power in band :math:`b` and frame :math:`t`. This equals
+    ``librosa.power_to_db(librosa.feature.melspectrogram(...), ref=np.max)`` with the defaults of librosa
+    for all other parameters. Frames before the first sound and after the last one are at -80 dB, as are
+    those that are appended to short songs, where sound is what is at most 60 dB below the peak of the
+    excerpt: the spectrogram of a song is the same with and without the silence after it. Spectra
+    computed on a `device` differ only by rounding in single precision; they use the same cache.
 
     Examples
     --------
@@ -127,6 +141,8 @@ class MelSpectrogram(
     >>> spectrograms.mean(axis=2).argmax(axis=1)
     array([ 4, 10])
     """
+
+    _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
         self,
@@ -172,7 +188,6 @@ class MelSpectrogram(
         self : object
             The fitted transformer.
         """
-        import_librosa("MelSpectrogram")
         self._check_parameters()
         check_device("device", self.device)
         seconds = check_songs(X, self.sample_rate, self.offset)
@@ -185,7 +200,9 @@ class MelSpectrogram(
                 f"The duration of {self.duration_:g} s is shorter than one window of "
                 f"n_fft={self.n_fft} samples. Increase `duration` or decrease `n_fft`."
             )
+        check_filters(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
         self.n_frames_ = self._n_frames()
+        self._format = _FORMAT
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -208,7 +225,8 @@ class MelSpectrogram(
         spectrograms = np.empty((len(seconds), self.n_mels, self._n_frames()), dtype=np.float32)
         settings["device"] = check_device("device", self.device, must_exist=False)
         each = [settings | {"start": self._start(length)} for length in seconds]
-        songs = each_song(_log_mel, X, each, self, "spectrograms", ignore=["device"])
+        least = least_seconds(self.duration_)
+        songs = each_song(_log_mel, X, each, self, "spectrograms", least=least, ignore=["device"])
         for i, spectrogram in songs:
             spectrograms[i] = spectrogram
         return spectrograms
@@ -230,7 +248,7 @@ class MelSpectrogram(
 
     def _settings(self):
         return {
-            "version": (_FORMAT, import_librosa("MelSpectrogram").__version__),
+            "version": self._format,
             "n_samples": self._n_samples(),
             "sample_rate": self.sample_rate,
             "n_fft": self.n_fft,
@@ -265,51 +283,30 @@ class MelSpectrogram(
         super().__setstate__({"device": None} | state)  # missing in files of older versions
 
 
-def _log_mel(key, *, song, start, n_samples, sample_rate, version, device, **mel):
-    """Return the log-mel spectrogram of a song, of shape (n_mels, 1 + n_samples // hop_length).
+def _log_mel(key, *, song, start, n_samples, sample_rate, hop_length, version, device, **spectrum):
+    """Return the log-mel spectrogram of a song and its seconds of sound.
 
-    `key` and `version` only identify the result in the cache.
+    The spectrogram has shape (n_mels, 1 + n_samples // hop_length). `key` only identifies it in the
+    cache.
     """
-    librosa = import_librosa("MelSpectrogram")
-    waveform = load_song(song, start, n_samples, sample_rate)
-    # librosa centers the last frame on the end of the waveform and pads it by half a window.
-    waveform = librosa.util.fix_length(waveform, size=n_samples)
-    power = mel_power(waveform, device, sr=sample_rate, **mel)
-    return librosa.power_to_db(power).astype(np.float32)
+    waveform = load_song(song, start, n_samples, sample_rate)[:n_samples]
+    first, last = sound_range(waveform)
+    sound = (last - first) / sample_rate
+    # The last frame is centered on the end of the excerpt and padded by half a window.
+    waveform = np.pad(waveform, (0, n_samples - len(waveform)))
+    power = mel_power(waveform, device, sr=sample_rate, hop_length=hop_length, **spectrum)
+    if version == 1:
+        level = to_decibels(power)
+    else:
+        frames = slice(first // hop_length, last // hop_length + 1) if sound else slice(0)
+        level = _relative_level(power, frames)
+    return level.astype(np.float32), sound
 
 
-def mel_power(waveform, device, *, sr, n_fft, hop_length, **bands):
-    """Return the mel power spectrogram of a waveform, with shape (n_mels, n_frames).
-
-    The result is the same as in librosa, up to rounding.
-
-    Parameters
-    ----------
-    waveform : ndarray of shape (n_samples,)
-        The waveform.
-    device : torch.device or None
-        Device on which torch computes the spectrogram. If None, librosa computes it on the CPU.
-    sr, n_fft, hop_length, **bands : int or float
-        Parameters of ``librosa.feature.melspectrogram``.
-    """
-    librosa = import_librosa("MelSpectrogram")
-    if device is None:
-        settings = {"sr": sr, "n_fft": n_fft, "hop_length": hop_length, **bands}
-        return librosa.feature.melspectrogram(y=waveform, **settings)
-    with needed_by("MelSpectrogram(device=...)"):
-        import torch
-
-    make_torch_fork_safe()
-    window = torch.from_numpy(librosa.filters.get_window("hann", n_fft).astype(np.float32))
-    filters = torch.from_numpy(librosa.filters.mel(sr=sr, n_fft=n_fft, **bands))
-    with torch.inference_mode():
-        spectrum = torch.stft(
-            torch.from_numpy(np.asarray(waveform, dtype=np.float32)).to(device),
-            n_fft,
-            hop_length,
-            window=window.to(device),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()
-        return (filters.to(device) @ power).cpu().numpy()
+def _relative_level(power, frames):
+    """Return the level in dB relative to the loudest one, and the lowest level outside of `frames`."""
+    level = np.full_like(power, -_FLOOR)
+    if level[:, frames].size:
+        sounding = to_decibels(power[:, frames], amin=1e-30, top_db=_FLOOR)
+        level[:, frames] = sounding - sounding.max()
+    return level

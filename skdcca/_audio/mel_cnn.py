@@ -9,25 +9,29 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio.files import import_librosa
 from skdcca._audio.musicnn import (
     N_FRAMES,
     N_MELS,
     RATE,
     SHIPPED,
     cut_segments,
+    filled,
     load_excerpt,
     load_network,
     log_mel,
     network_key,
+    prepare,
     resolve_weights,
     run,
 )
+from skdcca._audio.silence import least_seconds, sound_range
 from skdcca._audio.songs import check_excerpt, check_songs, each_song, excerpt_start
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_device, check_integer, check_option
 
-_FORMAT = 1  # increase it whenever embeddings change, so that old caches are ignored
+# Increase it whenever embeddings change, so that old caches are ignored. Saved models keep theirs.
+# Models of format 1 embed the silence around the music too, and songs at the level of the file.
+_FORMAT = 2
 _POOLINGS = ("mean", "max", "mean_std", "sequence")
 
 
@@ -72,8 +76,9 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     duration : float, default=None
         Length of the excerpt of each song in seconds. If None, the excerpt extends to the
         end of the song.
-    offset : float or "center", default=0.0
-        Start of the excerpt in seconds; ``"center"`` takes the excerpt from the middle of each song.
+    offset : float, "center" or "first_sound", default=0.0
+        Start of the excerpt in seconds. ``"center"`` takes the excerpt from the middle of each song;
+        ``"first_sound"`` skips the silence at the beginning, for which the whole song is decoded.
     sample_rate : int, default=16000
         Sample rate in Hz of waveforms that come without one. Every song is then resampled to 16000
         Hz, the rate of the networks.
@@ -86,7 +91,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         another backend. None means 1; -1 uses all processors.
     device : str, default=None
         Name of the torch device that computes the spectra and runs the network, such as ``"cuda"``.
-        If None, librosa computes the spectra and the network runs on the CPU. Files are always
+        If None, NumPy computes the spectra and the network runs on the CPU. Files are always
         decoded and resampled on the CPU, which `n_jobs` speeds up. `fit` requires the device;
         `transform` uses the CPU if the device is not available.
     verbose : int, default=0
@@ -108,11 +113,17 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         If a parameter is out of range, a file of weights cannot be used, a network has the wrong
         output, or `X` is not a list of songs or is empty.
     InvalidSongsError
-        If songs cannot be used (see `MelSpectrogram`). Excerpts must also be at least 0.032 s long,
-        must not be silent, and must not be far outside [-1, 1]. The error lists all songs that
-        cannot be used.
+        If songs cannot be used (see `MelSpectrogram`). Excerpts must also be at least 0.032 s long and
+        must not be silent. The error lists all songs that cannot be used.
     MissingDependencyError
-        If torch, librosa or soundfile is not installed.
+        If torch is not installed, or if soundfile or soxr is not installed and a file is read or
+        resampled.
+
+    Warns
+    -----
+    SilentSongWarning
+        If songs have less than one second of sound in the excerpt, or less than a quarter of `duration`
+        if that is shorter.
 
     See Also
     --------
@@ -129,7 +140,10 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     .. math:: \log_{10}(10000 P + 1),
 
     where :math:`P` is librosa's mel power spectrogram with 96 bands and a window of 512 samples every
-    256 samples. Excerpts shorter than a segment are repeated until they fill it, as in training.
+    256 samples. The silence before the first sound of an excerpt and after the last one is left out,
+    and the gain of a recording changes nothing: the excerpt is scaled to a root mean square of 0.125,
+    or less if its peak would exceed 1, which is the level of the songs that the networks were trained
+    on. Excerpts shorter than a segment are repeated until they fill it, as in training.
 
     At most `n_jobs` songs are decoded at a time, and only their embeddings are kept in memory.
 
@@ -155,6 +169,8 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     >>> audio.tag_names_[:3]
     ['guitar', 'classical', 'slow']
     """
+
+    _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
         self,
@@ -196,7 +212,6 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        import_librosa("MelCNNAudio")
         self._check_parameters()
         device = check_device("device", self.device)
         check_songs(X, self.sample_rate, self.offset)
@@ -211,6 +226,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         embeddings, _ = run(network, rising.reshape(1, N_FRAMES, N_MELS), device)
         n_summaries = 2 if self.pooling == "mean_std" else 1
         self.n_features_out_ = embeddings.shape[1] * n_summaries
+        self._format = _FORMAT
         if tags is not None:
             self.tag_names_ = tags
         elif hasattr(self, "tag_names_"):  # left by an earlier fit
@@ -308,12 +324,20 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
         settings["weights"] = None if self.memory is None else network_key(self.weights_)
         each = [settings | self._excerpt(length) for length in seconds]
         # The setting `weights` identifies the network in the cache.
-        results = each_song(_embed, songs, each, self, "embeddings", ignore=["network", "device"])
+        results = each_song(
+            _embed,
+            songs,
+            each,
+            self,
+            "embeddings",
+            least=least_seconds(self.duration),
+            ignore=["network", "device"],
+        )
         return (result for _, result in results)
 
     def _settings(self):
         return {
-            "version": (_FORMAT, import_librosa("MelCNNAudio").__version__),
+            "version": self._format,
             "sample_rate": self.sample_rate,
             "n_segments": self.n_segments,
         }
@@ -321,7 +345,7 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
     def _excerpt(self, seconds):
         """Return the start of the excerpt in seconds and its length in samples at 16 kHz."""
         start = excerpt_start(seconds, self.duration, self.offset)
-        length = seconds - start
+        length = seconds if start == "first_sound" else seconds - start
         if self.duration is not None:
             length = min(length, self.duration)
         return {"start": start, "n_samples": max(1, round(length * RATE))}
@@ -347,14 +371,20 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
 def _embed(
     key, *, song, network, weights, start, n_samples, sample_rate, n_segments, version, device
 ):
-    """Return the embeddings and the tag probabilities of the segments of a song.
+    """Return the embeddings and the tag probabilities of a song, and its seconds of sound.
 
-    Both have one row per segment; without tags, the second is None. `key`, `weights` and `version`
-    only identify the result in the cache.
+    The first two have one row per segment; without tags, the second is None. `key` and `weights` only
+    identify the result in the cache.
     """
     waveform = load_excerpt(song, start, n_samples, sample_rate)
-    frames = log_mel(waveform, song, device)
-    return run(network, cut_segments(frames, n_segments), device)
+    first, last = sound_range(waveform)
+    seconds = (last - first) / RATE
+    if not seconds:
+        return None, seconds
+    if version > 1:
+        waveform = prepare(waveform, first, last)
+    frames = log_mel(filled(waveform), song, device)
+    return run(network, cut_segments(frames, n_segments), device), seconds
 
 
 def _pool(embedding, pooling):

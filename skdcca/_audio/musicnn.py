@@ -9,8 +9,8 @@ from importlib import resources
 import numpy as np
 from joblib import hash as joblib_hash
 
-from skdcca._audio.mel import mel_power
 from skdcca._audio.songs import as_pair, load_song, song_name
+from skdcca._audio.spectra import mel_power
 from skdcca._utils.fork_safety import make_torch_fork_safe
 from skdcca._utils.optional import needed_by
 
@@ -26,6 +26,9 @@ RATE = 16000  # Hz
 N_MELS = 96
 N_FRAMES = 187  # frames of a segment, the input of every network
 _N_FFT, _HOP = 512, 256
+# Root mean square of a waveform, -18 dB of full scale. At this level, log-mel spectrograms of music have
+# about the mean that the networks subtract from their input.
+_LEVEL = 0.125
 _SEGMENT = (N_FRAMES - 1) * _HOP  # samples in a segment
 # Segments in a batch. The output of the widest layer takes 10 MB per segment.
 _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
@@ -37,13 +40,11 @@ _BATCH_SIZE, _BATCH_SIZE_ON_DEVICE = 4, 64
 def load_excerpt(song, start, n_samples, sample_rate):
     """Return the excerpt of a song as a waveform at 16 kHz.
 
-    An excerpt that is shorter than a segment is repeated until it fills one.
-
     Parameters
     ----------
     song : str, path-like, (waveform, sample rate) or waveform
         The song.
-    start : float
+    start : float or "first_sound"
         Start of the excerpt in seconds.
     n_samples : int
         Length of the excerpt in samples at 16 kHz.
@@ -53,7 +54,7 @@ def load_excerpt(song, start, n_samples, sample_rate):
     Raises
     ------
     ValueError
-        If the excerpt is silent, or shorter than one Fourier window.
+        If the excerpt is shorter than one Fourier window.
     """
     if not isinstance(song, (str, os.PathLike)):
         song = as_pair(song, sample_rate)  # load_song would assume the rate of the networks
@@ -63,11 +64,19 @@ def load_excerpt(song, start, n_samples, sample_rate):
             f"{song_name(song)} has {len(waveform) / RATE:.3f} s in the excerpt; it must have "
             f"{_N_FFT / RATE:.3f} s or more"
         )
-    if not waveform.any():
-        raise ValueError(f"{song_name(song)} is silent in the excerpt; leave it out")
-    if len(waveform) < _SEGMENT:
-        return np.resize(waveform, _SEGMENT)
     return waveform
+
+
+def prepare(waveform, first, last):
+    """Return the samples with sound at the level of the songs that the networks were trained on."""
+    waveform = waveform[first : max(last, first + _N_FFT)]
+    gain = _LEVEL / np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
+    return waveform * np.float32(min(gain, 1 / np.abs(waveform).max()))
+
+
+def filled(waveform):
+    """Return a waveform that is repeated until it fills a segment."""
+    return np.resize(waveform, _SEGMENT) if len(waveform) < _SEGMENT else waveform
 
 
 def log_mel(waveform, song, device=None):

@@ -20,11 +20,15 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skdcca._audio.files import check_amplitude, read_excerpt, read_header, resample, to_mono
+from skdcca._audio.silence import MIN_SECONDS, require_sound, sound_range, warn_of_silence
 from skdcca._utils.validation import check_number, is_number
 from skdcca.exceptions import InvalidSongsError
 
 _N_LISTED = 20  # maximum number of faults in a message; a longer list would be unreadable
 _LIMITING_BLAS = Lock()
+# Minimum sample rate of a pair in Hz; a lower number is probably one of kHz.
+_MIN_RATE = 1000
+_NAMED_OFFSETS = ("center", "first_sound")
 
 
 # ---- excerpts ---------------------------------------------------------------------------------
@@ -33,18 +37,27 @@ _LIMITING_BLAS = Lock()
 def check_excerpt(duration, offset):
     """Raise ValueError if `duration` or `offset` is out of range."""
     check_number("duration", duration, gt=0, or_none=True)
-    centered = isinstance(offset, str) and offset == "center"
-    if not centered:
-        check_number("offset", offset, ge=0, remedy='Use "center" for the middle of each song.')
+    if not _is_named(offset):
+        remedy = 'Use "center" for the middle of each song, or "first_sound".'
+        check_number("offset", offset, ge=0, remedy=remedy)
 
 
 def excerpt_start(seconds, duration, offset):
-    """Return the start in seconds of the excerpt of a song that is `seconds` long."""
+    """Return the start in seconds of the excerpt of a song that is `seconds` long.
+
+    The start "first_sound" is returned as it is: `load_song` finds it when it decodes the song.
+    """
+    if offset == "first_sound":
+        return offset
     if offset != "center":
         return float(offset)
     if duration is None:
         return 0.0
     return max(0.0, (seconds - duration) / 2)
+
+
+def _is_named(offset):
+    return isinstance(offset, str) and offset in _NAMED_OFFSETS
 
 
 # ---- validation -------------------------------------------------------------------------------
@@ -59,7 +72,7 @@ def check_songs(songs, sample_rate, offset=0.0):
         The songs.
     sample_rate : int
         Sample rate in Hz of waveforms that come without one.
-    offset : float or "center", default=0.0
+    offset : float, "center" or "first_sound", default=0.0
         Start of the excerpt in seconds; songs that end before it cannot be used.
 
     Raises
@@ -70,13 +83,13 @@ def check_songs(songs, sample_rate, offset=0.0):
         If songs cannot be used. The error lists all of them.
     """
     _check_is_list(songs)
-    first = 0.0 if offset == "center" else offset
-    seconds, faults = [], []
+    first = 0.0 if _is_named(offset) else offset
+    seconds, faults = [], {}
     for i, song in enumerate(songs):
         try:
             seconds.append(_seconds_after(song, sample_rate, first))
         except ValueError as error:
-            faults.append(f"song {i}: {error}")
+            faults[i] = error
     _raise_faults(faults, len(songs))
     if not seconds:
         raise ValueError("Found array with 0 sample(s): X has no songs. Pass at least one.")
@@ -97,13 +110,39 @@ def as_pair(song, sample_rate):
     waveform, rate = song, None
     if isinstance(song, (tuple, list)) and len(song) == 2:
         waveform, rate = song
+        _check_order(waveform, rate)
     if rate is None:
         rate = sample_rate
+    elif is_number(rate, gt=0) and rate < _MIN_RATE:
+        raise ValueError(
+            f"its sample rate is {rate} Hz; it must be >= {_MIN_RATE} Hz (kHz? pass {1000 * rate:.0f})"
+        )
     if not is_number(rate, gt=0):
         raise ValueError(f"its sample rate is {rate!r}; it must be a number of Hz > 0")
-    waveform = np.asarray(waveform)
+    try:
+        waveform = np.asarray(waveform)
+    except ValueError as error:
+        raise ValueError(
+            "it is a list of parts of different lengths; pass (waveform, sample_rate), or one array of "
+            "shape (n_samples,) or (n_channels, n_samples)"
+        ) from error
     _check_waveform(waveform)
     return waveform, rate
+
+
+def _check_order(waveform, rate):
+    """Raise ValueError for a pair in another order, or of two waveforms."""
+    if np.ndim(rate) == 0:
+        return
+    if np.ndim(waveform) == 0:
+        raise ValueError(
+            "it is a pair (sample_rate, waveform), as scipy.io.wavfile.read returns; swap it to "
+            "(waveform, sample_rate)"
+        )
+    raise ValueError(
+        "its sample rate is an array; pass (waveform, sample_rate), and two channels as one array of "
+        "shape (2, n_samples)"
+    )
 
 
 def _is_path(song):
@@ -158,10 +197,15 @@ def _file_seconds(path):
 
 
 def _check_waveform(waveform):
+    if waveform.dtype.kind in "iu":
+        raise ValueError(
+            f"its waveform has dtype {waveform.dtype}; it must be float, in [-1, 1]: "
+            f"{_to_float(waveform.dtype)}"
+        )
     if waveform.dtype.kind != "f":
         raise ValueError(
-            f"its waveform has dtype {waveform.dtype}; it must be float, in [-1, 1] (divide "
-            "16-bit integers by 32768); a path must be a str"
+            f"its waveform has dtype {waveform.dtype}; it must be float, in [-1, 1]; a path must be a "
+            "str"
         )
     if waveform.ndim not in (1, 2) or waveform.size == 0:
         raise ValueError(
@@ -178,13 +222,23 @@ def _check_waveform(waveform):
     check_amplitude(waveform, "its waveform")
 
 
+def _to_float(dtype):
+    """Return how to convert integer samples, which are centered at 0 unless they are unsigned."""
+    half = 2 ** (8 * dtype.itemsize - 1)
+    if dtype.kind == "u":
+        return f"subtract {half} and divide it by {half}.0"
+    return f"divide it by {half}.0"
+
+
 def _raise_faults(faults, n_songs):
+    """Raise one error that lists the faults, given by the positions of their songs."""
     if faults:
         raise InvalidSongsError(
             f"{len(faults)} of {n_songs} songs cannot be used",
-            faults,
+            [f"song {i}: {fault}" for i, fault in faults.items()],
             n_usable=n_songs - len(faults),
             n_listed=_N_LISTED,
+            songs=faults,
         )
 
 
@@ -192,19 +246,38 @@ def _raise_faults(faults, n_songs):
 
 
 def load_song(song, start, n_samples, sample_rate):
-    """Return about `n_samples` mono samples of a song at `sample_rate`, from `start` seconds on."""
+    """Return about `n_samples` mono samples of a song at `sample_rate`, from `start` seconds on.
+
+    If `start` is "first_sound", decode the whole song to find its first sound.
+    """
     seconds = n_samples / sample_rate
-    if _is_path(song):
+    if start == "first_sound":
+        waveform, rate = _read_song(song, sample_rate)
+        first, _ = sound_range(waveform)
+        waveform = waveform[first : first + math.ceil(seconds * rate)]
+    elif _is_path(song):
         waveform, rate = read_excerpt(song, start, seconds)
+        waveform = to_mono(waveform)
     else:
         waveform, rate = as_pair(song, sample_rate)
         first = int(start * rate)
-        waveform = waveform[..., first : first + math.ceil(seconds * rate)].astype(np.float32)
-    return resample(to_mono(waveform), rate, sample_rate)
+        waveform = waveform[..., first : first + math.ceil(seconds * rate)]
+        waveform = to_mono(waveform.astype(np.float32))
+    return resample(waveform, rate, sample_rate)
 
 
-def each_song(function, songs, settings, transformer, desc, ignore=()):
-    """Call a function for each song, and yield the position and the result of each song in order.
+def _read_song(song, sample_rate):
+    """Return the whole waveform of a song, mixed to mono, and its sample rate."""
+    if _is_path(song):
+        waveform, rate = read_excerpt(song, 0.0, _file_seconds(os.fspath(song)))
+    else:
+        waveform, rate = as_pair(song, sample_rate)
+        waveform = waveform.astype(np.float32)
+    return to_mono(waveform), rate
+
+
+def each_song(function, songs, settings, transformer, desc, *, least=MIN_SECONDS, ignore=()):
+    """Call a function for each song, and yield the position and the features of each song in order.
 
     Song ``i`` is passed as ``function(key, song=songs[i], **settings[i])``. The parameters `n_jobs`,
     `memory` and `verbose` of the transformer set the number of threads, the cache and the progress bar.
@@ -212,8 +285,9 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
     Parameters
     ----------
     function : callable
-        Function of one song. Its argument `key` identifies the song in the cache. A ValueError or
-        OSError that it raises is reported as a fault of the song.
+        Function of one song, which returns its features and the seconds of sound in it. The features
+        are None if silence has none. The argument `key` identifies the song in the cache. A ValueError
+        or OSError that it raises is reported as a fault of the song.
     songs : sequence
         The songs.
     settings : list of dict
@@ -222,6 +296,8 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
         The transformer.
     desc : str
         Label of the progress bar.
+    least : float, default=1.0
+        Songs with fewer seconds of sound are reported after the last song.
     ignore : sequence of str, default=()
         Names of settings that are not part of the cache key.
 
@@ -229,6 +305,13 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
     ------
     InvalidSongsError
         After the last song, if any songs cannot be used. The error lists all of these songs.
+    NoSoundError
+        Within `sound_required`, if a song has too little sound.
+
+    Warns
+    -----
+    SilentSongWarning
+        Otherwise, if songs have too little sound.
     """
     memory = transformer.memory
     memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
@@ -237,15 +320,21 @@ def each_song(function, songs, settings, transformer, desc, ignore=()):
         delayed(_attempt)(function, song, **one) for song, one in zip(songs, settings, strict=True)
     )
     shown = {"desc": desc, "unit": "song", "disable": not transformer.verbose}
-    faults = []
+    faults, sounds = {}, {}
     with _one_blas_thread():
         results = _in_parallel(work, transformer.n_jobs)
         for i, (result, fault) in enumerate(tqdm(results, total=len(settings), **shown)):
             if fault is None:
-                yield i, result
-            else:
-                faults.append(f"song {i}: {fault}")
+                features, sounds[i] = result
+                if features is None:
+                    fault = f"{song_name(songs[i])} is silent; leave it out"
+                else:
+                    yield i, features
+            if fault is not None:
+                faults[i] = fault
+    require_sound(sounds, songs, least, song_name)
     _raise_faults(faults, len(settings))
+    warn_of_silence(sounds, songs, least, song_name, getattr(transformer, "offset", None))
 
 
 def _in_parallel(work, n_jobs):

@@ -12,6 +12,8 @@ from skdcca._audio.files import MAX_AMPLITUDE
 from skdcca._utils.validation import check_integer
 
 _MIN_FRAMES = 16
+# Saved models keep their format. Models of format 1 summarize the silence before the music too.
+_FORMAT = 2
 
 
 class TemporalSummary(TransformerMixin, BaseEstimator):
@@ -55,8 +57,10 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The silence that `MelSpectrogram` appends to short songs is ignored. It is recognized as the
-    frames at the end of a spectrogram in which all bands equal the minimum of the spectrogram.
+    Silence before and after the music is left out, so that neither the silence that `MelSpectrogram`
+    appends to short songs nor that of the recording changes a row. It is recognized as the frames at the
+    beginning and end of a spectrogram in which all bands equal the minimum of the spectrogram. At least
+    16 frames are summarized.
 
     Examples
     --------
@@ -67,6 +71,8 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     >>> TemporalSummary().fit_transform(spectrograms).shape
     (5, 152)
     """
+
+    _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
         self, statistics: Sequence[str] = ("mean", "std", "delta", "rhythm"), *, n_lags: int = 32
@@ -92,6 +98,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         self._check_parameters()
         X = self._check_spectrograms(X, reset=True)
         self.n_frames_ = X.shape[2]
+        self._format = _FORMAT
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -110,7 +117,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check_spectrograms(X, reset=False)
         lags = self._lags()
-        return np.stack([self._summary(song[:, : _n_sounding(song)], lags) for song in X])
+        return np.stack([self._summary(self._without_silence(song), lags) for song in X])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Return the names of the columns.
@@ -165,6 +172,10 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     def _summary(self, song, lags):
         return np.concatenate([_STATISTICS[name](song, lags) for name in self.statistics])
 
+    def _without_silence(self, song):
+        first, last = _sounding_frames(song)
+        return song[:, first if self._format > 1 else 0 : last]
+
     def _lags(self):
         return np.geomspace(2, self.n_frames_ / 4, self.n_lags)
 
@@ -176,12 +187,13 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _n_sounding(song):
-    """Return the number of frames before the silence at the end, but at least 16."""
+def _sounding_frames(song):
+    """Return the first frame with sound and the frame after the last one, at least 16 frames apart."""
     sounding = np.flatnonzero((song > song.min()).any(axis=0))
     if not sounding.size:
-        return song.shape[1]
-    return max(_MIN_FRAMES, sounding[-1] + 1)
+        return 0, song.shape[1]
+    first = min(sounding[0], song.shape[1] - _MIN_FRAMES)
+    return first, max(first + _MIN_FRAMES, sounding[-1] + 1)
 
 
 def _rhythm(song, lags):

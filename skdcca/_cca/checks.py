@@ -74,7 +74,7 @@ def without_zero_weights(X, y, sample_weight):
     return X[weighted], y[weighted], sample_weight[weighted]
 
 
-def warn_perfect_correlations(views, n_rows):
+def warn_perfect_correlations(views, n_rows, remedy):
     """Warn if correlations without a ridge are 1 whatever the data are.
 
     The centered views span subspaces of a space of ``n_rows - 1`` dimensions. If their dimensions sum
@@ -85,19 +85,19 @@ def warn_perfect_correlations(views, n_rows):
     if n_perfect > 0 and not any(view.reg for view in views):
         warn(
             f"X has rank {ranks[0]} and y has rank {ranks[1]}. Their sum exceeds n_samples - 1 = "
-            f"{n_rows - 1:g}, so {n_perfect} canonical correlations are 1 whatever the data are. Set a "
-            "ridge, such as reg='auto', or pass fewer columns.",
+            f"{n_rows - 1:g}, so {n_perfect} canonical correlations are 1 whatever the data are. "
+            f"{remedy}",
             PerfectCorrelationWarning,
         )
 
 
-def warn_imprecise(views):
-    """Warn if directions of rows that cannot be read again were lost or have few correct digits."""
-    for name, view in zip("Xy", views, strict=True):
-        if view.n_imprecise:
+def warn_imprecise(counts):
+    """Warn if directions of a view were lost or have few correct digits."""
+    for name, n_imprecise in zip("Xy", counts, strict=True):
+        if n_imprecise:
             warn(
-                f"The covariances of {name} are mostly rounding errors in {view.n_imprecise} directions, "
-                "whose correlations may be lost. Use fit, or fit_blocks with a list, unless columns are "
-                "exact copies or sums of others.",
+                f"The covariances of {name} are mostly rounding errors in {n_imprecise} directions, "
+                "whose correlations may be lost. Use fit on dense views, or fit_blocks with a list, "
+                "unless columns are exact copies or sums of others.",
                 PrecisionWarning,
             )

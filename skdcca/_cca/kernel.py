@@ -402,7 +402,7 @@ class KernelCCA(BaseCCA):
         x_map, y_map = self._set_kernels(Spreads().add(X, y))
         x_view = KernelView(X, x_map, reg_x)
         y_view = KernelView(y, y_map, reg_y)
-        warn_perfect_correlations((x_view, y_view), len(X))
+        warn_perfect_correlations((x_view, y_view), len(X), "Set a ridge, such as reg=0.01.")
         cross = x_view.left.T @ y_view.left
         cross *= x_view.shrink[:, None]
         cross *= y_view.shrink
@@ -430,7 +430,7 @@ class KernelCCA(BaseCCA):
         y_covariance *= np.outer(y_unit, y_unit)
         x_view = FeatureView(x_covariance, x_mean * x_unit, maps[0], reg_x)
         y_view = FeatureView(y_covariance, y_mean * y_unit, maps[1], reg_y)
-        warn_perfect_correlations((x_view, y_view), n)
+        warn_perfect_correlations((x_view, y_view), n, "Set a ridge, such as reg=0.01.")
         cross = x_view.whitener.T @ (cross * np.outer(x_unit, y_unit)) @ y_view.whitener
         x_covariance = y_view.whitener.T @ sums.y_products / (n - 1)
         y_covariance = x_view.whitener.T @ sums.x_products / (n - 1)
@@ -454,6 +454,8 @@ class KernelCCA(BaseCCA):
         """
         rng = check_random_state(self.random_state)
         if self.approximation == "rff":
+            for kernel_map, view in zip(maps, check(0, blocks.first()), strict=True):
+                kernel_map.warn_of_identity(view)
             return [FourierMap(kernel_map, self.n_landmarks, rng) for kernel_map in maps]
         chosen = np.sort(rng.permutation(n)[: self.n_landmarks])
         for kernel_map, rows in zip(maps, blocks.rows(chosen, check), strict=True):
@@ -517,6 +519,10 @@ class KernelCCA(BaseCCA):
                 "on y itself, and set `y_kernel` to the name of a kernel or a callable."
             )
         return self._project_x(X) @ self._y_of_variates.T + self._y_mean
+
+    def __setstate__(self, state):
+        # Files of older versions lack these parameters; columns were never standardized.
+        super().__setstate__({"y_reg": None, "scale": False} | state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

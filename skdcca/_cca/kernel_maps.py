@@ -30,13 +30,21 @@ _WITH_GAMMA = ("chi2", "laplacian", "poly", "polynomial", "rbf", "sigmoid")
 _OF_HISTOGRAMS = ("additive_chi2", "chi2")
 # After centering, these kernels do not depend on the origin.
 _WITHOUT_ORIGIN = ("laplacian", "linear", "rbf")
-# A kernel whose rows have less similarity than this to all other rows together is an identity matrix, and
-# one whose variance is a smaller fraction of its diagonal than the second figure is constant.
+# A kernel whose rows have less similarity than this to all other rows together is an identity matrix.
+# If its variance is a smaller fraction of its diagonal than the second figure, it is constant.
 _LEAST_SIMILARITY = 1e-3
 _LEAST_VARIANCE = 1e-8
+# Without landmarks, about as many rows are compared to recognize an identity matrix.
+_SAMPLE = 300
 _DEGENERACIES = {
-    "identity": ("an identity matrix: no row resembles another", "smaller"),
-    "constant": ("constant: all rows resemble each other equally", "larger"),
+    "identity": (
+        "an identity matrix: no row resembles another. The model cannot generalize.",
+        "smaller",
+    ),
+    "constant": (
+        "constant: all rows resemble each other equally. The model depends on its last digits.",
+        "larger",
+    ),
 }
 _EPS = np.finfo(np.float64).eps
 # A block has at most this many rows and this many numbers (32 MB).
@@ -151,8 +159,8 @@ class Spread:
         bad = ~(np.isfinite(deviation) & ((deviation > 0) | self.is_constant))
         if bad.any():
             raise ValueError(
-                f"Column {np.argmax(bad)} of {name} cannot be standardized, because its squares overflow "
-                "or vanish. Use other units for this column."
+                f"Column {np.argmax(bad)} of {name} cannot be standardized, because its squares "
+                "overflow or vanish. Use other units for this column."
             )
         return np.where(self.is_constant, 1.0, deviation)
 
@@ -324,6 +332,12 @@ class KernelMap:
         is_constant = variance is not None and variance < _LEAST_VARIANCE * diagonal.sum()
         return "constant" if is_constant else None
 
+    def warn_of_identity(self, view):
+        """Warn if the kernel of some rows is numerically an identity matrix."""
+        rows = view[:: max(1, view.shape[0] // _SAMPLE)]
+        if rows.shape[0] > 2:
+            self.warn(self.degeneracy(self(rows, rows)))
+
     def warn(self, degeneracy):
         """Warn about a degenerate kernel."""
         if degeneracy is None:
@@ -333,7 +347,7 @@ class KernelMap:
         if self.gamma is not None:
             remedy = f"Use a {change} gamma than {self.gamma:.3g}; begin with gamma='distance'."
         warn(
-            f"The kernel of {self.name} is numerically {fault}. The model cannot generalize. {remedy}",
+            f"The kernel of {self.name} is numerically {fault} {remedy}",
             DegenerateKernelWarning,
         )
 

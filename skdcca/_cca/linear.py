@@ -22,8 +22,10 @@ from skdcca._cca.checks import (
 from skdcca._cca.linear_prediction import LinearPredictionMixin
 from skdcca._cca.linear_views import FactorView, GramView, decomposed
 from skdcca._cca.moments import PairMoments, RowFactor
+from skdcca._cca.precision import count_imprecise
 from skdcca._cca.shrinkage import SHRINKAGES, RowNorms, regularize
 from skdcca._utils.blocks import as_blocks
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_option
 from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA, block_errors
@@ -139,8 +141,8 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         If both ridges are 0 and the ranks of the views sum to more than the number of rows minus 1.
         Some correlations are then 1 whatever the data are.
     PrecisionWarning
-        From `partial_fit`, and from `fit_blocks` with a generator, if columns are so nearly dependent
-        that directions of a view are lost.
+        If columns are so nearly dependent that directions of a view are lost: from `partial_fit`, from
+        `fit_blocks` with a generator, and from `fit` with a sparse view.
     RankWarning
         If `n_components` exceeds the rank of a view, which happens if some of its columns depend on
         others. The components beyond the rank have correlation 0 and weights of 0.
@@ -389,6 +391,10 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         tags.input_tags.sparse = True
         return tags
 
+    def __setstate__(self, state):
+        # Files of older versions lack these parameters; columns were always standardized.
+        super().__setstate__({"y_reg": None, "scale": True} | state)
+
     def _takes_sparse_y(self):
         return True
 
@@ -423,11 +429,12 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         is_weighted = isinstance(block, (tuple, list)) and len(block) == 3
         if not is_weighted:
             return super()._validate_block(number, block, reset)
-        X, y, weight = block
+        labeled, _, weight = block
         X, y = super()._validate_block(number, block[:2], reset)
         if np.shape(weight) == X.shape[:1] and not np.any(weight):
             return X[:0], y[:0]  # one block may have zero weights only; all blocks together may not
         with block_errors(number):
+            check_row_order(labeled, weight, names=("X", "sample_weight"))
             weight = check_weight(weight, X, complete=False)
         return without_zero_weights(X, y, weight)
 
@@ -481,8 +488,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
                 view.decompose()
             views.append(view)
         self._regularize(views, moments.weight, moments.n_rows, gather, moments)
-        if gather is None:
-            warn_imprecise(views)
+        warn_imprecise(count_imprecise(views, gather))
         x_view, y_view = views
         cross = cross[np.ix_(x_view.kept, y_view.kept)]
         cross /= x_view.divisor[:, None] * y_view.divisor
@@ -506,7 +512,8 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
 
         regularize(views, self._regs(), n, row_norms)
         self.reg_ = tuple(view.reg for view in views)
-        warn_perfect_correlations(views, n_rows or n)
+        remedy = "Set a ridge, such as reg='auto', or pass fewer columns."
+        warn_perfect_correlations(views, n_rows or n, remedy)
 
     def _set_solution(self, x_view, y_view, cross):
         """Set the fitted attributes; `cross` is the whitened cross-covariance."""

@@ -10,7 +10,7 @@ class LinearPredictionMixin:
 
     @property
     def coef_(self) -> NDArray:
-        """Coefficients of the prediction of y from X, of shape (n_features_y_, n_features_in_).
+        """Coefficients of the prediction of y from X, of shape ``(n_features_y_, n_features_in_)``.
 
         ``predict(X)`` equals ``X @ coef_.T + intercept_``. The shape is ``(n_features_in_,)`` if y was
         one-dimensional in `fit`, as for the linear models of scikit-learn.
@@ -21,7 +21,7 @@ class LinearPredictionMixin:
 
     @property
     def intercept_(self) -> NDArray | float:
-        """Intercepts of the prediction of y from X, of shape (n_features_y_,).
+        """Intercepts of the prediction of y from X, of shape ``(n_features_y_,)``.
 
         The intercept is a float if y was one-dimensional in `fit`.
         """

@@ -1,11 +1,11 @@
 """Decompose a view for linear CCA, by its correlation matrix or its singular values.
 
 Every class has these attributes: ``mean`` and ``deviation`` of the columns; ``scale``, by which the
-columns are divided, either their deviations or the root of their mean variance; ``spread``, the deviations
-of the scaled columns; ``rank``; ``n_varying``, the number of columns that are not constant; and
-``squares``, the sum of the squared covariances of the scaled columns. After ``regularize(reg)``,
-``weights(turn)`` returns the weights of rotated directions, and ``covariance(weights)`` their covariance
-with the columns.
+columns are divided, either their deviations or the root of their mean variance; ``spread``, the
+deviations of the scaled columns; ``rank``; ``n_varying``, the number of columns that are not
+constant; and ``squares``, the sum of the squared covariances of the scaled columns. After
+``regularize(reg)``, ``weights(turn)`` returns the weights of rotated directions, and
+``covariance(weights)`` their covariance with the columns.
 """
 
 from functools import partial
@@ -50,7 +50,8 @@ class GramView:
             self.correlation = self._standardized * spread[:, None] * spread
         offset = np.abs(mean[self.kept]) / deviation
         self._noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
-        self._n_empty = max(0, self.n_varying - (moments.n_rows or np.inf) + 1)
+        # With few rows, as in the first batches of a stream, some directions have no variance at all.
+        self.n_empty = max(0, self.n_varying - (moments.n_rows or np.inf) + 1)
         self._eigen = None
 
     @property
@@ -81,7 +82,8 @@ class GramView:
         of_view = np.square(right.T * noise).sum(axis=1)
         real = variance > np.maximum(self._rounding, of_view)
         # Without rounding errors of the covariances, the variance could exceed those of the view.
-        self._uncertain = variance[variance + self._rounding > of_view]
+        possible = variance + self._rounding > of_view
+        self._possible = variance[possible], right[:, possible], of_view[possible]
         self.rank = np.count_nonzero(real)
         self._eigen = variance[real], right[:, real]
 
@@ -100,14 +102,16 @@ class GramView:
             self.whiten = whitener.T.__matmul__
             self._unwhiten = whitener.__matmul__
 
-    @property
-    def n_imprecise(self):
-        """Number of directions for which the covariances have fewer than three correct digits."""
+    def imprecise(self):
+        """Return the directions whose variances have fewer than three digits, and their noise.
+
+        The noise is the variance of the rounding errors of the view.
+        """
         if self._eigen is None:
-            return 0
-        precise = self._rounding <= _LEAST_PRECISION * (self._uncertain + self.reg)
-        # With few rows, as in the first batches of a stream, some directions have no variance at all.
-        return max(0, np.count_nonzero(~precise) - self._n_empty)
+            return np.empty((self.n_varying, 0)), np.empty(0)
+        variance, right, noise = self._possible
+        imprecise = self._rounding > _LEAST_PRECISION * (variance + self.reg)
+        return right[:, imprecise], noise[imprecise]
 
     def weights(self, turn):
         """Return the weights of the scaled columns, after rotating the directions by `turn`."""

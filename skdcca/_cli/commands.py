@@ -1,6 +1,7 @@
 """Functions that run the commands of ``skdcca``; each takes the parsed options."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from skdcca import web
@@ -30,6 +31,7 @@ from skdcca._cli.songs import (
     hold_out,
     load_manifest,
     songs_to_evaluate,
+    without_damaged,
 )
 from skdcca._cli.tuning import tune
 from skdcca._utils.files import cache_folder
@@ -47,16 +49,17 @@ def fit(options):
     check_enough(n_songs, n_groups, options)
     print(f"Training songs: {n_songs} in {n_groups} groups; held-out songs: {n_held_out}")
     verbose = 0 if options.quiet else 1
-    model = song_model(
-        options.model,
-        n_songs,
-        memory=str(cache_folder() / "features"),
-        random_state=options.seed,
-        verbose=verbose,
-    )
+    settings = {
+        "memory": str(cache_folder() / "features"),
+        "random_state": options.seed,
+        "verbose": verbose,
+    }
+    model = song_model(options.model, n_songs, **settings)
     print(describe_steps(model))
     notes = {"manifest": Path(options.manifest).name, "model": options.model, "seed": options.seed}
-    read_songs(model, songs, verbose=verbose)
+    _, songs = without_damaged(partial(read_songs, model, verbose=verbose), songs, options)
+    check_enough(len(songs.audio), len(set(songs.groups)), options)
+    model = song_model(options.model, len(songs.audio), **settings)
     if options.search:
         model, notes["search"] = tune(model, songs, options.model, quiet=options.quiet)
     else:
@@ -73,7 +76,9 @@ def evaluate(options):
     model, header = load_model(options.model_file)
     songs, kind, n_training = songs_to_evaluate(load_manifest(options), header, options)
     show_progress(model, options.quiet)
-    zx, zy = embed(model, songs.audio, songs.lyrics)
+    (zx, zy), songs = without_damaged(
+        lambda part: embed(model, part.audio, part.lyrics), songs, options
+    )
     scores = compare(model, zx, zy)
     total = float(variate_correlations(zx, zy).sum())
     found, level = both_directions(scores), chance(len(scores))
@@ -101,7 +106,8 @@ def index(options):
     model, _ = load_model(options.model_file)
     songs = load_manifest(options)
     show_progress(model, options.quiet)
-    made = song_index(model, songs, FaissNeighbors() if options.faiss else None)
+    neighbors = FaissNeighbors() if options.faiss else None
+    made, songs = without_damaged(lambda part: song_index(model, part, neighbors), songs, options)
     show_progress(model, quiet=True)  # queries need no progress bar
     save(made, options.output, notes={"manifest": Path(options.manifest).name})
     n_songs = "1 song" if len(songs.ids) == 1 else f"{len(songs.ids)} songs"

@@ -7,8 +7,9 @@ from sklearn.utils import Bunch
 from skdcca._cli.song_models import TRAINED_ON, fingerprint
 from skdcca._cli.tuning import N_SPLITS
 from skdcca._utils.validation import check_number
+from skdcca._utils.warnings import warn
 from skdcca.datasets import load_songs
-from skdcca.exceptions import InvalidSongsError
+from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
 
 LEAST_SONGS = 10
 # Relation of the evaluated songs to the model.
@@ -23,12 +24,42 @@ def load_manifest(options):
     try:
         return load_songs(options.manifest, on_error=options.on_error, encoding=options.encoding)
     except InvalidSongsError as error:
-        remedy = "Correct them"
-        if error.n_usable:
-            remedy += f", or give --skip-bad to skip them ({error.n_usable} remain)"
-        raise InvalidSongsError(
-            error.summary, error.faults, remedy=f"{remedy}.", n_usable=error.n_usable
-        ) from error
+        raise _with_remedy(error) from error
+
+
+def without_damaged(work, songs, options):
+    """Do work that decodes songs, and return its result and the songs that it used.
+
+    Damage after the header of a file is found only when it is decoded. With ``--skip-bad``, the work is
+    repeated without the damaged songs.
+
+    Parameters
+    ----------
+    work : callable
+        Function of the songs.
+    songs : Bunch
+        Songs as returned by `load_songs`.
+    options : Namespace
+        Parsed options.
+    """
+    try:
+        return work(songs), songs
+    except InvalidSongsError as error:
+        if options.on_error == "raise" or not error.n_usable:
+            raise _with_remedy(error) from error
+        summary = f"{error.summary} and are skipped:"
+        warn("\n  ".join([summary, *error.faults]), SkippedSongsWarning)
+        songs = select_songs(songs, np.delete(np.arange(len(songs.audio)), error.songs))
+    return work(songs), songs
+
+
+def _with_remedy(error):
+    remedy = "Correct them"
+    if error.n_usable:
+        remedy += f", or give --skip-bad to skip them ({error.n_usable} remain)"
+    return InvalidSongsError(
+        error.summary, error.faults, remedy=f"{remedy}.", n_usable=error.n_usable
+    )
 
 
 def hold_out(songs, options):

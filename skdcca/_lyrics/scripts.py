@@ -27,9 +27,10 @@ _FINAL = "\u1037?[\u1039\u103a]"
 
 # Characters that Unicode declares ignorable: they are invisible, and the same word is written with
 # and without them. U+200B is not among them, because it separates words. The marks of Armenian
-# questions and exclamations (U+055B, U+055C and U+055E) stand inside words.
+# questions and exclamations (U+055B, U+055C and U+055E) stand inside words, and the Arabic tatweel
+# (U+0640) only makes a word longer.
 IGNORED = re.compile(
-    "[\u00ad\u034f\u055b\u055c\u055e\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c-\u200f"
+    "[\u00ad\u034f\u055b\u055c\u055e\u061c\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
 PLAIN_WORD = re.compile(r"[^\W\d_]+")

@@ -201,7 +201,7 @@ class PredictionMixin:
 
     @property
     def y_feature_names_in_(self) -> NDArray:
-        """Names of the columns of y, of shape (n_features_y_,).
+        """Names of the columns of y, of shape ``(n_features_y_,)``.
 
         Only defined if `y_transformer` is None and y was a table in `fit` whose columns all have strings
         as names.

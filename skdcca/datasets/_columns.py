@@ -84,5 +84,5 @@ def _check_complete(columns, header, table):
     if missing:
         raise ValueError(
             f"The table {table} lacks the column {' and the column '.join(missing)}, got {header}. "
-            "Check its first line."
+            "Name the columns in its first line, such as audio,lyrics."
         )

@@ -24,7 +24,7 @@ def wilks_test(estimator, X, y):
     if n <= p + q:
         raise ValueError(
             "method='wilks' needs more rows than the sum of the ranks of both views, got "
-            f"{n} rows and ranks {p} + {q}. Use method='permutation' with LinearCCA(reg=1), or pass "
+            f"{n} rows and ranks {p} + {q}. Use method='permutation' with LinearCCA(), or pass "
             "fewer columns."
         )
     correlations = linalg.svdvals(x_view.left.T @ y_view.left)

@@ -363,6 +363,9 @@ def _why_refused(obj, writer, allowed):
         )
     if _is_writable(getattr(obj, "best_estimator_", None), allowed):
         why += ", save the best model alone with skdcca.save(search.best_estimator_, path)"
+    if any("<" in what for what in writer.impossible):  # <lambda>, <locals>
+        where = "at the top level of a module, which joblib.dump requires too"
+        return f"{why}: define functions and classes {where}"
     return f"{why}, or use joblib.dump, whose files can run any code"
 
 

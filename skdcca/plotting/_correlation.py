@@ -61,7 +61,7 @@ class CorrelationDisplay:
     >>> model = LinearCCA(10).fit(X[:200], y[:200])
     >>> display = CorrelationDisplay.from_estimator(model, X[200:], y[200:], ax=Figure().subplots())
     >>> f"{display.train.sum():.1f} {display.held_out.sum():.1f}"
-    '7.9 3.1'
+    '7.1 2.7'
     """
 
     def __init__(self, *, held_out: NDArray, train: NDArray | None = None) -> None:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skdcca._audio import sound_required
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import (
     check_device,
     check_integer,
     check_number,
     check_option,
-    check_same_length,
+    check_pairs,
 )
 from skdcca.metrics import MOST, comparison, embed, inside, score_decimals, scoring_rows
 from skdcca.retrieval._exact import ExactSearch
@@ -288,6 +289,8 @@ class CrossModalIndex(BaseEstimator):
         ValueError
             If both views or neither view is given, the gallery lacks the other view, or `n_neighbors`
             is out of range.
+        NoSoundError
+            If the songs of a query have no sound, or less than a second of it.
         NotFittedError
             If the index is not fitted.
         """
@@ -299,7 +302,9 @@ class CrossModalIndex(BaseEstimator):
             )
         view = "y" if X is None else "x"
         self._check_answerable(view, n_neighbors)
-        scores, places = self._nearest(view, self.embed(X, y), n_neighbors)
+        with sound_required():
+            z = self.embed(X, y)
+        scores, places = self._nearest(view, z, n_neighbors)
         return scores, self.ids_[places]
 
     def embed(self, X: Any = None, y: Any = None) -> Any:
@@ -369,7 +374,7 @@ class CrossModalIndex(BaseEstimator):
             raise ValueError(
                 "At least one of `X` and `y` must be given, got neither. Pass the views of the items."
             )
-        check_same_length(views[0], views[-1], "item")
+        check_pairs(views[0], views[-1], "item")
         n_items = num_samples(views[0])
         ids = np.arange(first, first + n_items) if ids is None else check_ids(ids)
         if len(ids) != n_items:

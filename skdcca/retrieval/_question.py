@@ -42,6 +42,8 @@ def ask(index, view, query, n, level=None):
     ------
     ValueError
         If the index has no items or lacks the view that is searched.
+    NoSoundError
+        If the query is audio that has no sound, or less than a second of it.
     """
     if not len(index.ids_):
         raise ValueError("The index has no items. Add items before searching it.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._utils.optional import needed_by
+from skdcca.exceptions import NoSoundError
 from skdcca.retrieval import CrossModalIndex
 from skdcca.web import _limits
 from skdcca.web._errors import add_error_handlers, refusal
@@ -157,6 +158,11 @@ def _search_upload(gallery, uploaded, n):
 def _search_sound(gallery, path, n):
     try:
         return gallery.search("sound", "x", path, n)
+    except NoSoundError as error:
+        least = f"{_limits.MIN_SECONDS:g} s"
+        raise refusal(
+            400, f"This clip has less than {least} of sound to search by. Choose another clip."
+        ) from error
     except ValueError as error:
         # The message of the model names the temporary file, which must not reach the client.
         _log.warning("a clip was refused: %s", error)

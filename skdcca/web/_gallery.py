@@ -120,6 +120,7 @@ class Gallery:
             "model": type(inside(self.index.estimator)[1]).__name__,
             "components": z.shape[1],
             "levels": self.levels,
+            "formats": _limits.formats(),
             "limits": {
                 "text": _limits.MAX_TEXT,
                 "bytes": _limits.MAX_BYTES,

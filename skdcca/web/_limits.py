@@ -1,10 +1,11 @@
 """Limits of the web page: size and speed of requests, size of responses."""
 
 import os
+import warnings
 
 import numpy as np
 
-from skdcca._utils.optional import needed_by
+from skdcca._audio import can_read_m4a, read_header
 from skdcca.web._errors import refusal, too_large
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -14,7 +15,7 @@ MAX_TEXT = 20_000  # characters
 MAX_BYTES = 50_000_000  # bytes of a sound file
 MAX_BODY = 1_000_000  # bytes of any other request
 MAX_SECONDS = 600  # duration of a clip
-MIN_SECONDS = 0.5
+MIN_SECONDS = 1  # as in a query of `CrossModalIndex`
 MAX_RATE = 192_000  # Hz; with MAX_CHANNELS, bounds the memory of ten minutes of audio
 MAX_CHANNELS = 8
 
@@ -44,27 +45,31 @@ def check_text(text):
 
 def check_sound(path):
     """Reject an uploaded file that is not readable as audio, or exceeds the limits."""
-    with needed_by("A search by audio"):
-        import soundfile
-
     n_bytes = os.path.getsize(path)
     if n_bytes == 0:
         raise refusal(400, "This file is empty.")
     if n_bytes > MAX_BYTES:
         raise too_large(MAX_BYTES)
     try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the search issues them again
+            header = read_header(path)
+    except (ValueError, OSError) as error:
         raise refusal(
-            415, "This file cannot be read as audio. Choose a WAV, FLAC, OGG or MP3 file."
+            415, f"This file cannot be read as audio. Choose a {formats()} file."
         ) from error
-    _check_duration(info.frames / max(1, info.samplerate))
-    if info.samplerate > MAX_RATE or info.channels > MAX_CHANNELS:
+    _check_duration(header.n_frames / max(1, header.sample_rate))
+    if header.sample_rate > MAX_RATE or header.n_channels > MAX_CHANNELS:
         raise refusal(
             400,
-            f"This clip has {info.channels} channels at {info.samplerate:,} Hz; the limit is "
+            f"This clip has {header.n_channels} channels at {header.sample_rate:,} Hz; the limit is "
             f"{MAX_CHANNELS} channels at {MAX_RATE:,} Hz.",
         )
+
+
+def formats():
+    """Return the names of the most common formats that can be read."""
+    return "WAV, FLAC, OGG, MP3 or M4A" if can_read_m4a() else "WAV, FLAC, OGG or MP3"
 
 
 def _check_duration(seconds):

@@ -12,14 +12,32 @@ SOUND_TYPES = {
     ".oga": "audio/ogg",
     ".opus": "audio/ogg",
     ".mp3": "audio/mpeg",
+    ".mp2": "audio/mpeg",
     ".aif": "audio/aiff",
+    ".aifc": "audio/aiff",
     ".aiff": "audio/aiff",
     ".au": "audio/basic",
+    ".snd": "audio/basic",
+    ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".3gp": "audio/3gpp",
+    ".aac": "audio/aac",
+    ".ac3": "audio/ac3",
+    ".wma": "audio/x-ms-wma",
+    ".webm": "audio/webm",
+    ".mka": "audio/x-matroska",
+    ".caf": "audio/x-caf",
+    ".rf64": "audio/wav",
 }
 _SIGNATURES = (
     re.compile(rb"(RIFF|RIFX|RF64)....WAVE", re.DOTALL),
     re.compile(rb"FORM....AIF[FC]", re.DOTALL),
-    re.compile(rb"fLaC|OggS|\.snd"),
+    re.compile(rb"fLaC|OggS|\.snd|caff"),
+    re.compile(rb"....ftyp", re.DOTALL),  # m4a, mp4
+    re.compile(rb"\x1a\x45\xdf\xa3"),  # webm, mka
+    re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # wma
+    re.compile(rb"\xff[\xf0\xf1\xf8\xf9]|\x0b\x77"),  # aac, ac3
     re.compile(
         rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd]"
     ),  # mp3: tags, or a frame of layer II or III

@@ -39,8 +39,12 @@ def main():
     trainer.fit(model, batches)
     encoded = [encode(trainer, model, views) for views in (train, test)]
     linear = CCA(n_components=settings["n_components"]).fit(encoded[0])
+    learned = linear.transform(encoded[0])
+    correlations = [
+        np.corrcoef(zx, zy)[0, 1] for zx, zy in zip(*(z.T for z in learned), strict=True)
+    ]
     zx, zy = linear.transform(encoded[1])
-    np.savez(path, zx=zx, zy=zy)
+    np.savez(path, zx=zx, zy=zy, correlations=correlations)
 
 
 def network(n_features, settings):
