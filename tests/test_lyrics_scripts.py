@@ -86,6 +86,7 @@ def test_text_without_spaces_is_split_into_pairs_of_characters(text, words):
         ("schö\u00adne", "SCHÖNE", "schöne"),
         ("a\u034f\u0301", "á", "á"),
         ("ինչո՞ւ", "ինչու", "ինչու"),
+        ("حبـــيبي", "حبيبي", "حبيبي"),
     ],
 )
 def test_equal_words(one, other, word):

@@ -265,7 +265,8 @@ def _song(row, used, encoding):
     faults = [fault for fault in (_audio_fault(row.get("audio")), lyrics_fault) if fault]
     first = used.setdefault(row["id"], row["where"])
     if row["id"] and first != row["where"]:
-        faults.append(f"id {row['id']!r} is already used by {first}: ids must be unique (add a column id)")
+        id_fault = f"id {row['id']!r} is already used by {first}"
+        faults.append(f"{id_fault}: ids must be unique (add a column id)")
     song = {
         "audio": str(row.get("audio")),
         "lyrics": lyrics,
