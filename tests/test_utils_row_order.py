@@ -137,3 +137,10 @@ def test_views_without_labels_are_silent(tables):
     X, _, reordered = tables
     for first, second in [(X.to_numpy(), reordered), (X, reordered.to_numpy()), (X, [0] * N)]:
         check_row_order(first, second)
+
+
+def test_a_missing_label_is_a_label():
+    X, y = (labeled(labels) for labels in ([np.nan, 1.0, 2.0], [2.0, 1.0, np.nan]))
+    with pytest.raises(ValueError, match="the same order"):
+        check_row_order(X, y)
+    check_row_order(X, labeled([np.nan, 1.0, 2.0]))

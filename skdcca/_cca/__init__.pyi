@@ -1,4 +1,5 @@
 from .checks import check_weight as check_weight
+from .checks import warn_perfect_correlations as warn_perfect_correlations
 from .kernel import KernelCCA as KernelCCA
 from .kernel_maps import FourierMap as FourierMap
 from .kernel_maps import KernelMap as KernelMap

@@ -33,7 +33,7 @@ def _index_of(view):
 
 def _is_reordered(x_index, y_index):
     """Return True if the labels that two indexes of equal length share have different orders."""
-    codes, _ = x_index.append(y_index).factorize()
+    codes, _ = x_index.append(y_index).factorize(use_na_sentinel=False)
     x_codes, y_codes = np.split(codes, 2)
     if np.array_equal(np.sort(x_codes), np.sort(y_codes)):
         return not np.array_equal(x_codes, y_codes)

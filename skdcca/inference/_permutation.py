@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 from tqdm import tqdm
 
-from skdcca._cca import LinearCCA, singular_views
+from skdcca._cca import LinearCCA, singular_views, warn_perfect_correlations
 from skdcca._utils.sklearn_compat import num_samples, safe_indexing
 from skdcca._utils.validation import check_integer, check_option, check_pairs
 from skdcca.inference._parametric import wilks_test
@@ -81,6 +81,12 @@ def canonical_correlation_test(
     ValueError
         If a parameter is out of range, if the views have different numbers of rows, or if "wilks" is
         used with a ridge or with too few rows.
+
+    Warns
+    -----
+    PerfectCorrelationWarning
+        If a `LinearCCA` without a ridge has correlations that are 1 whatever the data are. Their
+        p-values are then 1.
 
     See Also
     --------
@@ -188,6 +194,8 @@ def _linear_statistics(estimator, X, y):
 def _whitened(estimator, X, y):
     """Return the whitened directions of both views, shrunk by the ridge."""
     x_view, y_view = singular_views(estimator, X, y)
+    remedy = "Use LinearCCA(), which has a ridge, or pass fewer columns."
+    warn_perfect_correlations((x_view, y_view), len(x_view.left), remedy)
     return x_view.left * x_view.shrink, y_view.left * y_view.shrink
 
 
