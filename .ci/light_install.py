@@ -1,4 +1,4 @@
-"""Check an installation without torch, skorch, gensim and librosa.
+"""Check an installation without torch, skorch, gensim and the packages for audio.
 
 What needs none of them must work, and the rest must name the package to install.
 
@@ -15,7 +15,7 @@ import numpy as np
 import skdcca
 from skdcca.exceptions import MissingDependencyError
 
-HEAVY = ("torch", "skorch", "gensim", "librosa", "soundfile", "matplotlib", "faiss", "fastapi")
+HEAVY = ("torch", "skorch", "gensim", "librosa", "soxr", "soundfile", "matplotlib", "faiss", "fastapi")
 for package in HEAVY:
     assert importlib.util.find_spec(package) is None, f"{package} is installed here"
 
@@ -45,9 +45,10 @@ test = skdcca.canonical_correlation_test(
 )
 assert test.p_values[0] == 0.01
 assert skdcca.LyricsForm().fit_transform(["one fine day", "a day in May"]).shape[0] == 2
+WAVEFORM = np.sin(np.arange(22050.0))
+assert skdcca.MelSpectrogram(duration=1.0).fit_transform([WAVEFORM]).shape[0] == 1
 
 # What says which package it needs
-WAVEFORM = np.sin(np.arange(22050.0))
 
 
 def missing(package, call):
@@ -62,11 +63,11 @@ def missing(package, call):
         sys.exit(f"nothing says that {package} is missing")
 
 
-print("Without torch, gensim and librosa:")
+print("Without the heavy packages:")
 missing("torch", lambda: skdcca.DeepCCA)
 missing("torch", lambda: skdcca.losses.EYLoss)
 missing("torch", lambda: skdcca.encoders.MLP)
 missing("torch", lambda: skdcca.MelCNNAudio)
-missing("librosa", lambda: skdcca.MelSpectrogram(duration=1.0).fit_transform([WAVEFORM]))
+missing("soxr", lambda: skdcca.MelSpectrogram(duration=1.0).fit_transform([(WAVEFORM, 44100)]))
 missing("gensim", lambda: skdcca.Doc2VecLyrics(5, min_count=1).fit(["one fine day"]))
 print(f"everything else of skdcca {skdcca.__version__} works")
