@@ -77,14 +77,14 @@ MODELS = {
         ],
     ),
     "kernel": (
-        KernelCCA(random_state=0, n_landmarks=500),
+        KernelCCA(gamma="scale", random_state=0, n_landmarks=500),
         [
             {"n_components": [5], "reg": [3e-4, 3e-3], "similarity": ["likelihood"]},
             {"n_components": [30, 100], "reg": [3e-4, 3e-3], "similarity": ["cosine"]},
         ],
     ),
     "weighted kernel": (
-        KernelCCA(random_state=0, n_landmarks=500, similarity="weighted"),
+        KernelCCA(gamma="scale", random_state=0, n_landmarks=500, similarity="weighted"),
         [{"n_components": [30], "reg": [3e-4, 3e-3]}],
     ),
     "deep": (DeepCCA(30, **SMALL), [{"loss": ["ey", "infonce"]}]),
