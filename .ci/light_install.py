@@ -15,7 +15,17 @@ import numpy as np
 import skdcca
 from skdcca.exceptions import MissingDependencyError
 
-HEAVY = ("torch", "skorch", "gensim", "librosa", "soxr", "soundfile", "matplotlib", "faiss", "fastapi")
+HEAVY = (
+    "torch",
+    "skorch",
+    "gensim",
+    "librosa",
+    "soxr",
+    "soundfile",
+    "matplotlib",
+    "faiss",
+    "fastapi",
+)
 for package in HEAVY:
     assert importlib.util.find_spec(package) is None, f"{package} is installed here"
 
