@@ -108,6 +108,17 @@ def wave_with_length(path, n_bytes, kind="WAV"):
     path.write_bytes(content)
 
 
+def test_a_fault_of_a_header_is_told_once_for_each_check(tmp_path):
+    path = tmp_path / "crashed.wav"
+    wave_with_length(path, 0, "WAV")
+    transformer = MelSpectrogram(duration=1.0, offset="first_sound")
+    with pytest.warns(AudioFileWarning) as caught:
+        transformer.fit([path]).transform([path])
+    # Decoding the song to find its first sound does not check it a third time.
+    assert len([w for w in caught if w.category is AudioFileWarning]) == 2
+    assert read_excerpt(path, 0.25)[0].shape == (2, RATE - int(0.25 * RATE))
+
+
 @pytest.mark.parametrize(
     ("n_bytes", "kind", "declared"),
     [

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._audio.silence import sound_range
-from skdcca._audio.songs import check_songs, each_song, load_song
+from skdcca._audio.songs import check_songs, each_song, load_sound
 from skdcca._audio.spectra import check_filters, mel_power, to_decibels
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_integer
@@ -214,14 +213,9 @@ def _spectrum(sample_rate, n_mels):
 
 def _dynamics(key, *, song, seconds, sample_rate, n_mels, version):
     """Return the features of a song and its seconds of sound; `key` only identifies it in the cache."""
-    waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
-    first, last = sound_range(waveform)
-    sound = (last - first) / sample_rate
+    waveform, seconds, sound = load_sound(song, seconds, sample_rate, _N_FFT, whole=version == 1)
     if not sound:
         return None, sound
-    if version > 1:
-        waveform, seconds = waveform[first:last], sound
-    waveform = np.pad(waveform, (0, max(0, _N_FFT - len(waveform))))
     power = mel_power(waveform, hop_length=_HOP, **_spectrum(sample_rate, n_mels))
     level = to_decibels(power, amin=1e-30, top_db=_FLOOR)
     if version > 1:

@@ -118,7 +118,7 @@ def _check_declared_end(source):
         raise ValueError(f"the file is truncated: its header declares {seconds:g} s of audio")
 
 
-def read_excerpt(path, start, seconds):
+def read_excerpt(path, start, seconds=None):
     """Return an excerpt of a sound file and its sample rate.
 
     Parameters
@@ -127,8 +127,9 @@ def read_excerpt(path, start, seconds):
         The file.
     start : float
         Start of the excerpt in seconds.
-    seconds : float
-        Length of the excerpt in seconds; it is shorter if the file ends earlier.
+    seconds : float, default=None
+        Length of the excerpt in seconds; it is shorter if the file ends earlier. If None, it ends with
+        the file.
 
     Returns
     -------
@@ -144,10 +145,11 @@ def read_excerpt(path, start, seconds):
     """
     try:
         source = _open(path)
+        seconds_left = source.n_frames / source.sample_rate - start
+        seconds = seconds_left if seconds is None else seconds
         waveform, rate = source.read(start, seconds)
     except ValueError as error:
         raise ValueError(f"{str(path)!r} is damaged ({error}); leave it out") from error
-    seconds_left = source.n_frames / source.sample_rate - start
     n_wanted = math.ceil(min(seconds, seconds_left) * rate)
     if waveform.size == 0 or waveform.shape[1] < _LEAST_SHARE * n_wanted:
         raise ValueError(

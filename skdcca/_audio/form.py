@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._audio.rhythm import autocorrelate, count_onsets, onset_strength, tempo
-from skdcca._audio.silence import DEPTH, sound_range
-from skdcca._audio.songs import check_songs, each_song, load_song
+from skdcca._audio.silence import DEPTH
+from skdcca._audio.songs import check_songs, each_song, load_sound
 from skdcca._audio.spectra import chroma, mel_filters, power_spectrogram, to_decibels
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_integer
@@ -204,15 +204,11 @@ _NAMES = (
 
 def _form(key, *, song, seconds, sample_rate, version):
     """Return the features of a song and its seconds of sound; `key` only identifies it in the cache."""
-    waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
-    first, last = sound_range(waveform)
-    sound = (last - first) / sample_rate
+    waveform, seconds, sound = load_sound(song, seconds, sample_rate, _N_FFT, whole=version == 1)
     if not sound:
         return None, sound
     if version > 1:
-        waveform, seconds = waveform[first:last], sound
         waveform = waveform / np.abs(waveform).max()
-    waveform = np.pad(waveform, (0, max(0, _N_FFT - len(waveform))))
     power = power_spectrogram(waveform, _N_FFT, _HOP)
     loudness = to_decibels(power.mean(axis=0), amin=1e-20, top_db=None)
     sounds = loudness > loudness.max() - DEPTH

@@ -266,10 +266,43 @@ def load_song(song, start, n_samples, sample_rate):
     return resample(waveform, rate, sample_rate)
 
 
+def load_sound(song, seconds, sample_rate, min_samples, *, whole=False):
+    """Return the sound of a song, without the silence before and after it.
+
+    Parameters
+    ----------
+    song : str, path-like, pair or ndarray
+        The song.
+    seconds : float
+        Length of the whole song.
+    sample_rate : int
+        Sample rate of the waveform in Hz.
+    min_samples : int
+        Number of samples to which a shorter waveform is padded.
+    whole : bool, default=False
+        If True, keep the silence.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_samples,)
+        Mono waveform.
+    seconds : float
+        Length of the waveform without padding.
+    sound : float
+        Seconds of sound; 0 if the song is silent.
+    """
+    waveform = load_song(song, 0.0, round(seconds * sample_rate), sample_rate)
+    first, last = sound_range(waveform)
+    sound = (last - first) / sample_rate
+    if not whole:
+        waveform, seconds = waveform[first:last], sound
+    return np.pad(waveform, (0, max(0, min_samples - len(waveform)))), seconds, sound
+
+
 def _read_song(song, sample_rate):
     """Return the whole waveform of a song, mixed to mono, and its sample rate."""
     if _is_path(song):
-        waveform, rate = read_excerpt(song, 0.0, _file_seconds(os.fspath(song)))
+        waveform, rate = read_excerpt(song, 0.0)
     else:
         waveform, rate = as_pair(song, sample_rate)
         waveform = waveform.astype(np.float32)

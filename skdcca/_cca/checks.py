@@ -24,11 +24,7 @@ def check_reg(reg, y_reg=None, names=()):
     is_pair = isinstance(reg, (tuple, list, np.ndarray))
     pair = tuple(reg) if is_pair else (reg, reg)
     if len(pair) != 2 or not all(_is_ridge(value, names) for value in pair):
-        listed = "".join(f"{name!r}, " for name in sorted(names))
-        raise ValueError(
-            f"`reg` must be {listed}{'or ' * bool(names)}a finite number >= 0, or a pair of them, got "
-            f"{reg!r}."
-        )
+        raise ValueError(f"`reg` must be {_allowed(names)}, or a pair of them, got {reg!r}.")
     if y_reg is None:
         return pair
     if is_pair:
@@ -37,13 +33,17 @@ def check_reg(reg, y_reg=None, names=()):
             "or `y_reg` to None."
         )
     if not _is_ridge(y_reg, names):
-        listed = "".join(f"{name!r}, " for name in sorted(names))
-        raise ValueError(f"`y_reg` must be {listed}a finite number >= 0, or None, got {y_reg!r}.")
+        raise ValueError(f"`y_reg` must be {_allowed(names)}, or None, got {y_reg!r}.")
     return reg, y_reg
 
 
 def _is_ridge(value, names):
     return value in names if isinstance(value, str) else is_number(value, ge=0)
+
+
+def _allowed(names):
+    listed = "".join(f"{name!r}, " for name in sorted(names))
+    return f"{listed}or a finite number >= 0" if listed else "a finite number >= 0"
 
 
 def check_weight(sample_weight, X, *, complete=True):

@@ -149,7 +149,7 @@ class Spread:
 
     @property
     def is_constant(self):
-        """Whether all values of each column are equal."""
+        """For each column, True if all of its values are equal."""
         return self.low == self.high
 
     def deviations(self, name):
@@ -244,13 +244,13 @@ class KernelMap:
         if not 0 < gamma < np.inf or (variance == 0 and not spread.is_constant.all()):
             raise ValueError(
                 f"gamma={rule!r} cannot be computed for {self.name}, whose variance is {variance:.3g}. "
-                "Standardize the view."
+                "Standardize the view by scale=True, or use other units."
             )
         return gamma
 
     @property
     def indefinite(self):
-        """Whether the kernel may have negative eigenvalues, which are discarded."""
+        """True if the kernel may have negative eigenvalues, which are then discarded."""
         return is_kernel(self.kernel, "sigmoid")
 
     def scales(self, n_features):
@@ -258,11 +258,6 @@ class KernelMap:
         if is_kernel(self.kernel, "precomputed"):
             return None, None
         return tuple(np.array(np.broadcast_to(s, n_features)) for s in (self.offset, self.unit))
-
-    def keep(self, rows):
-        """Keep the scaled rows that the kernel is evaluated with."""
-        if not is_kernel(self.kernel, "precomputed"):
-            self.rows, self.rows_are_scaled = self._scaled(rows), True
 
     def _scaled(self, rows):
         rows = as_dense(rows).astype(np.float64)  # a copy
@@ -272,8 +267,7 @@ class KernelMap:
 
     def choose(self, rows):
         """Keep these rows as landmarks, and compute the basis that turns their kernel into features."""
-        self.keep(rows)
-        kernel = self.of_kept(rows)
+        kernel = self.keep(rows)
         degeneracy = self.degeneracy(kernel)
         limit = 10 * len(kernel) * _EPS * np.abs(kernel).max()
         variance, vectors = linalg.eigh(kernel.T, overwrite_a=True, driver="evd")
@@ -285,9 +279,12 @@ class KernelMap:
         """Return the features of rows; the landmarks must have been set by `choose`."""
         return self(rows) @ self.basis
 
-    def of_kept(self, rows):
-        """Return the kernel of the kept rows with themselves, after checking its symmetry."""
-        kernel = self(rows, rows)
+    def keep(self, rows):
+        """Keep the scaled rows that the kernel is evaluated with, and return their kernel."""
+        if is_kernel(self.kernel, "precomputed"):
+            return self(rows)
+        self.rows, self.rows_are_scaled = self._scaled(rows), True
+        kernel = self._checked(self.rows, self.rows)
         if callable(self.kernel):
             difference = np.abs(kernel - kernel.T).max()
             if difference > np.sqrt(_EPS) * np.abs(kernel).max():
@@ -297,26 +294,25 @@ class KernelMap:
                 )
         return kernel
 
-    def __call__(self, rows, kept=None):
-        """Return the kernel of `rows` with the kept rows, in float64.
-
-        Pass ``kept=rows`` if `rows` are the kept rows themselves.
-        """
+    def __call__(self, rows):
+        """Return the kernel of `rows` with the kept rows, in float64."""
         if is_kernel(self.kernel, "precomputed"):
             return rows.astype(np.float64)
-        rows = self._scaled(rows)
-        # If both are the same array, scikit-learn sets the distances on the diagonal to exactly 0.
-        others = self._kept_rows() if kept is None else rows
+        kept = self.rows if self.rows_are_scaled else self._scaled(self.rows)
+        return self._checked(self._scaled(rows), kept)
+
+    def _checked(self, rows, others):
+        """Return the kernel of scaled rows; raise ValueError if it is not finite.
+
+        If both are the same array, scikit-learn sets the distances on the diagonal to exactly 0.
+        """
         kernel = self._evaluate(rows, others)
         if not np.isfinite(kernel).all():
             raise ValueError(
-                f"The kernel of {self.name} contains NaN or infinity. Standardize the view (X by a "
-                "StandardScaler in a Pipeline, y in `y_transformer`), or use a smaller degree or gamma."
+                f"The kernel of {self.name} contains NaN or infinity. Standardize the view by "
+                "scale=True, or use a smaller degree or gamma."
             )
         return kernel
-
-    def _kept_rows(self):
-        return self.rows if self.rows_are_scaled else self._scaled(self.rows)
 
     def degeneracy(self, kernel, variance=None):
         """Return "identity" or "constant" if the kernel is numerically such a matrix, else None.
@@ -334,9 +330,9 @@ class KernelMap:
 
     def warn_of_identity(self, view):
         """Warn if the kernel of some rows is numerically an identity matrix."""
-        rows = view[:: max(1, view.shape[0] // _SAMPLE)]
-        if rows.shape[0] > 2:
-            self.warn(self.degeneracy(self(rows, rows)))
+        rows = self._scaled(view[:: max(1, view.shape[0] // _SAMPLE)])
+        if len(rows) > 2:
+            self.warn(self.degeneracy(self._checked(rows, rows)))
 
     def warn(self, degeneracy):
         """Warn about a degenerate kernel."""

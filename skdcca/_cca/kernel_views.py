@@ -10,8 +10,7 @@ class KernelView:
     """View decomposed by the eigenvectors of its centered kernel."""
 
     def __init__(self, view, kernel_map, reg):
-        kernel_map.keep(view)
-        kernel = kernel_map.of_kept(view)
+        kernel = kernel_map.keep(view)
         self.means = kernel.mean(axis=0)
         is_precomputed = kernel_map.rows is None
         rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps

@@ -27,8 +27,9 @@ from skdcca._cca.shrinkage import SHRINKAGES, RowNorms, regularize
 from skdcca._utils.blocks import as_blocks
 from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_option
+from skdcca._utils.view_errors import block_errors
 from skdcca._utils.warnings import warn
-from skdcca.base import BaseCCA, block_errors
+from skdcca.base import BaseCCA
 from skdcca.exceptions import RankWarning
 
 # Rows are projected in blocks of at most this many numbers (32 MB).
@@ -364,7 +365,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
 
     def _check_parameters(self):
         super()._check_parameters()
-        self._regs()
+        ridges_of(self)
         check_option("scale", self.scale, (True, False))
 
     def _fit(self, X, y, sample_weight=None):
@@ -380,9 +381,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
             moments = gather(PairMoments)
             if self._solve_by_moments(moments, gather, at_any_cost=issparse(X) or issparse(y)):
                 return
-        x_scaled, y_scaled = self._standardized()
-        x_view = decomposed(X, "X", sample_weight, x_scaled)
-        y_view = decomposed(y, "y", sample_weight, y_scaled)
+        x_view, y_view = self._decomposed(X, y, sample_weight)
         n = X.shape[0] if sample_weight is None else sample_weight.sum()
         self._solve_by_views(x_view, y_view, n, X.shape[0], gather)
 
@@ -450,13 +449,9 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         # With more columns than rows the moments would be larger than the views.
         return None if blocks.n_rows <= n_columns else blocks
 
-    def _regs(self):
-        """Return the ridges of both views, or the names of the estimators that choose them."""
-        return ridges_of(self)
-
     def _needs_higher(self):
         """Return True if a ridge needs the higher moments of rows that are read only once."""
-        return "ledoit_wolf" in self._regs()
+        return "ledoit_wolf" in ridges_of(self)
 
     def _check_higher(self, moments):
         if self._needs_higher() and not moments.has_higher:
@@ -468,7 +463,13 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
     def _standardized(self):
         """Return, for each view, whether its columns are standardized."""
         # Without a ridge the scale has no effect, and standardized columns are more precise.
-        return [bool(self.scale) or not reg for reg in self._regs()]
+        return [bool(self.scale) or not reg for reg in ridges_of(self)]
+
+    def _decomposed(self, X, y, sample_weight=None):
+        """Return both views, decomposed by their singular values."""
+        x_scaled, y_scaled = self._standardized()
+        x_view = decomposed(X, "X", sample_weight, x_scaled)
+        return x_view, decomposed(y, "y", sample_weight, y_scaled)
 
     def _solve_by_moments(self, moments, gather=None, at_any_cost=False):
         """Fit the model from the correlation matrices, and return True on success.
@@ -510,7 +511,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
                 return moments.fourth_powers(*views)
             return gather(partial(RowNorms, *views)).fourth_powers()
 
-        regularize(views, self._regs(), n, row_norms)
+        regularize(views, ridges_of(self), n, row_norms)
         self.reg_ = tuple(view.reg for view in views)
         remedy = "Set a ridge, such as reg='auto', or pass fewer columns."
         warn_perfect_correlations(views, n_rows or n, remedy)
@@ -567,8 +568,7 @@ def singular_views(estimator, X, y):
     """Return a `SingularView` of each view, validated and regularized as in a fit of the estimator."""
     X, y = clone(estimator)._validate(X, y, reset=True)
     X, y = _dense_if_tall(X), _dense_if_tall(y)
-    x_scaled, y_scaled = estimator._standardized()
-    views = decomposed(X, "X", None, x_scaled), decomposed(y, "y", None, y_scaled)
+    views = estimator._decomposed(X, y)
 
     def row_norms():
         return RowNorms(*views).add(X, y).fourth_powers()

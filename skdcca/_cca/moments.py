@@ -170,13 +170,11 @@ class PairMoments:
                 total += products.toarray() if issparse(products) else products
 
     def fourth_powers(self, *views):
-        """Return the mean fourth power of the norms of the rows of both views, or None.
+        """Return the mean fourth power of the norms of the rows of both views.
 
-        The rows are centered and scaled as in the views, but their variances have the divisor n. None
-        is returned if the higher moments were not accumulated.
+        The rows are centered and scaled as in the views, but their variances have the divisor n. The
+        higher moments must have been accumulated.
         """
-        if not self._higher:
-            return None
         return [self._fourth_power(side, view) for side, view in enumerate(views)]
 
     def _fourth_power(self, side, view):

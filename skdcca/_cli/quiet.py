@@ -1,4 +1,4 @@
-"""Keep what C libraries write to the terminal out of the messages of a command."""
+"""Discard the output of C libraries on the terminal."""
 
 import os
 import sys

@@ -27,7 +27,7 @@ _PHRASE_END = re.compile(
 
 @dataclass
 class Counts:
-    """What `LyricsForm` counts in a text.
+    """Counts of a text, from which `LyricsForm` computes its features.
 
     Attributes
     ----------

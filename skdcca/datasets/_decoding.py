@@ -52,7 +52,7 @@ def decode(content, encoding=None):
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(name, errors="ignore")
         line = 1 + max(before.count("\n"), before.count("\r"))
-        # `reason` is the reason that Python gives; the byte is what an editor can search for.
+        # An editor can search for the byte and the text before it.
         raise ValueError(
             f"line {line} has the byte 0x{content[error.start]:02x} after {_end(before)!r}"
         ) from error

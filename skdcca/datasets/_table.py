@@ -15,9 +15,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 WORKBOOKS = (".xlsx", ".xlsm")
 # Excel writes a semicolon wherever the comma is the decimal mark.
 _MARKS = (",", ";", "\t", "|")
-_SEP_LINE = re.compile(
-    r'"?sep=(.)"?[\r\n]*', re.IGNORECASE
-)  # the first line that Excel understands
+# The first line with which Excel is told the delimiter.
+_SEP_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _LONGEST_FIELD = 2**31 - 1  # the most that every platform accepts
 _LIMIT = Lock()
 

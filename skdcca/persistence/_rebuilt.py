@@ -43,7 +43,7 @@ def distribution(name, args, keywords):
     found = getattr(stats, name)
     if not isinstance(found, (stats.rv_continuous, stats.rv_discrete)):
         raise ValueError(f"{name} is not a distribution")
-    if not all(isinstance(value, (Real, np.bool_)) for value in (*args, *keywords.values())):
+    if not _are_numbers(args, keywords):
         raise ValueError(f"{name} has arguments that are not numbers")
     return found(*args, **keywords)
 
@@ -86,12 +86,13 @@ def _distribution_arguments(value):
     if not isinstance(dist, (stats.rv_continuous, stats.rv_discrete)):
         return None
     public = getattr(stats, str(dist.name), None)
-    numbers = (*value.args, *value.kwds.values())
-    if type(public) is not type(dist) or not all(
-        isinstance(of, (Real, np.bool_)) for of in numbers
-    ):
+    if type(public) is not type(dist) or not _are_numbers(value.args, value.kwds):
         return None
     return distribution, (dist.name, value.args, value.kwds)
+
+
+def _are_numbers(args, keywords):
+    return all(isinstance(value, (Real, np.bool_)) for value in (*args, *keywords.values()))
 
 
 def _check_arrays(*arrays):
