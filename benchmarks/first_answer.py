@@ -7,7 +7,7 @@ by three inner folds of each training part; models without a ridge have nothing 
 cca-zoo is only searched, because it asks for networks and has no default.
 
     make peers && OMP_NUM_THREADS=1 make bench SCRIPT=first_answer
-    ... ARGS="[--quick] [--sets wine digits] [--models LinearCCA CCA] [--no-search]"
+    ... ARGS="[--quick] [--sets wine digits] [--models LinearCCA CCA] [--no-search] [--unscaled]"
 """
 
 import time
@@ -41,6 +41,9 @@ class Score(NamedTuple):
 def main():
     began = time.perf_counter()
     options = parse_arguments()
+    if options.unscaled:
+        tabulate(options, searched=False, fixed={"scale": False})
+        return
     defaults = tabulate(options, searched=False)
     check_against_peers(defaults)
     check_kernel(defaults)
@@ -56,9 +59,14 @@ def parse_arguments():
     parser.add_argument("--sets", nargs="+", choices=SETS, help="only these")
     parser.add_argument("--models", nargs="+", choices=MODELS, help="only these")
     parser.add_argument("--no-search", action="store_true", help="only the defaults")
+    parser.add_argument(
+        "--unscaled", action="store_true", help="only LinearCCA and KernelCCA, with scale=False"
+    )
     parser.add_argument("--n-jobs", type=int, default=2, help="models fitted at a time")
     options = parser.parse_args()
     options.sets = options.sets or (QUICK_SETS if options.quick else list(SETS))
+    if options.unscaled:
+        options.models = ["LinearCCA", "KernelCCA"]
     models = options.models or (QUICK_MODELS if options.quick else list(MODELS))
     packages = {"skdcca", "scikit-learn", *INSTALLED}
     options.models = [name for name in models if MODELS[name].package in packages]
@@ -66,21 +74,26 @@ def parse_arguments():
     return options
 
 
-def tabulate(options, searched):
-    """Print a table with a row for each set, and return the scores by set and model."""
+def tabulate(options, searched, fixed=None):
+    """Print a table with a row for each set, and return the scores by set and model.
+
+    `fixed` are parameters of all models besides the number of components.
+    """
     models = [name for name in options.models if is_measured(MODELS[name], searched)]
-    print("\nafter a search\n" if searched else "\nwith nothing but n_components set\n")
+    settings = ", ".join(f"{name}={value}" for name, value in (fixed or {}).items())
+    title = f"with {settings}" if fixed else "with nothing but n_components set"
+    print("\nafter a search\n" if searched else f"\n{title}\n")
     print_head("set", "rows", "columns", "k", *models)
-    tasks = [(name, model, searched) for name in options.sets for model in models]
+    tasks = [(name, model, searched, fixed or {}) for name in options.sets for model in models]
     workers = Parallel(options.n_jobs, batch_size=1, return_as="generator")
     found = workers(delayed(measure)(*task) for task in tasks)
     scores = {}
     for name in options.sets:
         scores[name] = {model: next(found) for model in models}
-        X, y, _ = views = load(name)
-        columns = f"{X.shape[1]} / {y.shape[1]}"
+        views = load(name)
+        columns = f"{views.X.shape[1]} / {views.y.shape[1]}"
         cells = [format_score(score) for score in scores[name].values()]
-        print_row(name, f"{len(X):,}", columns, views.n_components, *cells)
+        print_row(name, f"{len(views.X):,}", columns, views.n_components, *cells)
     report_errors(scores)
     return scores
 
@@ -102,7 +115,7 @@ def report_errors(scores):
                 print(f"{name}, {model}: {score.failure}")
 
 
-def measure(name, model, searched):
+def measure(name, model, searched, fixed):
     """Return the `Score` of a model on a set."""
     views, model = load(name), MODELS[model]
     least, most = model.searched if searched else (0, model.most_rows)
@@ -110,18 +123,18 @@ def measure(name, model, searched):
         return Score(failure="-")
     with open_fits(model, views) as fits:
         try:
-            return Score(mean_score(fits, views, model, searched))
+            return Score(mean_score(fits, views, model, searched, fixed))
         except FitError as error:
             return Score(failure=str(error))
 
 
-def mean_score(fits, views, model, searched):
+def mean_score(fits, views, model, searched, fixed):
     """Return the mean score over the folds."""
     n_repeats = 10 if len(views.X) <= FEW_ROWS else 1
     folds = RepeatedKFold(n_splits=5, n_repeats=n_repeats, random_state=0)
     scores = []
     for train, test in folds.split(views.X):
-        parameters = search(fits, views, model, train) if searched else {}
+        parameters = search(fits, views, model, train) if searched else fixed
         scores.append(score(fits, parameters, train, test))
     return np.mean(scores)
 

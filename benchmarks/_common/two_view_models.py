@@ -118,7 +118,7 @@ class LocalFits:
 
     def variates(self, parameters, train, test):
         """Return the variates of the test rows by a fit to the training rows."""
-        X, y, _ = self._views
+        X, y = self._views.X, self._views.y
         model = self._model.make(self._views.n_components).set_params(**parameters)
         try:
             with warnings.catch_warnings():

