@@ -21,6 +21,7 @@ __all__ = [
     "SilentSongWarning",
     "SkippedSongsWarning",
     "SmallBatchWarning",
+    "SpeechModelError",
     "TrainingInterruptedWarning",
     "UnknownTextWarning",
     "UntrustedTypeError",
@@ -364,6 +365,23 @@ class NoSoundError(ValueError):
     ...         return index.query(X=[clip])
     ...     except NoSoundError:
     ...         return "Nothing can be heard in this clip. Record it again."
+    """
+
+
+class SpeechModelError(ValueError):
+    """Error raised when there is no speech recognizer by a name or in a folder.
+
+    The name may be unknown, the folder may have been moved, or there may be no network to download the
+    model.
+
+    Examples
+    --------
+    >>> from skdcca.exceptions import SpeechModelError
+    >>> def hear_or_leave_out(words, songs):
+    ...     try:
+    ...         return words.transcribe(songs)
+    ...     except SpeechModelError:
+    ...         return None
     """
 
 

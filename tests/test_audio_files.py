@@ -10,7 +10,7 @@ from _songs import RATE, chirp
 
 from skdcca import MelSpectrogram
 from skdcca._audio import read_header
-from skdcca._audio.files import read_excerpt
+from skdcca._audio.files import read_excerpt, to_mono
 from skdcca.datasets import load_songs
 from skdcca.exceptions import AudioFileWarning
 
@@ -247,3 +247,20 @@ def test_text_named_as_audio_is_refused_without_notes_of_libraries(tmp_path, cap
     with pytest.raises(ValueError, match=r"^Format not recogni[sz]ed\.$"):
         read_header(path)
     assert capfd.readouterr().err == ""
+
+
+def test_channels_of_opposite_sign_do_not_cancel():
+    song, noise = chirp(0.2).astype(np.float32), chirp(0.2, seed=1).astype(np.float32) - chirp(0.2)
+    np.testing.assert_allclose(np.abs(to_mono(np.stack([song, -song]))), np.abs(song))
+    mono = to_mono(np.stack([0.9 * song, -song + noise]))
+    assert np.corrcoef(mono, -song)[0, 1] > 0.99
+    surround = to_mono(np.stack([song, song, -song, -song]))
+    np.testing.assert_allclose(np.abs(surround), np.abs(song), rtol=1e-5)
+
+
+def test_other_channels_are_averaged():
+    rng = np.random.default_rng(0)
+    left, right, voice = rng.normal(size=(3, 5000)).astype(np.float32)
+    wide = np.stack([left + voice, voice - left])  # the voice is in the middle
+    for channels in (np.stack([left, right]), wide, np.stack([left, 0 * left]), np.zeros((2, 9))):
+        np.testing.assert_allclose(to_mono(channels), channels.mean(axis=0), atol=1e-6)

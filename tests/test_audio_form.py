@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skdcca import AudioForm, LinearCCA, LyricsForm
+from skdcca._audio.songs import load_sound
 from skdcca.exceptions import SilentSongWarning
 
 RATE = 22050
@@ -160,3 +161,48 @@ def test_in_a_pipeline_with_names():
 @each_check
 def test_scikit_learn_contract(check):
     run_check(check, AudioForm())
+
+
+def test_length_and_onsets_of_clips_are_those_of_the_mean_song():
+    songs, clip = [clicks(20, 4), clicks(18, 2)], clicks(6, 3)
+    model = AudioForm()
+    rows = model.fit_transform(songs)
+    np.testing.assert_array_equal(model.transform(songs), rows)
+    np.testing.assert_array_equal(AudioForm(excerpts="measured").fit_transform(songs), rows)
+    np.testing.assert_array_equal(model.mean_, rows.mean(axis=0))
+    assert model.min_seconds_ == pytest.approx(4.75, abs=0.03)
+    row = model.transform([0.1 * np.pad(clip, (RATE, 999))])[0]
+    measured = AudioForm(excerpts="measured").fit(songs).transform([clip])[0]
+    np.testing.assert_array_equal(row[:2], rows[:, :2].mean(axis=0))
+    np.testing.assert_allclose(row[2:], measured[2:], atol=1e-3)
+    assert np.exp(measured[0]) == pytest.approx(5 / 3, abs=0.03)
+
+
+def test_songs_are_decoded_once_to_fit_and_transform(monkeypatch):
+    decoded = []
+
+    def counted(*args, **kwargs):
+        decoded.append(1)
+        return load_sound(*args, **kwargs)
+
+    monkeypatch.setattr("skdcca._audio.form.load_sound", counted)
+    songs = [tone(440, 1.5), tone(550, 2.0)]
+    model = AudioForm()
+    model.fit_transform(songs)
+    assert len(decoded) == 2
+    AudioForm(excerpts="measured").fit(songs)
+    assert len(decoded) == 2
+    np.testing.assert_array_equal(AudioForm().fit(songs).mean_, model.mean_)
+    assert len(decoded) == 4
+
+
+def test_older_files_measure_clips():
+    songs = [tone(440, 1.5), tone(550, 2.0)]
+    state = AudioForm().fit(songs).__getstate__()
+    for name in ("excerpts", "mean_", "min_seconds_"):
+        del state[name]
+    old = AudioForm.__new__(AudioForm)
+    old.__setstate__(state)
+    assert np.exp(old.transform([tone(440, 1.0)])[0, 0]) == pytest.approx(1.0, abs=0.05)
+    with pytest.raises(ValueError, match=r"`excerpts` must be one of \['mean', 'measured'\]"):
+        AudioForm(excerpts=None).fit(songs)

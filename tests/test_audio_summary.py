@@ -11,7 +11,8 @@ def test_summary_of_known_spectrograms():
     spectrogram = np.tile(np.arange(4.0)[:, None], (1, 100))
     spectrogram[0] = np.arange(100) % 2  # 0, 1, 0, 1, ...
     row = TemporalSummary(("mean", "std", "delta")).fit_transform(spectrogram[None])[0]
-    np.testing.assert_allclose(row, [0.5, 1, 2, 3, 0.5, 0, 0, 0, 1, 0, 0, 0])
+    # Levels are relative to the loudest one, which is 3.
+    np.testing.assert_allclose(row, [-2.5, -2, -1, 0, 0.5, 0, 0, 0, 1, 0, 0, 0])
 
 
 def test_rhythm_peaks_at_the_beat():
@@ -51,14 +52,65 @@ def test_silence_around_a_song_does_not_change_the_summary():
     assert np.abs(padded.mean(axis=2) - alone.mean(axis=2)).min() > 5
 
 
-def test_models_of_older_files_summarize_the_silence_before_the_music():
-    spectrogram = np.random.default_rng(0).normal(size=(1, 4, 60))
-    spectrogram[:, :, :20] = spectrogram[:, :, 50:] = -80.0
+def noise_between_noise(level=-60.0):
+    """Return a spectrogram of music in frames 20 to 50, and of noise at a level before and after."""
+    rng = np.random.default_rng(0)
+    spectrogram = np.full((1, 4, 70), -80.0)
+    spectrogram[0, :, 5:65] = level + rng.uniform(-3, 3, size=(4, 60))
+    spectrogram[0, :, 20:50] = rng.uniform(-40, 0, size=(4, 30))
+    return spectrogram
+
+
+def test_models_of_older_files_keep_their_rules():
+    spectrogram = noise_between_noise()
     summary = TemporalSummary(("mean",)).fit(spectrogram)
-    middle, older = spectrogram[0, :, 20:50], spectrogram[0, :, :50]
-    np.testing.assert_allclose(summary.transform(spectrogram)[0], middle.mean(axis=1))
-    del summary._format
-    np.testing.assert_allclose(summary.transform(spectrogram)[0], older.mean(axis=1))
+    song = spectrogram[0]
+    expected = {3: song[:, 20:50] - song.max(), 2: song[:, 5:65], 1: song[:, :65]}
+    for version, frames in expected.items():
+        summary._format = version
+        np.testing.assert_allclose(summary.transform(spectrogram)[0], frames.mean(axis=1))
+    summary.floor = 10
+    state = summary.__getstate__()
+    del state["_format"], state["floor"]
+    old = TemporalSummary.__new__(TemporalSummary)
+    old.__setstate__(state)
+    np.testing.assert_allclose(old.transform(spectrogram)[0], song[:, :65].mean(axis=1))
+    assert old.get_params()["floor"] is None
+
+
+def test_faint_noise_around_the_music_and_gain_change_nothing():
+    noisy = noise_between_noise()
+    clean = np.where(noisy < -45, -80.0, noisy)
+    summary = TemporalSummary().fit(clean)
+    expected = summary.transform(clean)
+    for same in (noisy, noisy + 17.0, np.pad(noisy, ((0, 0), (0, 0), (40, 9)), mode="edge")):
+        np.testing.assert_allclose(summary.transform(same), expected, atol=1e-9)
+    assert np.abs(summary.transform(noise_between_noise(-45.0)) - expected).max() > 1
+
+
+def test_levels_of_a_repeated_song_are_those_of_the_song():
+    song = np.random.default_rng(0).uniform(-40, 0, size=(1, 4, 60))
+    summary = TemporalSummary(("mean", "std")).fit(song)
+    np.testing.assert_allclose(
+        summary.transform(np.tile(song, 3)), summary.transform(song), atol=1e-12
+    )
+
+
+def test_noise_below_the_floor_changes_nothing():
+    rng = np.random.default_rng(0)
+    clean = np.where(rng.random((1, 4, 60)) < 0.5, rng.uniform(-35, 0, (1, 4, 60)), -70.0)
+    noisy = np.maximum(clean, rng.uniform(-70, -41, clean.shape))
+    ends = np.pad(noisy, ((0, 0), (0, 0), (30, 30)), constant_values=-45.0)
+    summary = TemporalSummary(floor=40).fit(clean)
+    expected = summary.transform(clean)
+    np.testing.assert_allclose(summary.transform(noisy), expected)
+    np.testing.assert_allclose(summary.transform(ends), expected)
+    clipped = np.maximum(clean[0] - clean.max(), -40)
+    np.testing.assert_allclose(expected[0, :4], clipped.mean(axis=1))
+    assert np.abs(TemporalSummary().fit(clean).transform(noisy) - expected).max() > 1
+    for floor in (0, -3, "loud", np.inf):
+        with pytest.raises(ValueError, match="`floor` must be a finite number > 0, or None"):
+            TemporalSummary(floor=floor).fit(clean)
 
 
 def test_summary_of_a_very_short_sound_in_long_silence():

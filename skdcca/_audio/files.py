@@ -28,6 +28,9 @@ MAX_AMPLITUDE = 1e10
 # If the header declares more frames per byte than this, check the end of the file first: a false
 # header could otherwise cause an allocation of any size.
 _MAX_FRAMES_PER_BYTE = 8
+# Channels cancel each other if their mean has less than this fraction of the power that it would have
+# if they were independent.
+_CANCELLED = 0.5
 # Minimum fraction of the declared audio that a file must contain. A file with less is truncated.
 _LEAST_SHARE = mpeg.LEAST_SHARE
 
@@ -172,9 +175,22 @@ def check_amplitude(waveform, name):
 
 
 def to_mono(waveform):
-    """Return the mean of the channels of a waveform."""
+    """Return the mean of the channels of a waveform.
+
+    In some recordings one channel has the wrong sign, so that the channels cancel each other. Then
+    those with the opposite sign of the loudest channel are inverted.
+    """
     if waveform.ndim == 1:
         return waveform
+    mono = _mean_of_channels(waveform)
+    powers = [np.vdot(channel, channel) for channel in waveform]
+    if np.vdot(mono, mono) < _CANCELLED * sum(powers) / len(powers) ** 2:
+        signs = np.where(waveform @ waveform[np.argmax(powers)] < 0, -1, 1)
+        mono = _mean_of_channels(signs.astype(waveform.dtype)[:, None] * waveform)
+    return mono
+
+
+def _mean_of_channels(waveform):
     # Channels are added one by one because np.mean is slow over such a short axis.
     mono = waveform[0].copy()
     for channel in waveform[1:]:

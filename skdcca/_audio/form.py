@@ -12,12 +12,14 @@ from skdcca._audio.silence import DEPTH
 from skdcca._audio.songs import check_songs, each_song, load_sound
 from skdcca._audio.spectra import chroma, mel_filters, power_spectrogram, to_decibels
 from skdcca._utils.mixins import RawInputMixin
-from skdcca._utils.validation import check_integer
+from skdcca._utils.validation import check_integer, check_option
 
 # Increase it whenever features change, so that old caches are ignored. Saved models keep theirs.
 # Models of format 1 measure the silence around the music too, and `loudness` with the gain of the file.
 _FORMAT = 2
 _N_FFT, _HOP = 2048, 512
+# Training songs with a smaller share of the median length do not show how short songs can be.
+_LEAST_SHARE = 0.1
 # Ratings of how well each degree of the scale fits a key, from probe-tone experiments.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -35,8 +37,19 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     files are complete songs, their length alone reveals much about the length of the lyrics; also
     report the score of a model without these features.
 
+    A clip is not a short song: its length says nothing about the song that it comes from. For clips that
+    are shorter than all training songs, the length and the number of onsets are therefore those of the
+    mean training song. All other columns hold for clips and songs alike.
+
     Parameters
     ----------
+    excerpts : {"mean", "measured"}, default="mean"
+        Columns ``log_seconds`` and ``log_onsets`` of songs with less sound than the shortest training
+        song, such as clips:
+
+        - ``"mean"``: the mean of the training songs. `fit` decodes these; `fit_transform` decodes them
+          once for both;
+        - ``"measured"``: the length and the number of onsets of the clip itself.
     sample_rate : int, default=22050
         Sample rate in Hz, at least 1000. Every song is resampled to it; waveforms that come without a
         sample rate are assumed to have it.
@@ -51,6 +64,11 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    mean_ : ndarray of shape (16,)
+        Mean features of the training songs. Only defined if ``excerpts="mean"``.
+    min_seconds_ : float
+        Seconds of sound of the shortest training song. Songs with less than a tenth of the median are
+        outliers: they count neither here nor in the mean. Only defined if ``excerpts="mean"``.
     feature_names_ : list of str
         Names of the columns:
 
@@ -124,18 +142,20 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
+        excerpts: str = "mean",
         sample_rate: int = 22050,
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
+        self.excerpts = excerpts
         self.sample_rate = sample_rate
         self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and the songs. No statistics are estimated.
+        """Compute the mean features of the songs and find the shortest song.
 
         Parameters
         ----------
@@ -149,11 +169,29 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        check_integer("sample_rate", self.sample_rate, ge=1000)
-        check_songs(X, self.sample_rate)
-        self.feature_names_ = list(_NAMES)
-        self._format = _FORMAT
+        self._check(X)
+        self._learn(self._measure(X) if self.excerpts == "mean" else None)
         return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray:
+        """Fit the transformer and compute the features of the same songs, which are decoded once.
+
+        Parameters
+        ----------
+        X : sequence of str, path-like, (waveform, sample rate) or waveform
+            The songs, in the forms that `MelSpectrogram` accepts.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        form : ndarray of shape (n_samples, 16)
+            One row per song, with the columns in `feature_names_`.
+        """
+        self._check(X)
+        rows = self._measure(X)
+        self._learn(rows if self.excerpts == "mean" else None)
+        return self._without_lengths_of_clips(rows)
 
     def transform(self, X: Any) -> NDArray:
         """Compute the features of songs.
@@ -169,12 +207,39 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
             One row per song, with the columns in `feature_names_`.
         """
         check_is_fitted(self)
+        return self._without_lengths_of_clips(self._measure(X))
+
+    def _check(self, X):
+        check_option("excerpts", self.excerpts, ("mean", "measured"))
+        check_integer("sample_rate", self.sample_rate, ge=1000)
+        check_songs(X, self.sample_rate)
+        self._format = _FORMAT
+
+    def _measure(self, X):
         seconds = check_songs(X, self.sample_rate)
         settings = {"sample_rate": self.sample_rate, "version": self._format}
         rows = np.empty((len(seconds), len(_NAMES)))
         each = [settings | {"seconds": length} for length in seconds]
         for i, row in each_song(_form, X, each, self, "form of songs"):
             rows[i] = row
+        return rows
+
+    def _learn(self, rows):
+        """Store what is learned from the features of the training songs, or from none."""
+        self.feature_names_ = list(_NAMES)
+        if rows is None:
+            return
+        seconds = np.exp(rows[:, _LOG_SECONDS])
+        usual = seconds >= _LEAST_SHARE * np.median(seconds)
+        self.mean_ = rows[usual].mean(axis=0)
+        self.min_seconds_ = float(seconds[usual].min())
+
+    def _without_lengths_of_clips(self, rows):
+        """Replace the length and the number of onsets of clips by those of the mean song."""
+        if self.excerpts == "mean" and hasattr(self, "mean_"):
+            clips = np.exp(rows[:, _LOG_SECONDS]) < self.min_seconds_
+            for column in (_LOG_SECONDS, _LOG_ONSETS):
+                rows[clips, column] = self.mean_[column]
         return rows
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
@@ -195,11 +260,15 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "feature_names_")
 
+    def __setstate__(self, state):
+        super().__setstate__({"excerpts": "measured"} | state)  # missing in files of older versions
+
 
 _NAMES = (
     "log_seconds log_onsets onsets_per_second log2_tempo pulse loudness loudness_std silence register "
     "register_std low high major key chroma_entropy harmonic_change"
 ).split()
+_LOG_SECONDS, _LOG_ONSETS = _NAMES.index("log_seconds"), _NAMES.index("log_onsets")
 
 
 def _form(key, *, song, seconds, sample_rate, version):

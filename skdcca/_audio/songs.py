@@ -22,7 +22,7 @@ from tqdm import tqdm
 from skdcca._audio.files import check_amplitude, read_excerpt, read_header, resample, to_mono
 from skdcca._audio.silence import MIN_SECONDS, require_sound, sound_range, warn_of_silence
 from skdcca._utils.validation import check_number, is_number
-from skdcca.exceptions import InvalidSongsError
+from skdcca.exceptions import InvalidSongsError, SpeechModelError
 
 _N_LISTED = 20  # maximum number of faults in a message; a longer list would be unreadable
 _LIMITING_BLAS = Lock()
@@ -252,7 +252,7 @@ def load_song(song, start, n_samples, sample_rate):
     """
     seconds = n_samples / sample_rate
     if start == "first_sound":
-        waveform, rate = _read_song(song, sample_rate)
+        waveform, rate = read_song(song, sample_rate)
         first, _ = sound_range(waveform)
         waveform = waveform[first : first + math.ceil(seconds * rate)]
     elif _is_path(song):
@@ -299,7 +299,7 @@ def load_sound(song, seconds, sample_rate, min_samples, *, whole=False):
     return np.pad(waveform, (0, max(0, min_samples - len(waveform)))), seconds, sound
 
 
-def _read_song(song, sample_rate):
+def read_song(song, sample_rate):
     """Return the whole waveform of a song, mixed to mono, and its sample rate."""
     if _is_path(song):
         waveform, rate = read_excerpt(song, 0.0)
@@ -388,6 +388,8 @@ def _attempt(function, song, **settings):
         # The key requires reading the whole file, so compute it only if there is a cache.
         key = None if isinstance(function, NotMemorizedFunc) else _cache_key(song)
         return function(key, song=song, **settings), None
+    except SpeechModelError:  # not a fault of the song
+        raise
     except ValueError as error:
         return None, str(error)
     except OSError as error:

@@ -9,11 +9,15 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdcca._audio.files import MAX_AMPLITUDE
-from skdcca._utils.validation import check_integer
+from skdcca._utils.validation import check_integer, check_number
 
 _MIN_FRAMES = 16
-# Saved models keep their format. Models of format 1 summarize the silence before the music too.
-_FORMAT = 2
+# Saved models keep their format. Models of format 1 summarize the silence before the music too, and
+# those of format 2 the noise around it; both take levels as they are given.
+_FORMAT = 3
+_DEPTH = (
+    50.0  # dB; frames at both ends that are further than this below the loudest frame are left out
+)
 
 
 class TemporalSummary(TransformerMixin, BaseEstimator):
@@ -35,6 +39,10 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
           mean rise of the bands from one frame to the next, where falls count as 0.
     n_lags : int, default=32
         Number of lags of the rhythm.
+    floor : float, default=None
+        Distance in dB below the loudest level of a song at which levels are clipped. Noise below it
+        changes nothing, and neither do the softest sounds of the music. Try 40 if recordings or
+        queries have audible noise. If None, levels are not clipped.
 
     Attributes
     ----------
@@ -57,10 +65,13 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Silence before and after the music is left out, so that neither the silence that `MelSpectrogram`
-    appends to short songs nor that of the recording changes a row. It is recognized as the frames at the
-    beginning and end of a spectrogram in which all bands equal the minimum of the spectrogram. At least
-    16 frames are summarized.
+    Levels are relative to the loudest one of the song, so that the gain of a recording changes nothing.
+    Frames at the beginning and the end of a spectrogram whose loudest band is more than 50 dB below this
+    level, or below `floor` if that is higher, are left out. So neither the silence that `MelSpectrogram`
+    appends to short songs nor silence or faint noise in the recording changes a row. At least 16
+    frames are summarized.
+
+    Models that were saved by versions before these rules keep their own rules.
 
     Examples
     --------
@@ -75,10 +86,15 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     _format = 1  # of models in files of older versions; `fit` sets it
 
     def __init__(
-        self, statistics: Sequence[str] = ("mean", "std", "delta", "rhythm"), *, n_lags: int = 32
+        self,
+        statistics: Sequence[str] = ("mean", "std", "delta", "rhythm"),
+        *,
+        n_lags: int = 32,
+        floor: float | None = None,
     ) -> None:
         self.statistics = statistics
         self.n_lags = n_lags
+        self.floor = floor
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the spectrograms and set the lags.
@@ -117,7 +133,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check_spectrograms(X, reset=False)
         lags = self._lags()
-        return np.stack([self._summary(self._without_silence(song), lags) for song in X])
+        return np.stack([self._summary(self._sound(song), lags) for song in X])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Return the names of the columns.
@@ -153,6 +169,7 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
                 f"got {statistics!r}."
             )
         check_integer("n_lags", self.n_lags)
+        check_number("floor", self.floor, gt=0, or_none=True)
 
     def _check_spectrograms(self, X, reset):
         X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
@@ -172,12 +189,22 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
     def _summary(self, song, lags):
         return np.concatenate([_STATISTICS[name](song, lags) for name in self.statistics])
 
-    def _without_silence(self, song):
-        first, last = _sounding_frames(song)
-        return song[:, first if self._format > 1 else 0 : last]
+    def _sound(self, song):
+        """Return a spectrogram without the silence around the music, relative to its loudest level."""
+        if self._format < 3:
+            first, last = _sounding_frames(song, song.min())
+            return song[:, 0 if self._format == 1 else first : last]
+        loudest = song.max()
+        depth = _DEPTH if self.floor is None else min(_DEPTH, self.floor)
+        first, last = _sounding_frames(song, loudest - depth)
+        song = song[:, first:last] - loudest
+        return song if self.floor is None else np.maximum(song, -self.floor)
 
     def _lags(self):
         return np.geomspace(2, self.n_frames_ / 4, self.n_lags)
+
+    def __setstate__(self, state):
+        super().__setstate__({"floor": None} | state)  # missing in files of older versions
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -187,9 +214,12 @@ class TemporalSummary(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _sounding_frames(song):
-    """Return the first frame with sound and the frame after the last one, at least 16 frames apart."""
-    sounding = np.flatnonzero((song > song.min()).any(axis=0))
+def _sounding_frames(song, silence):
+    """Return the first frame with sound and the frame after the last one, at least 16 frames apart.
+
+    A frame has sound if any band exceeds the level `silence`.
+    """
+    sounding = np.flatnonzero((song > silence).any(axis=0))
     if not sounding.size:
         return 0, song.shape[1]
     first = min(sounding[0], song.shape[1] - _MIN_FRAMES)
