@@ -38,7 +38,10 @@ def test_inference_equals_gensim_from_the_same_start(dm, monkeypatch):
     monkeypatch.setattr("gensim.models.doc2vec.pseudorandom_weak_vector", same_start)
     texts = ["the sea and sail", "embers glow in the fire"]
     for vector, text in zip(ours.transform(texts), texts, strict=True):
-        np.testing.assert_allclose(vector, ours.model_.infer_vector(text.split()), atol=1e-6)
+        n_passes = np.ceil(30 * max(1, 7 / len(text.split())) ** 0.9)
+        expected = ours.model_.infer_vector(text.split(), epochs=int(n_passes))
+        np.testing.assert_allclose(vector, expected, atol=1e-6)
+    assert ours.median_words_ == 7  # of 9, 7, 3, 7, 7 and 4 words
 
 
 @pytest.mark.parametrize("dm", [0, 1])
@@ -145,3 +148,47 @@ def test_progress_only_on_request(capfd):
     shown = capfd.readouterr().err
     assert "Doc2vec: 100%" in shown
     assert "lyrics: 100%" in shown
+
+
+def passes(model, text, monkeypatch):
+    """Return the numbers of words of all passes over a text."""
+    words = []
+    monkeypatch.setattr(
+        "gensim.models.doc2vec.train_document_dbow",
+        lambda model, document, *args, **kwargs: words.append(len(document)),
+    )
+    model.transform([text])
+    return words
+
+
+def test_short_texts_are_passed_more_often(monkeypatch):
+    model = Doc2VecLyrics(4, min_count=1, epochs=10, random_state=0)
+    model.fit(["a b c d e f g h i j", "a b c d", "a b c d e f g h i j k l"])
+    assert model.median_words_ == 10
+    assert passes(model, "a b c d e f g h i j a", monkeypatch) == 10 * [11]
+    assert passes(model, "a b c d e f g h i j", monkeypatch) == 10 * [10]
+    assert passes(model, "a b c d e", monkeypatch) == 19 * [5]  # 10 * 2**0.9 is 18.7
+    assert passes(model, "a x y z", monkeypatch) == 80 * [1]  # words that it does not know
+    del model.median_words_  # as in files of earlier versions
+    assert passes(model, "a", monkeypatch) == 10 * [1]
+
+
+def test_a_repeated_line_is_near_the_line_and_lines_differ():
+    model = Doc2VecLyrics(16, epochs=200, random_state=0).fit(CORPUS)
+    model.model_.epochs = 10  # a small corpus needs many epochs, but not a line of it
+    model.median_words_ = 70  # as if the lyrics were ten times as long
+    texts = [SEA[1], 2 * (SEA[1] + " "), FIRE[1]]
+    line, again, other = model.transform(texts)
+    assert cosine(line, again) > 0.95
+    del model.median_words_
+    line_before, _, other_before = model.transform(texts)
+    assert cosine(line, other) < cosine(line_before, other_before) - 0.1
+    assert np.linalg.norm(line) > 2 * np.linalg.norm(line_before)
+
+
+def test_pretrained_models_take_the_median_from_the_lyrics(tmp_path):
+    documents = [TaggedDocument(text.split(), [i]) for i, text in enumerate(CORPUS)]
+    model = Doc2Vec(documents, vector_size=4, min_count=1, epochs=5, seed=1, workers=1)
+    model.save(str(tmp_path / "model.d2v"))
+    ours = Doc2VecLyrics(pretrained=tmp_path / "model.d2v", random_state=0)
+    assert ours.fit(["the sea", "the waves of unknown", "fire"]).median_words_ == 2

@@ -122,3 +122,45 @@ def test_saved_models_keep_their_rules():
 
 def test_form_of_text_without_words_is_finite():
     assert np.isfinite(LyricsForm().fit_transform(["123 !!! ...", "🎵🎵"])).all()
+
+
+SONGS = [
+    "the sea and the waves, roll on\non the shore",
+    "a fire glows. a fire!",
+    "la la la la la la",
+]
+
+
+def test_texts_shorter_than_all_songs_get_the_mean():
+    model = LyricsForm().fit(SONGS)
+    rows = LyricsForm("measured").fit_transform(SONGS)
+    np.testing.assert_array_equal(model.transform(SONGS), rows)
+    np.testing.assert_array_equal(model.mean_, rows.mean(axis=0))
+    assert model.min_words_ == 5
+    short, as_short = model.transform(["on the shore", "a fire glows. a FIRE!"])
+    np.testing.assert_array_equal(short, rows.mean(axis=0))
+    assert not np.array_equal(as_short, rows.mean(axis=0))
+    twice, once = model.transform(["roll on roll on", "roll on"])
+    np.testing.assert_array_equal(twice, once)
+
+
+def test_one_tiny_text_does_not_make_lines_as_long_as_songs():
+    songs = [*20 * SONGS, "[Instrumental]"]
+    model = LyricsForm().fit(20 * [" ".join(SONGS)] + ["[Instrumental]"])
+    assert model.min_words_ == 21
+    np.testing.assert_array_equal(model.transform(songs[-1:])[0], model.mean_)
+
+
+def test_excerpts_are_measured_on_request_and_in_older_files():
+    measured = LyricsForm("measured").fit(SONGS)
+    assert measured.transform(["on the shore"])[0, 0] == pytest.approx(np.log(4))
+    state = LyricsForm().fit(SONGS).__getstate__()
+    for name in ("excerpts", "mean_", "min_words_"):
+        del state[name]
+    old = LyricsForm.__new__(LyricsForm)
+    old.__setstate__(state)
+    np.testing.assert_array_equal(old.transform(["on the"]), measured.transform(["on the"]))
+    with pytest.raises(
+        ValueError, match=r"`excerpts` must be one of \['mean', 'measured'\], got 'no'"
+    ):
+        LyricsForm("no").fit(SONGS)

@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Callable
+from math import ceil
 from os import PathLike
 from typing import Any, Self
 
@@ -18,6 +19,11 @@ from skdcca._lyrics.tokens import TEXT_RULES, check_lyrics, tokenize, warn_unkno
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_integer, check_option
+
+# Power of the ratio of lengths by which short texts are passed more often. With 1, the standardized
+# features of lines have a 99th percentile of 5.3 in benchmarks/queries.py, with 0.9 one of 4.3; lines
+# find songs equally well.
+_PASSES_POWER = 0.9
 
 
 class Doc2VecLyrics(
@@ -44,7 +50,9 @@ class Doc2VecLyrics(
     min_count : int, default=2
         Minimum number of occurrences of a word in the training lyrics. Rarer words are ignored.
     epochs : int, default=40
-        Number of passes over the training lyrics, and also over each text that is embedded.
+        Number of passes over the training lyrics, and also over each text that is embedded. Texts with
+        fewer words than the median training text, such as a line, are passed more often; see the
+        notes.
     dm : {0, 1}, default=0
         Model: 0 is the distributed bag of words (PV-DBOW), 1 is the distributed memory (PV-DM).
         PV-DBOW is better for small collections of texts, such as most collections of songs; see
@@ -68,6 +76,8 @@ class Doc2VecLyrics(
     ----------
     model_ : gensim.models.doc2vec.Doc2Vec
         The trained model, without the vectors of its training texts.
+    median_words_ : float
+        Median number of words that the model knows in the lyrics passed to `fit`.
     seed_ : int
         Seed of training and of the inference of each text, drawn from `random_state`.
 
@@ -111,11 +121,18 @@ class Doc2VecLyrics(
     of the words in its window (section 2.2 of [1]_). To embed a text, the same objective is
     maximized over :math:`v_d` alone.
 
+    The vector of a text starts near 0 and moves by one step for each word that is read. After the same
+    number of passes, a line of lyrics is still near its start, where all lines are alike. Therefore the
+    number of passes is multiplied by :math:`(m / n)^{0.9}` for a text of :math:`n` known words, if these
+    are fewer than the median :math:`m` of the training texts. The number of steps is then nearly that
+    of a median text; with the exponent 1, vectors of lines would lie further from the others than
+    those of songs, because the steps for the same few words add up.
+
     Training runs in one thread, because several threads would give irreproducible results. gensim
     reads only the first 10,000 words of a text.
 
     A model that was fitted with an earlier version and saved keeps the words of that version, which
-    ended at combining marks.
+    ended at combining marks, and passes all texts equally often.
 
     References
     ----------
@@ -182,13 +199,16 @@ class Doc2VecLyrics(
                 f"`tokenizer` must be a function from a text to a list of words, or None, got "
                 f"{self.tokenizer!r}."
             )
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self._text_rules = TEXT_RULES
         if self.pretrained is None:
             self._check_parameters()
-            self.model_ = self._train([self._words(text) for text in X])
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._text_rules = TEXT_RULES
+        documents = [self._words(text) for text in X]
+        if self.pretrained is None:
+            self.model_ = self._train(documents)
         else:
             self.model_ = _load_pretrained(self.pretrained)
+        self.median_words_ = float(np.median([len(_known(self.model_, d)) for d in documents]))
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -212,13 +232,19 @@ class Doc2VecLyrics(
         unknown = []
         shown = {"desc": "lyrics", "unit": "text", "disable": not self.verbose}
         for i, text in enumerate(tqdm(X, **shown)):
-            words = [word for word in self._words(text) if word in model.wv.key_to_index]
+            words = _known(model, self._words(text))
             if words:
-                embeddings[i] = _infer(model, words, self.seed_)
+                embeddings[i] = _infer(model, words, self.seed_, self._n_passes(len(words)))
             else:
                 unknown.append(i)
         warn_unknown_texts(unknown, len(X), "word", "embedding")
         return embeddings
+
+    def _n_passes(self, n_words):
+        """Return the number of passes over a text with this number of known words."""
+        # Missing in files of older versions.
+        median = getattr(self, "median_words_", 0)
+        return ceil(self.model_.epochs * max(1, median / n_words) ** _PASSES_POWER)
 
     def _words(self, text):
         has_new_rules = getattr(self, "_text_rules", 1) == TEXT_RULES
@@ -289,7 +315,12 @@ class Doc2VecLyrics(
         super().__setstate__(state)
 
 
-def _infer(model, words, seed):
+def _known(model, words):
+    """Return the words that a model knows, in order."""
+    return [word for word in words if word in model.wv.key_to_index]
+
+
+def _infer(model, words, seed, n_passes):
     """Return the vector of a text, computed by the gradient steps of gensim's ``infer_vector``.
 
     ``infer_vector`` itself is not reproducible: it starts from Python's `hash` of the text, which
@@ -308,7 +339,7 @@ def _infer(model, words, seed):
     else:
         step = train_document_dm
         space["neu1"] = np.zeros(model.layer1_size, dtype=np.float32)
-    for alpha in np.linspace(model.alpha, model.min_alpha, model.epochs):
+    for alpha in np.linspace(model.alpha, model.min_alpha, n_passes):
         step(
             model,
             words,

@@ -13,6 +13,11 @@ from skdcca._lyrics import older_rules
 from skdcca._lyrics.counts import count
 from skdcca._lyrics.tokens import TEXT_RULES, check_lyrics
 from skdcca._utils.mixins import RawInputMixin
+from skdcca._utils.validation import check_option
+
+# Training texts with a smaller share of the median number of words do not show how short lyrics can be.
+# A single text such as "[Instrumental]" would make every line as long as a song.
+_LEAST_SHARE = 0.1
 
 
 class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
@@ -20,15 +25,33 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
 
     *Form* is how a text is built, as opposed to what it says: how long it is, how long its words and
     phrases are, how often it repeats itself, and how it is punctuated. Each text becomes one row of 21
-    numbers, in any language and without any training.
+    numbers, in any language.
+
+    A line of lyrics is not a short song: its length says nothing about the length of the song that it
+    comes from. Texts that are shorter than all training texts therefore get the mean of the training
+    texts, so that a model ranks songs for them by other features alone.
 
     `LyricsForm` is the counterpart of `AudioForm`. The amount of text and the length of its phrases
     are the properties of lyrics that are easiest to predict from the music, so try `LyricsForm`
     first as the view of the lyrics. To add the content of the text, combine it with `Doc2VecLyrics`
     in a `FeatureUnion`.
 
+    Parameters
+    ----------
+    excerpts : {"mean", "measured"}, default="mean"
+        Features of texts with fewer words than the shortest training text, such as a line or a verse:
+
+        - ``"mean"``: the mean of the training texts, which expresses no preference for any song;
+        - ``"measured"``: the features of the text itself. Linear models extrapolate from these far
+          beyond the training texts, so that all lines find the same songs.
+
     Attributes
     ----------
+    mean_ : ndarray of shape (21,)
+        Mean features of the training texts.
+    min_words_ : int
+        Number of words of the shortest training text. Texts with less than a tenth of the median number
+        of words, such as "[Instrumental]", are outliers: they count neither here nor in the mean.
     feature_names_ : list of str
         Names of the columns. If a name begins with ``log_``, the column is the logarithm of 1 plus
         the number below:
@@ -51,7 +74,8 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     TypeError
         If `X` is not a list of str. The error lists the rows that are not str.
     ValueError
-        If `X` is empty or contains blank texts. The error lists their rows.
+        If `excerpts` is not an allowed value, or `X` is empty or contains blank texts. The error lists
+        their rows.
 
     See Also
     --------
@@ -78,7 +102,8 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     - Arabic, Hebrew and Syriac, which leave out most vowels: half the number of letters, rounded up.
     - All others: each letter; in Tibetan, each group of letters. A word has at least one syllable.
 
-    A model that was fitted with an earlier version and saved keeps the rules of that version.
+    A model that was fitted with an earlier version and saved keeps the rules of that version, and
+    measures short texts.
 
     Examples
     --------
@@ -94,10 +119,19 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
     [0.6, 1.0]
     >>> form["comma_per_word"].tolist()
     [0.4, 0.0]
+
+    Two words are less than any training text has, so they get the mean:
+
+    >>> model = LyricsForm().fit(lyrics)
+    >>> bool((model.transform(["your boat"]) == model.mean_).all())
+    True
     """
 
+    def __init__(self, excerpts: str = "mean") -> None:
+        self.excerpts = excerpts
+
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the lyrics. No statistics are estimated.
+        """Compute the mean features of the lyrics and find the shortest text.
 
         Parameters
         ----------
@@ -111,9 +145,15 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
+        check_option("excerpts", self.excerpts, ("mean", "measured"))
         check_lyrics(X)
         self._text_rules = TEXT_RULES
         self.feature_names_ = list(_form(count("a")))
+        rows = self._measure(X)
+        n_words = _n_words(rows)
+        usual = n_words >= _LEAST_SHARE * np.median(n_words)
+        self.mean_ = rows[usual].mean(axis=0)
+        self.min_words_ = int(n_words[usual].min())
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -131,8 +171,17 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_lyrics(X)
+        rows = self._measure(X)
+        if self.excerpts == "mean" and hasattr(self, "mean_"):
+            rows[_n_words(rows) < self.min_words_] = self.mean_
+        return rows
+
+    def _measure(self, texts):
         count_in = count if getattr(self, "_text_rules", 1) == TEXT_RULES else older_rules.count
-        return np.array([list(_form(count_in(text)).values()) for text in X], dtype=np.float64)
+        return np.array([list(_form(count_in(text)).values()) for text in texts], dtype=np.float64)
+
+    def __setstate__(self, state):
+        super().__setstate__({"excerpts": "measured"} | state)  # missing in files of older versions
 
     @property
     def _n_columns(self):
@@ -154,6 +203,11 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.array(self.feature_names_, dtype=object)
+
+
+def _n_words(rows):
+    """Return the number of words of each row of features."""
+    return np.rint(np.expm1(rows[:, 0]))
 
 
 def _form(counts):
