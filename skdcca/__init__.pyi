@@ -14,8 +14,14 @@ from ._audio.form import AudioForm as AudioForm
 from ._audio.mel import MelSpectrogram as MelSpectrogram
 from ._audio.mel_cnn import MelCNNAudio as MelCNNAudio
 from ._audio.summary import TemporalSummary as TemporalSummary
+from ._audio.transcripts import Transcript as Transcript
+from ._audio.whisper_audio import WhisperAudio as WhisperAudio
+from ._audio.whisper_words import WhisperWords as WhisperWords
+from ._cca.excerpts import Excerpts as Excerpts
+from ._cca.fusion import ScoreFusion as ScoreFusion
 from ._cca.kernel import KernelCCA as KernelCCA
 from ._cca.linear import LinearCCA as LinearCCA
+from ._cca.shared_space import SharedSpace as SharedSpace
 from ._deep.estimator import DeepCCA as DeepCCA
 from ._lyrics.doc2vec import Doc2VecLyrics as Doc2VecLyrics
 from ._lyrics.form import LyricsForm as LyricsForm

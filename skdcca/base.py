@@ -59,7 +59,8 @@ class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     - ``_fit(X, y)`` fits the model and sets `n_components_`. If ``fit`` of the subclass takes
       `sample_weight`, ``_fit`` takes it too.
     - ``_project_x(X)`` and ``_project_y(y)`` return variates of shape ``(n_samples, n_components_)``.
-    - ``_predict_y(X)`` returns the second view as an array of shape ``(n_samples, n_features_y_)``.
+    - ``_predict_y(X)`` returns the second view as an array of shape ``(n_samples, n_features_y_)``. An
+      estimator without this method has no `predict`, and its tags must not declare a regressor.
 
     Three further methods are optional. With ``_predict_x(y)``, which returns the first view, the
     estimator has `predict_x`. With ``_restore_x(zx)`` and ``_restore_y(zy)``, which return the views
@@ -377,7 +378,7 @@ class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         -------
         arguments : dict
             Empty for the cosine; ``correlations`` and ``power`` for weighted variates; ``correlations``
-            alone for the likelihood.
+            alone for the likelihood; ``product=True`` for the inner product.
 
         Raises
         ------

@@ -5,7 +5,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import skdcca
-from skdcca import datasets, encoders, losses, metrics, plotting
+from skdcca import datasets, encoders, losses, metrics, plotting, retrieval
+
+
+class Doorbell:
+    """Recognizer that hears the same in every song."""
+
+    def transcribe(self, waveform: np.ndarray, language: str | None):
+        return "en", [(0.0, 1.0, "ding dong", -0.1, 0.0)]
+
+    def encode(self, waveform: np.ndarray) -> np.ndarray:
+        return waveform[: len(waveform) // 320 * 320].reshape(-1, 320)
 
 
 def main(folder: str) -> None:
@@ -14,16 +24,22 @@ def main(folder: str) -> None:
     tiny, audio, lyrics = datasets.load_tiny_songs(), songs.audio, songs.lyrics
     mel = skdcca.MelSpectrogram(duration=2.0, n_mels=20, offset="center")
     spectra = mel.fit_transform(audio)
-    X = make_pipeline(skdcca.TemporalSummary(("mean", "std"))).fit_transform(spectra)
-    form = skdcca.AudioForm(sample_rate=22050).fit_transform(audio)
+    X = make_pipeline(skdcca.TemporalSummary(("mean", "std"), floor=40)).fit_transform(spectra)
+    form = skdcca.AudioForm(excerpts="mean", sample_rate=22050).fit_transform(audio)
     dynamics = skdcca.AudioDynamics(n_mels=20).fit(audio).transform(audio)
     tags = skdcca.MelCNNAudio("MTT_musicnn", pooling="mean").fit(audio).predict_tags(audio)
+    hearing = skdcca.WhisperWords(Doorbell(), language="en", min_log_probability=-1.0).fit(audio)
+    transcript: skdcca.Transcript = hearing.transcribe(audio)[0]
+    empty = skdcca.Transcript("", None, ())
+    states = skdcca.WhisperAudio(Doorbell(), pooling="statistics").fit_transform(audio)
     doc2vec = skdcca.Doc2VecLyrics(5, min_count=1, epochs=5, random_state=0)
     y = np.hstack([doc2vec.fit_transform(lyrics), skdcca.LyricsForm().fit_transform(lyrics)])
     parts = skdcca.LyricsSequence(skdcca.LyricsForm(), n_steps=4).fit_transform(lyrics)
     letters = skdcca.LyricsCharacters(100, stretch=True).fit_transform(tiny.lyrics)
     words = skdcca.tokenize(lyrics[0])
     linear = skdcca.LinearCCA(2, reg=(0.1, 1), similarity=4).fit(X, y)
+    plain = skdcca.LinearCCA(1, reg=1.0, y_transformer=skdcca.LyricsForm(excerpts="measured"))
+    lines = skdcca.Excerpts(plain, lines=(1, 2)).fit(X, lyrics).n_excerpts_
     kernel = skdcca.KernelCCA(2, kernel="rbf", gamma=0.1, reg=0.1, random_state=0).fit(X, y)
     grid = {"reg": [0.1, 1.0]}
     search = GridSearchCV(skdcca.LinearCCA(2), grid, scoring=metrics.mrr_scorer, cv=2)
@@ -37,6 +53,13 @@ def main(folder: str) -> None:
     wide = skdcca.DeepCCA(1, x_encoder=encoders.MLP((8,)), loss=others[1], max_epochs=1).fit(X, y)
     index = skdcca.CrossModalIndex(search.fit(X, y), neighbors=skdcca.FaissNeighbors(1)).fit(X, y)
     scores, ids = index.query(y=y[:1], n_neighbors=3)
+    found: list[retrieval.WordMatch] = index.add(X, y, texts=lyrics).find_words(lyrics[0][:40])
+    heard = skdcca.SharedSpace(64, center=False).fit(lyrics, lyrics).transform_y(lyrics[:1])
+    fusion = skdcca.ScoreFusion([("linear", linear), ("kernel", kernel)], weights=[1.0, 2.0], cv=2)
+    songs = skdcca.CrossModalIndex(fusion.fit(X, y), join="mean").fit(X, y, groups=[0, 1] * 4)
+    joined = metrics.join_scores(metrics.pair_scores(fusion, X, y), [0, 1] * 4, how="max")
+    p, far = index.p_values("y", scores[0], ids[0]), index.is_far("y", index.embed(y=y[:1]))
+    report = metrics.query_report(linear, X, y, n_queries=4)
     test = skdcca.canonical_correlation_test(linear, X, y, n_permutations=9, random_state=0)
     shares = skdcca.variance_explained(linear, X, y), skdcca.redundancy(linear, X, y)
     skdcca.save(index, f"{folder}/songs.index", notes={"songs": "made here"})
@@ -44,5 +67,8 @@ def main(folder: str) -> None:
     plotting.RecallDisplay.from_estimator(linear, X, y).plot(names=("audio", "lyrics"))
     plotting.HistoryDisplay.from_estimator(wide)
     print(linear.transform(X).shape, linear.transform(X, y)[1].shape, kernel.score(X, y))
-    print(deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape, words[:2])
-    print(scores.max(), ids[0, 0], again, test, shares)
+    print(lines, deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape, words[:2])
+    print(heard.shape, songs.query(X, groups=[0, 1] * 4, n_neighbors=2)[1], joined.shape)
+    print(transcript.text, transcript.segments, empty.language, states.shape)
+    print(scores.max(), ids[0, 0], found[0].line, again, test, shares)
+    print(p[0], far, report[0]["mrr"])

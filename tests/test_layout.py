@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).parents[1] / "skdcca"
 FLOORS = [
     ("exceptions",),
     ("_utils",),
-    ("metrics", "_audio", "_lyrics", "persistence", "encoders", "losses"),
+    ("_audio", "_lyrics", "persistence", "encoders", "losses"),
+    ("metrics",),
     ("base", "retrieval", "datasets", "plotting", "adapters"),
     ("_cca",),
     ("inference", "web"),
@@ -30,6 +31,9 @@ FLOORS = [
 HEAVY = {
     "torch": ["encoders", "losses", "_deep", "_audio.mel_cnn", "_audio.musicnn"],
     "skorch": ["_deep"],
+    "faster_whisper": ["_audio.recognizer"],
+    "ctranslate2": ["_audio.recognizer"],
+    "tokenizers": ["_audio.recognizer"],
     "librosa": [],
     "soundfile": [],
     "gensim": [],

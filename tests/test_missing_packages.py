@@ -11,11 +11,12 @@ import skdcca
 from skdcca.exceptions import MissingDependencyError
 
 
-def fails(call, package):
+def fails(call, package, install=None):
     try:
         call()
     except MissingDependencyError as error:
-        assert error.name == package and f"pip install {package}" in str(error), error
+        assert error.name == package, error
+        assert f"pip install {install or package}" in str(error), error
         return str(error)
     raise AssertionError(f"{package} was not missed")
 
@@ -57,9 +58,11 @@ assert skdcca.LyricsSequence(skdcca.LyricsForm()).fit_transform(lyrics).shape ==
 skdcca.TemporalSummary().fit_transform(np.random.default_rng(0).normal(size=(2, 3, 20)))
 fails(lambda: skdcca.Doc2VecLyrics().fit(lyrics), "gensim")
 fails(lambda: skdcca.MelCNNAudio, "torch")
+fails(lambda: skdcca.WhisperWords().fit(["song.wav"]), "faster_whisper", '"skdcca[speech]"')
 skdcca.MelSpectrogram
 """
     missing = ["librosa", "soundfile", "soxr", "torch", "gensim", "music21", "skorch"]
+    missing += ["faster_whisper", "ctranslate2"]
     run_without(missing, FAILS + code)
 
 

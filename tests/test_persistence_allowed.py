@@ -71,7 +71,7 @@ def test_every_private_estimator_is_listed_or_excluded():
                 found.add(thing)
     listed = {thing for thing in found if _allowed.Allowed().has_class(_allowed.public_name(thing))}
     left_out = {thing.__name__ for thing in found - listed}
-    assert left_out - NOT_LISTED == {"CallableLoss", "_Net"}
+    assert left_out - NOT_LISTED == {"CallableLoss", "WhisperSongs", "_Net"}
 
 
 def test_every_scorer_is_listed():

@@ -1,5 +1,7 @@
 from .checks import check_weight as check_weight
 from .checks import warn_perfect_correlations as warn_perfect_correlations
+from .excerpts import Excerpts as Excerpts
+from .fusion import ScoreFusion as ScoreFusion
 from .kernel import KernelCCA as KernelCCA
 from .kernel_maps import FourierMap as FourierMap
 from .kernel_maps import KernelMap as KernelMap
@@ -8,3 +10,4 @@ from .linear import numbers_and_variates as numbers_and_variates
 from .linear import ridges_of as ridges_of
 from .linear import singular_views as singular_views
 from .moments import PairMoments as PairMoments
+from .shared_space import SharedSpace as SharedSpace

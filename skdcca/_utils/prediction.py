@@ -22,10 +22,11 @@ def _implements(hook):
 class PredictionMixin:
     """Mixin of `BaseCCA` with the methods that return views, as arrays or as tables.
 
-    `predict_x`, `inverse_transform` and `inverse_transform_y` exist only in estimators that
-    implement ``_predict_x(y)``, ``_restore_x(zx)`` and ``_restore_y(zy)``.
+    `predict`, `predict_x`, `inverse_transform` and `inverse_transform_y` exist only in estimators that
+    implement ``_predict_y(X)``, ``_predict_x(y)``, ``_restore_x(zx)`` and ``_restore_y(zy)``.
     """
 
+    @_implements("_predict_y")
     def predict(self, X: Any) -> NDArray:
         """Predict the second view from the first.
 

@@ -19,6 +19,7 @@ canonical correlation model inside a `Pipeline` or a search.
 """
 
 # ruff: noqa: F401 (names that are not in __all__ are imported by other modules of skdcca)
+from skdcca.metrics._joins import JOINS, group_means, group_numbers, join_scores
 from skdcca.metrics._ranking import (
     both_directions,
     chance,
@@ -28,6 +29,7 @@ from skdcca.metrics._ranking import (
     reciprocal_rank,
     retrieval_metrics,
 )
+from skdcca.metrics._report import query_report, report_of_variates
 from skdcca.metrics._scorers import (
     _recall_at_k_score,  # saved models refer to this name in this module
     compare,
@@ -55,11 +57,13 @@ __all__ = [
     "both_directions",
     "chance",
     "embed",
+    "join_scores",
     "median_rank",
     "mrr_scorer",
     "mrr_x_to_y",
     "mrr_y_to_x",
     "pair_scores",
+    "query_report",
     "ranks",
     "recall_at_k",
     "recall_at_k_scorer",

@@ -17,14 +17,18 @@ def similarity(
     zy: ArrayLike,
     correlations: ArrayLike | None = None,
     power: float | None = None,
+    *,
+    product: bool = False,
 ) -> NDArray[np.float64]:
     r"""Return the similarity of every row of `zx` to every row of `zy`.
 
-    There are three scores:
+    There are four scores:
 
     - the cosine, without `correlations`;
     - the cosine of weighted variates, with `correlations` and `power`;
-    - the log-likelihood ratio of a matching pair over a random pair, with `correlations` alone.
+    - the log-likelihood ratio of a matching pair over a random pair, with `correlations` alone;
+    - the inner product of the rows as they are, with `product`, for models such as `ScoreFusion`
+      whose rows are scaled already.
 
     Parameters
     ----------
@@ -40,19 +44,22 @@ def similarity(
         the cosine is computed, so that reliable components count more [1]_. Try 2 first, and 4 with
         many components and many rows. Requires `correlations`. If None and `correlations` are
         given, the score is the log-likelihood ratio.
+    product : bool, default=False
+        If True, the score is the inner product of the rows. `correlations` and `power` must be None.
 
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        Cosines in [-1, 1], rounded to 10 decimals, or log-likelihood ratios in nats, rounded to 8
-        decimals. The cosine of a row of zeros is 0. Because of the rounding, equal rows are always
-        tied.
+        Cosines in [-1, 1], rounded to 10 decimals, or inner products and log-likelihood ratios in
+        nats, rounded to 8 decimals. The cosine of a row of zeros is 0. Because of the rounding, equal
+        rows are always tied.
 
     Raises
     ------
     ValueError
-        If shapes do not match, if `power` is negative or given without `correlations`, if variates
-        contain NaN or infinity, or if the scores overflow.
+        If shapes do not match, if `power` is negative or given without `correlations`, if `product`
+        is combined with either of them, if variates contain NaN or infinity, or if the scores
+        overflow.
 
     Notes
     -----
@@ -93,14 +100,14 @@ def similarity(
     """
     x = check_array(zx, dtype=np.float64, input_name="zx")
     y = check_array(zy, dtype=np.float64, input_name="zy")
-    x_rows = scoring_rows(x, "x", correlations, power)
-    y_rows = scoring_rows(y, "y", correlations, power)
+    x_rows = scoring_rows(x, "x", correlations, power, product)
+    y_rows = scoring_rows(y, "y", correlations, power, product)
     if x.shape[1] != y.shape[1]:
         raise ValueError(
             f"zx and zy must have the same number of components, got {x.shape[1]} and {y.shape[1]}. "
             "Pass both views of one model."
         )
-    scores = (x_rows @ y_rows.T).round(score_decimals(correlations, power))
+    scores = (x_rows @ y_rows.T).round(score_decimals(correlations, power, product))
     if not np.isfinite(scores).all():
         raise ValueError(
             "The scores overflow, because the variates are too large. Scale the views."
@@ -108,11 +115,17 @@ def similarity(
     return scores
 
 
-def scoring_rows(z, view, correlations=None, power=None):
+def scoring_rows(z, view, correlations=None, power=None, product=False):
     """Return rows whose inner products with the rows of the other view are the similarity scores.
 
     A search for the largest inner products then finds the highest scores of `similarity`.
     """
+    if product:
+        if correlations is not None or power is not None:
+            raise ValueError(
+                "`product` must be False with `correlations` or `power`, got True. Pass one of them."
+            )
+        return z
     if correlations is None:
         if power is not None:
             raise ValueError(
@@ -142,10 +155,10 @@ def _likelihood_rows(z, view, r):
     return np.column_stack([z, ones, own_term])
 
 
-def score_decimals(correlations=None, power=None):
+def score_decimals(correlations=None, power=None, product=False):
     """Return the number of decimals that `similarity` rounds to."""
     is_likelihood = correlations is not None and power is None
-    return 8 if is_likelihood else 10
+    return 8 if is_likelihood or product else 10
 
 
 def variate_correlations(
