@@ -1,6 +1,7 @@
 """One question to an index: what is understood, and what is above chance."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,14 +9,25 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
 
-from skdcca import CrossModalIndex, Doc2VecLyrics, LinearCCA, LyricsForm
+from skdcca import (
+    CrossModalIndex,
+    Doc2VecLyrics,
+    LinearCCA,
+    LyricsForm,
+    ScoreFusion,
+    SharedSpace,
+)
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import UnknownTextWarning
-from skdcca.retrieval import ask, metadata_text
+from skdcca.metrics import embed
+from skdcca.retrieval import ask, can_find_words, metadata_text
+from skdcca.retrieval._question import hearing_step
 
 WORDS = ("sun", "sea", "sand", "rain", "snow", "love", "moon", "road")
 
@@ -164,8 +176,13 @@ def test_answers_are_those_of_the_index():
     scores, ids = index.query(y=LYRICS[3:4], n_neighbors=7)
     assert answer.ids == ids[0].tolist()
     assert answer.scores == scores[0].tolist()
-    assert answer.level == index.chance_score("y")
+    assert answer.level == index.chance_score("y", like=LYRICS[3])
+    assert answer.p == index.p_values("y", scores[0], ids[0], like=LYRICS[3])
     assert answer.above == [score > answer.level for score in answer.scores]
+    np.testing.assert_array_equal(answer.z, index.embed(y=LYRICS[3:4]))
+    assert answer.words == index.find_words(LYRICS[3], 7) != []
+    assert answer.heard is None
+    assert answer.far is False
     assert len(ask(index, "x", X[0], 1000).ids) == 80
 
 
@@ -185,6 +202,133 @@ def test_questions_issue_no_warnings():
 def test_an_empty_index_is_refused():
     with pytest.raises(ValueError, match="The index has no items"):
         ask(index_of(TRANSFORMERS["a vectorizer"]).remove(range(80)), "y", "sun", 3)
+
+
+def test_groups_of_the_metadata_are_left_out():
+    index = index_of(TRANSFORMERS["a vectorizer"])
+    groups = [int(count) for count in COUNTS[:, 0] > 2]
+    index.metadata_ = {i: {"group": group} for i, group in enumerate(groups)}
+    answer = ask(index, "y", LYRICS[3], 4)
+    known = {"groups": groups, "like": LYRICS[3]}
+    assert answer.p == index.p_values("y", answer.scores, answer.ids, **known)
+    assert answer.level == index.chance_score("y", **known)
+
+
+def test_a_query_far_outside_is_told():
+    model = LinearCCA(2).fit(X, X**2)
+    index = CrossModalIndex(model).fit(X, X**2)
+    assert ask(index, "x", 1000 * X[0], 3).far is True
+    assert ask(index, "x", X[0], 3).far is False
+
+
+def test_a_text_finds_words_where_there_is_no_audio():
+    index = index_of(TRANSFORMERS["a vectorizer"])
+    lyrics_only = CrossModalIndex(index.estimator).fit(y=LYRICS)
+    answer = ask(lyrics_only, "y", LYRICS[3], 5)
+    assert answer.words == lyrics_only.find_words(LYRICS[3], 5) != []
+    assert answer.ids == answer.scores == answer.p == []
+    assert answer.level is answer.above is answer.z is None
+    assert can_find_words(lyrics_only, "y")
+    assert not can_find_words(lyrics_only, "x")
+    wordless = CrossModalIndex(index.estimator).fit(y=LYRICS, texts=80 * [None])
+    with pytest.raises(ValueError, match="Queries of y search the view x"):
+        ask(wordless, "y", "sun", 5)
+
+
+class Transcript(NamedTuple):
+    text: str
+
+
+class Hears(TransformerMixin, BaseEstimator):
+    """Turn the names of sounds into the words in them, and count how often it is asked."""
+
+    def fit(self, X, y=None):
+        self.n_asked_ = 0
+        return self
+
+    def transcribe(self, X):
+        self.n_asked_ += 1
+        return [Transcript(name.removesuffix(".wav")) for name in X]
+
+    def transform(self, X):
+        return [transcript.text for transcript in self.transcribe(X)]
+
+
+SOUNDS = [f"{text}.wav" for text in LYRICS]
+
+
+@pytest.fixture(scope="module")
+def hearing():
+    steps = Hears(), TfidfVectorizer(), TruncatedSVD(4, random_state=0)
+    model = make_pipeline(*steps, LinearCCA(2, reg=1.0, y_transformer=tfidf()))
+    return CrossModalIndex(model.fit(SOUNDS, LYRICS)).fit(SOUNDS, LYRICS)
+
+
+def test_the_words_in_an_audio_query_are_searched(hearing):
+    answer = ask(hearing, "x", SOUNDS[3], 5)
+    assert answer.heard == LYRICS[3]
+    assert answer.words == hearing.find_words(LYRICS[3], 5) != []
+    assert len(answer.ids) == 5
+    assert can_find_words(hearing, "x")
+    silent = ask(hearing, "x", ".wav", 5)
+    assert silent.heard == ""
+    assert silent.words == []
+
+
+def test_an_audio_query_finds_words_where_there_are_no_lyrics(hearing):
+    index = CrossModalIndex(hearing.estimator).fit(SOUNDS, texts=LYRICS)
+    answer = ask(index, "x", SOUNDS[3], 5)
+    assert answer.words == index.find_words(LYRICS[3], 5) != []
+    assert answer.ids == []
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda step: step,
+        lambda step: make_pipeline("passthrough", make_pipeline(step, StandardScaler())),
+        FrozenEstimator,
+        lambda step: Bunch(best_estimator_=make_pipeline(step)),
+        lambda step: Bunch(estimators_=[StandardScaler(), make_pipeline(step)]),
+    ],
+)
+def test_the_step_that_hears_is_found(wrap):
+    step = Hears()
+    assert hearing_step(wrap(step)) is step
+
+
+def test_models_without_such_a_step_hear_nothing():
+    assert hearing_step(make_pipeline(StandardScaler(), LinearCCA())) is None
+
+
+@pytest.mark.parametrize("view", ["x", "y"])
+def test_a_query_is_embedded_once(hearing, view, monkeypatch):
+    queries = {"x": SOUNDS[3], "y": LYRICS[3]}
+    ask(hearing, view, queries[view], 5)  # the unrelated queries are embedded now
+    embedded = []
+    monkeypatch.setattr(
+        "skdcca.retrieval._index.embed",
+        lambda model, X=None, y=None: embedded.append(X or y) or embed(model, X, y),
+    )
+    ask(hearing, view, queries[view], 5)
+    assert embedded == [[queries[view]]]
+
+
+def test_one_model_of_a_fusion_that_knows_the_words_is_enough():
+    letters = make_union(tfidf(analyzer="char", ngram_range=(2, 2)))
+    models = [("words", LinearCCA(2, y_transformer=tfidf()))]
+    models.append(("letters", LinearCCA(2, y_transformer=letters)))
+    fusion = ScoreFusion(models, weights=[0.5, 0.5]).fit(X[:60], LYRICS[:60])
+    index = CrossModalIndex(fusion).fit(X, LYRICS)
+    assert ask(index, "y", "moonraining", 5).understood
+    assert not ask(index, "y", "qwxyz", 5).understood
+
+
+def test_words_of_a_shared_space():
+    space = SharedSpace(vectorizer=TfidfVectorizer()).fit(LYRICS[:60], LYRICS[:60])
+    index = CrossModalIndex(space).fit(LYRICS, LYRICS)
+    assert ask(index, "y", "sun", 5).understood
+    assert not ask(index, "y", UNKNOWN[0], 5).understood
 
 
 def test_metadata_as_text():

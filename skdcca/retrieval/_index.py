@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, Self
 
 import joblib
@@ -15,22 +16,29 @@ from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import (
     check_device,
     check_integer,
-    check_number,
     check_option,
     check_pairs,
 )
-from skdcca.metrics import comparison, embed, inside, score_decimals, scoring_rows
+from skdcca.metrics import JOINS, comparison, embed, inside, score_decimals, scoring_rows
+from skdcca.retrieval._chance import ChanceMixin
 from skdcca.retrieval._checks import check_finite, check_neighbors, check_restored
 from skdcca.retrieval._distances import distance_rows
 from skdcca.retrieval._exact import ExactSearch
+from skdcca.retrieval._groups import GroupsMixin, check_groups, joined_groups
 from skdcca.retrieval._items import check_ids, check_metadata, listed
+from skdcca.retrieval._texts import (
+    check_texts,
+    default_texts,
+    joined_texts,
+    texts_from_json,
+    texts_to_json,
+)
+from skdcca.retrieval._words import WordsMixin
 
 _OTHER = {"x": "y", "y": "x"}
-# Maximum number of queries used to estimate the chance score.
-_CHANCE_QUERIES = 1000
 
 
-class CrossModalIndex(BaseEstimator):
+class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
     """Index of a gallery that finds items of one view with queries of the other view.
 
     An index is a fitted model together with a gallery: the variates of the items, their ids and their
@@ -53,6 +61,10 @@ class CrossModalIndex(BaseEstimator):
         distance and have the methods ``fit(vectors)`` and
         ``kneighbors(vectors, n_neighbors, return_distance=False)``. The scores of the candidates are
         exact. If None, the search is exact.
+    join : {"max", "mean"}, default="max"
+        How the scores of the rows of a group are joined, if `fit` or `query` is given groups. With
+        ``"max"``, the best row decides; this finds the part of a song that matches. With ``"mean"``,
+        all rows count; this averages the noise of short windows that all resemble the query.
     device : str, default=None
         Name of the torch device on which the exact search selects candidates, such as ``"cuda"``. The
         device then holds the gallery in single precision. If None, NumPy selects them. The results are
@@ -69,6 +81,8 @@ class CrossModalIndex(BaseEstimator):
         Variates of the second view; None if the gallery lacks the second view.
     metadata_ : dict
         Metadata of the items by id. Items without metadata are not in it.
+    groups_ : ndarray of shape (n_items,) or None
+        Group of each item; None if each item stands for itself.
 
     See Also
     --------
@@ -118,9 +132,17 @@ class CrossModalIndex(BaseEstimator):
     797
     """
 
-    def __init__(self, estimator: Any, *, neighbors: Any = None, device: str | None = None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        neighbors: Any = None,
+        join: str = "max",
+        device: str | None = None,
+    ) -> None:
         self.estimator = estimator
         self.neighbors = neighbors
+        self.join = join
         self.device = device
 
     def fit(
@@ -130,6 +152,8 @@ class CrossModalIndex(BaseEstimator):
         *,
         ids: Sequence[Any] | NDArray | None = None,
         metadata: Sequence[dict[str, Any]] | None = None,
+        texts: Sequence[Any] | None = None,
+        groups: Sequence[Any] | NDArray | None = None,
     ) -> Self:
         """Build the gallery.
 
@@ -145,6 +169,13 @@ class CrossModalIndex(BaseEstimator):
             Unique id of each item. If None, the ids are 0, 1, ...
         metadata : sequence of dict, of length n_items, default=None
             JSON values to keep with each item, such as ``{"title": "Row, row, row your boat"}``.
+        texts : sequence of length n_items, default=None
+            Text of each item for `find_words`: a str, a transcript with ``segments`` of (start, end,
+            text), or None. If `texts` is None, `y` is used if it is a sequence of str. Items without
+            text have the ``"lyrics"`` of their metadata, or else the segments in ``"heard"``.
+        groups : sequence of str or of int, of length n_items, default=None
+            Group of each item, such as the song of a window. A query then returns each group only
+            once, as the id of its best item, with the joined score of its items.
 
         Returns
         -------
@@ -158,14 +189,15 @@ class CrossModalIndex(BaseEstimator):
         ValueError
             If neither view is given, their lengths differ, `ids` are not unique or not all of one type,
             `metadata` are not dicts of JSON values, variates are not finite, `neighbors` is not a
-            nearest neighbor estimator, or `device` is not available.
+            nearest neighbor estimator, `join` is not an allowed value, or `device` is not available.
         NotFittedError
             If the model is not fitted.
         """
         check_is_fitted(inside(self.estimator)[1])
         check_neighbors(self.neighbors)
+        check_option("join", self.join, JOINS)
         check_device("device", self.device)
-        self._set(**self._items(X, y, ids, metadata, first=0), next_number=0)
+        self._set(**self._items(X, y, ids, metadata, texts, groups, first=0), next_number=0)
         if self.neighbors is not None:
             for view in self._views():
                 self._gallery(view)
@@ -178,14 +210,17 @@ class CrossModalIndex(BaseEstimator):
         *,
         ids: Sequence[Any] | NDArray | None = None,
         metadata: Sequence[dict[str, Any]] | None = None,
+        texts: Sequence[Any] | None = None,
+        groups: Sequence[Any] | NDArray | None = None,
     ) -> Self:
         """Add items that have the same views as the gallery.
 
         Parameters
         ----------
-        X, y, ids, metadata
-            As in `fit`. If `ids` is None, numbering continues after the largest number that was ever in
-            the index. An index with str ids requires `ids`.
+        X, y, ids, metadata, texts, groups
+            As in `fit`. `groups` must be given if the index has groups. If `ids` is None, numbering
+            continues after the largest number that was ever in the index. An index with str ids
+            requires `ids`.
 
         Returns
         -------
@@ -207,12 +242,13 @@ class CrossModalIndex(BaseEstimator):
             raise ValueError(
                 "`ids` must be given for an index with str ids, got None. Pass one str for each item."
             )
-        new = self._items(X, y, ids, metadata, first=self._next_number)
+        new = self._items(X, y, ids, metadata, texts, groups, first=self._next_number)
         if has_items and new["ids"].dtype.kind != self.ids_.dtype.kind:
             raise ValueError(
                 "`ids` must be of the same type as those of the index, such as "
                 f"{self.ids_[0].item()!r}, got {listed(new['ids'].tolist())}."
             )
+        groups = joined_groups(self.groups_, new["groups"], has_items)
         known = np.intersect1d(new["ids"], self.ids_).tolist()
         if known:
             raise ValueError(
@@ -223,6 +259,8 @@ class CrossModalIndex(BaseEstimator):
             zx=None if X is None else np.concatenate([self.zx_, new["zx"]]),
             zy=None if y is None else np.concatenate([self.zy_, new["zy"]]),
             metadata=self.metadata_ | new["metadata"],
+            texts=joined_texts(self._texts, len(self.ids_), new["texts"], len(new["ids"])),
+            groups=groups,
             next_number=self._next_number,
         )
         return self
@@ -261,12 +299,19 @@ class CrossModalIndex(BaseEstimator):
             zx=None if self.zx_ is None else self.zx_[kept],
             zy=None if self.zy_ is None else self.zy_[kept],
             metadata={i: self.metadata_[i] for i in left.tolist() if i in self.metadata_},
+            texts=None if self._texts is None else list(compress(self._texts, kept)),
+            groups=None if self.groups_ is None else self.groups_[kept],
             next_number=self._next_number,
         )
         return self
 
     def query(
-        self, X: Any = None, y: Any = None, *, n_neighbors: int = 10
+        self,
+        X: Any = None,
+        y: Any = None,
+        *,
+        n_neighbors: int = 10,
+        groups: Sequence[Any] | NDArray | None = None,
     ) -> tuple[NDArray, NDArray]:
         """Find the items that match each query, best first.
 
@@ -277,14 +322,20 @@ class CrossModalIndex(BaseEstimator):
         y : array-like or list of n_queries samples, default=None
             Queries of the second view, which search the first view. Exactly one of X and y is required.
         n_neighbors : int, default=10
-            Number of items for each query, at most the number of items in the index.
+            Number of items for each query, at most the number of items in the index. If the index has
+            groups, it is the number of groups.
+        groups : sequence of str or of int, of length n_queries, default=None
+            Group of each query, such as the recording of a window. The scores of the queries of a
+            group are joined as `join` says. If None, each query stands for itself.
 
         Returns
         -------
         scores : ndarray of shape (n_queries, n_neighbors)
-            Scores in descending order; higher is more similar.
+            Scores in descending order; higher is more similar. With `groups`, there is one row for
+            each group of queries, in the order in which the groups first appear.
         ids : ndarray of shape (n_queries, n_neighbors)
-            Ids of the items.
+            Ids of the items. If the index has groups, each of them occurs once, as the id of its item
+            with the highest score; `groups_` and `metadata_` say which group and which part of it.
 
         Raises
         ------
@@ -304,9 +355,14 @@ class CrossModalIndex(BaseEstimator):
             )
         view = "y" if X is None else "x"
         self._check_answerable(view, n_neighbors)
+        groups = check_groups(groups, num_samples(X if y is None else y))
         with sound_required():
             z = self.embed(X, y)
-        scores, places = self._nearest(view, z, n_neighbors)
+        return self._find(view, z, n_neighbors, groups)
+
+    def _find(self, view, z, n_neighbors, groups=None):
+        """Return the scores and ids of the best items for each row, or each group, of variates."""
+        scores, places = self._nearest(view, z, n_neighbors, groups)
         return scores, self.ids_[places]
 
     def embed(self, X: Any = None, y: Any = None) -> Any:
@@ -331,45 +387,7 @@ class CrossModalIndex(BaseEstimator):
         """
         return embed(self.estimator, X, y)
 
-    def chance_score(self, view: str, quantile: float = 0.95) -> float | None:
-        """Return the score that the best unrelated item rarely exceeds.
-
-        Use it as a threshold: a query has found something only if its best score is higher. To estimate
-        the score, up to 1,000 evenly spaced items of the gallery serve as queries. For each of them,
-        the best score among all *other* items is taken.
-
-        Parameters
-        ----------
-        view : {"x", "y"}
-            View of the queries.
-        quantile : float, default=0.95
-            Quantile of these best scores, in [0, 1]. With 0.95, the best unrelated item exceeds the
-            returned score in 5 % of all queries.
-
-        Returns
-        -------
-        level : float or None
-            The score, or None if the gallery lacks a view or has fewer than two items.
-
-        Raises
-        ------
-        ValueError
-            If `view` is not "x" or "y", or `quantile` is not in [0, 1].
-        NotFittedError
-            If the index is not fitted.
-        """
-        check_is_fitted(self)
-        check_option("view", view, _OTHER)
-        check_number("quantile", quantile, ge=0, le=1)
-        if self.zx_ is None or self.zy_ is None or len(self.ids_) < 2:
-            return None
-        n_queries = min(len(self.ids_), _CHANCE_QUERIES)
-        own = np.linspace(0, len(self.ids_) - 1, n_queries).astype(int)
-        scores, places = self._nearest(view, getattr(self, f"z{view}_")[own], 2)
-        best = np.where(places[:, 0] == own, scores[:, 1], scores[:, 0])
-        return float(np.quantile(best, quantile))
-
-    def _items(self, X, y, ids, metadata, first):
+    def _items(self, X, y, ids, metadata, texts, groups, first):
         """Check new items and return a dict of their ids, metadata and variates."""
         views = [view for view in (X, y) if view is not None]
         if not views:
@@ -384,16 +402,21 @@ class CrossModalIndex(BaseEstimator):
         return {
             "ids": ids,
             "metadata": check_metadata(metadata, ids),
+            "texts": check_texts(default_texts(y) if texts is None else texts, n_items),
+            "groups": check_groups(groups, n_items),
             "zx": None if X is None else check_finite(self.embed(X), "X"),
             "zy": None if y is None else check_finite(self.embed(y=y), "y"),
         }
 
-    def _set(self, ids, zx, zy, metadata, next_number):
+    def _set(self, ids, zx, zy, metadata, texts, groups, next_number):
         self.ids_, self.zx_, self.zy_, self.metadata_ = ids, zx, zy, metadata
+        self.groups_ = groups
+        self._texts, self._word_search = texts, None
         self._next_number = next_number
         if len(ids) and ids.dtype.kind == "i":
             self._next_number = max(next_number, int(ids.max()) + 1)
         self._galleries, self._searches, self._compared_by = {}, {}, None
+        self._backgrounds, self._judged = {}, {}
 
     def _views(self):
         return [view for view in _OTHER if getattr(self, f"z{view}_") is not None]
@@ -415,27 +438,44 @@ class CrossModalIndex(BaseEstimator):
                 f"with {'X' if other == 'x' else 'y'}."
             )
         check_integer("n_neighbors", n_neighbors)
-        if n_neighbors > len(self.ids_):
+        if n_neighbors > self._n_results():
+            unit = "items" if self.groups_ is None else "groups"
             raise ValueError(
-                f"`n_neighbors` must be <= the number of items, {len(self.ids_)}, got {n_neighbors}."
+                f"`n_neighbors` must be <= the number of {unit}, {self._n_results()}, got "
+                f"{n_neighbors}."
             )
 
-    def _nearest(self, view, z, k):
-        """Return the scores and gallery positions of the `k` best items for each row of variates."""
+    def _nearest(self, view, z, k, query_groups=None):
+        """Return the scores and gallery positions of the best items or groups for each query.
+
+        There are at most `k` of them. The rows of variates of each query group are joined.
+        """
         how = comparison(self.estimator)
         z = check_array(z, dtype=np.float64)
-        queries = scoring_rows(z, view, **how)
+        queries, vectors = scoring_rows(z, view, **how), None
+        if self.neighbors is not None:
+            vectors = distance_rows(z, of_queries=True, **how)
+        if self.groups_ is None and query_groups is None:
+            return self._nearest_rows(view, queries, vectors, k)
+        return self._nearest_groups(view, queries, vectors, min(k, self._n_results()), query_groups)
+
+    def _nearest_rows(self, view, queries, vectors, k):
+        """Return the scores and places of the `k` best items for each row."""
         gallery = self._gallery(_OTHER[view])
         if self.neighbors is None:
             return gallery.top(queries, k)
-        vectors = distance_rows(z, of_queries=True, **how)
         places = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
         # Read the variates of the candidates only, because the gallery may be a memory-mapped file.
         found, at = np.unique(places, return_inverse=True)
-        rows = scoring_rows(self._variates(_OTHER[view], found), _OTHER[view], **how)
-        exact = ExactSearch(rows, score_decimals(**how))
+        exact = ExactSearch(self._scoring_rows(_OTHER[view], found), self._decimals())
         scores, best = exact.among(queries, at.reshape(places.shape), k)
         return scores, found[best]
+
+    def _decimals(self):
+        return score_decimals(**comparison(self.estimator))
+
+    def _scoring_rows(self, view, places=slice(None)):
+        return scoring_rows(self._variates(view, places), view, **comparison(self.estimator))
 
     def _variates(self, view, rows=slice(None)):
         return np.asarray(getattr(self, f"z{view}_")[rows], dtype=np.float64)
@@ -448,19 +488,27 @@ class CrossModalIndex(BaseEstimator):
         """
         how = comparison(self.estimator)
         # With `coerce_mmap`, arrays in memory and memory-mapped ones have the same hash.
-        compared_by = joblib.hash(how, coerce_mmap=True)
+        state = {**how, "join": "mean"} if self._searches_means() else how
+        compared_by = joblib.hash(state, coerce_mmap=True)
         known = compared_by == self._compared_by  # otherwise a parameter of the model has changed
         kept = self._galleries if self.neighbors is None else self._searches
         gallery = kept.get(view) if known else None
         device = check_device("device", self.device, must_exist=False)
         if gallery is None and self.neighbors is not None:
-            rows = distance_rows(self._variates(view), of_queries=False, **how)
-            gallery = clone(self.neighbors).fit(rows)
+            gallery = clone(self.neighbors).fit(self._distance_rows(view))
         elif gallery is None or (self.neighbors is None and gallery.device != device):
-            rows = scoring_rows(self._variates(view), view, **how)
-            gallery = ExactSearch(rows, score_decimals(**how), device)
+            means = self._searches_means()
+            rows = self._mean_rows(view) if means else self._scoring_rows(view)
+            gallery = ExactSearch(rows, self._decimals(), device)
         self._keep(view, gallery, compared_by)
         return gallery
+
+    def _distance_rows(self, view):
+        """Return the rows of a view for a search by Euclidean distance."""
+        if self._searches_means():
+            return distance_rows(self._mean_rows(view), of_queries=False, product=True)
+        how = comparison(self.estimator)
+        return distance_rows(self._variates(view), of_queries=False, **how)
 
     def _keep(self, view, gallery, compared_by):
         known = compared_by == self._compared_by
@@ -484,13 +532,20 @@ class CrossModalIndex(BaseEstimator):
         # The exact galleries can be rebuilt from the variates. Writing all metadata as one JSON text is
         # much faster than writing one dict for each item.
         metadata = [self.metadata_.get(i) for i in self.ids_.tolist()]
-        return {**state, "_galleries": {}, "metadata_": json.dumps(metadata)}
+        texts = texts_to_json(self._texts, metadata)
+        rebuilt = {"_galleries": {}, "_word_search": None, "_judged": {}}
+        return {**state, **rebuilt, "metadata_": json.dumps(metadata), "_texts": texts}
 
     def __setstate__(self, state):
-        state = {"device": None} | state  # files of older versions lack it
+        # Files of older versions lack these.
+        state = {"join": "max"} | state
+        state = {"device": None, "_backgrounds": {}, "_texts": None, "_word_search": None} | state
         if "metadata_" in state:
+            state = {"groups_": None} | state
             metadata = json.loads(state["metadata_"])
             check_restored(state, metadata)
+            texts = texts_from_json(state["_texts"], metadata)
             rows = zip(state["ids_"].tolist(), metadata, strict=True)
             state = {**state, "metadata_": {i: of for i, of in rows if of is not None}}
+            state = {**state, "_texts": texts, "_word_search": None, "_judged": {}}
         super().__setstate__(state)
