@@ -1,11 +1,13 @@
-"""Measure `skdcca serve` under load from 50 concurrent clients.
+"""Measure `skdcca serve`: how soon it answers, and how it bears 50 concurrent clients.
 
-Each client sends its next request when the last one has been answered. An index of synthetic songs is
-saved and served by ``python -m skdcca serve`` in a separate process on the same machine. Every response
-is checked: its status, the audio, and that the ten songs match those that the index returns without a
-server. Memory and open files of the server are read from /proc (Linux only).
+An index of synthetic songs is saved and served by ``python -m skdcca serve`` in a separate process on
+the same machine. First, the time until the server listens is measured, and the times of the first
+searches by three to ten words, one after the other. Then the clients come. Each of them sends its next
+request when the last one has been answered. Every response is checked: its status, the audio, and that
+the ten songs match those that the index returns without a server. Memory and open files of the server
+are read from /proc (Linux only).
 
-    python benchmarks/page_load.py [--clients 50] [--seconds 60] [--pause 0] [--quick]
+    python benchmarks/page_load.py [--songs 200] [--clients 50] [--seconds 60] [--pause 0] [--quick]
 """
 
 import asyncio
@@ -22,10 +24,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import soundfile
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from skdcca import CrossModalIndex, Doc2VecLyrics, LinearCCA, MelSpectrogram, TemporalSummary, save
+from skdcca import save
+from skdcca._cli.song_models import song_index, song_model
 from skdcca.datasets import make_songs
 
 from _common.arguments import make_parser
@@ -36,8 +37,11 @@ RATE, SECONDS = 11025, 3.0
 # Number of requests of each kind per hundred.
 MIX = {
     "GET /": 10,
-    "GET /api/about": 15,
-    "GET /api/map": 10,
+    "GET /api/about": 5,
+    "GET /api/map": 5,
+    "GET /api/waveform/N": 5,
+    "GET /api/song/N": 5,
+    "GET /api/like/N": 5,
     "POST /api/search/lyrics": 30,
     "POST /api/search/audio": 10,
     "GET /audio/N": 10,
@@ -56,9 +60,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         index, songs = saved_index(folder, n_songs)
         command = [sys.executable, "-m", "skdcca", "serve", index, "--port", "0"]
+        began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
                 address = re.search(r"http://\S+", server.stdout.readline())[0]
+                print(
+                    f"{n_songs:,} songs, {time.perf_counter() - began:.2f} s until the server listens"
+                )
+                first_answers(address, songs)
                 load = Load(address, server.pid, songs)
                 asyncio.run(load.run(options.clients, seconds, options.pause))
             finally:
@@ -73,21 +82,30 @@ def saved_index(folder, n_songs):
     songs.files = [os.path.join(folder, f"{name}.wav") for name in songs.ids]
     for file, (waveform, rate) in zip(songs.files, songs.audio, strict=True):
         soundfile.write(file, waveform, rate)
-    model = make_pipeline(
-        MelSpectrogram(sample_rate=RATE, n_mels=40, duration=SECONDS),
-        TemporalSummary(),
-        StandardScaler(),
-        LinearCCA(10, reg=0.1, y_transformer=Doc2VecLyrics(30, epochs=40, random_state=0)),
-    ).fit(songs.files, songs.lyrics)
-    facts = zip(songs.titles, songs.groups.tolist(), songs.lyrics, songs.files, strict=True)
-    keys = ["title", "group", "lyrics", "audio"]
-    metadata = [dict(zip(keys, values, strict=True)) for values in facts]
-    index = CrossModalIndex(model).fit(songs.files, songs.lyrics, ids=songs.ids, metadata=metadata)
+    songs.audio = songs.files
+    index = song_index(song_model("linear", n_songs).fit(songs.files, songs.lyrics), songs)
     by_lyrics, by_sound = index.query(y=songs.lyrics)[1], index.query(X=songs.files)[1]
     songs.found = {"lyrics": by_lyrics.tolist(), "audio": by_sound.tolist()}
     path = os.path.join(folder, "songs.index")
     save(index, path)
     return path, songs
+
+
+def first_answers(address, songs, n=30):
+    """Print how long the first search takes, and others of a line or of some words of a line."""
+    lines = [lyrics.split("\n")[1] for lyrics in songs.lyrics[:n]]
+    queries = [" ".join(line.split()[: 3 + at % 8]) for at, line in enumerate(lines)]
+    with httpx.Client(base_url=address, timeout=300) as client:
+        seconds = [search_seconds(client, query) for query in queries]
+    print(f"first search {seconds[0]:.3f} s; the next {n - 1}: ", end="")
+    print(f"median {np.median(seconds[1:]):.3f} s, greatest {max(seconds[1:]):.3f} s\n")
+
+
+def search_seconds(client, text):
+    """Return the seconds that one search by lyrics takes."""
+    began = time.perf_counter()
+    client.post("/api/search/lyrics", json={"text": text}).raise_for_status()
+    return time.perf_counter() - began
 
 
 class Load:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdcca import Doc2VecLyrics, LinearCCA, MelSpectrogram, TemporalSummary, web
+from skdcca import LinearCCA, MelSpectrogram, TemporalSummary, web
 from skdcca.datasets import make_songs
 from skdcca.retrieval import CrossModalIndex
 from skdcca.web._server import make_server
@@ -32,16 +34,26 @@ def synthetic_index(folder):
     files = [str(Path(folder, f"{name}.wav")) for name in songs.ids]
     for file, (waveform, rate) in zip(files, songs.audio, strict=True):
         soundfile.write(file, waveform, rate)
+    words = make_pipeline(TfidfVectorizer(), TruncatedSVD(30, random_state=0))
     model = make_pipeline(
         MelSpectrogram(sample_rate=RATE, n_mels=40, duration=3.0),
         TemporalSummary(),
         StandardScaler(),
-        LinearCCA(10, reg=0.1, y_transformer=Doc2VecLyrics(30, epochs=60, random_state=0)),
+        LinearCCA(10, reg=0.1, y_transformer=words),
     ).fit(files, songs.lyrics)
-    rows = zip(songs.titles, songs.groups.tolist(), songs.lyrics, files, strict=True)
-    keys = ["title", "group", "lyrics", "audio"]
+    heard = [heard_lines(lyrics, seconds=3.0) for lyrics in songs.lyrics]
+    rows = zip(songs.titles, songs.groups.tolist(), songs.lyrics, files, heard, strict=True)
+    keys = ["title", "group", "lyrics", "audio", "heard"]
     metadata = [dict(zip(keys, values, strict=True)) for values in rows]
     return CrossModalIndex(model).fit(files, songs.lyrics, ids=songs.ids, metadata=metadata)
+
+
+def heard_lines(lyrics, seconds):
+    """Return the lines of a song as if they had been heard one after another, equally long."""
+    lines = lyrics.split("\n")
+    times = np.linspace(0, seconds, len(lines) + 1).tolist()
+    segments = [list(row) for row in zip(times[:-1], times[1:], lines, strict=True)]
+    return {"language": "en", "segments": segments}
 
 
 def number_index(n_items=30, n_components=2, **fit):

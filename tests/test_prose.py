@@ -20,7 +20,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs/contributing").glob("*.md")),
-    ROOT / "skdcca/web/page.html",
+    *sorted((ROOT / "skdcca/web/page").iterdir()),
     ROOT / "tools/README.md",
 ]
 PAGES.remove(ROOT / "docs/contributing/glossary.md")  # it lists what not to write

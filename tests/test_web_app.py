@@ -28,7 +28,7 @@ from _page import (
 
 from skdcca import web
 from skdcca.exceptions import MissingDependencyError
-from skdcca.retrieval import CrossModalIndex
+from skdcca.retrieval import CrossModalIndex, item_groups
 
 pytest.importorskip("fastapi", reason='the page needs the extra: pip install "skdcca[web]"')
 # Starlette deprecates httpx for its test client.
@@ -64,7 +64,7 @@ def test_lyrics_search_gives_the_results_of_the_index(client, index):
     assert [hit["id"] for hit in results] == ids[0].tolist()
     assert [hit["score"] for hit in results] == scores[0].tolist()
     assert [hit["place"] for hit in results] == [1, 2, 3, 4, 5]
-    level = index.chance_score("y")
+    level = index.chance_score("y", groups=item_groups(index), like=text)
     assert answer["level"] == level
     assert [hit["above_chance"] for hit in results] == (scores[0] > level).tolist()
     assert answer["stands_out"] is True
@@ -78,7 +78,7 @@ def test_sound_search_gives_the_results_of_the_index(client, index, scratch):
     assert [hit["id"] for hit in answer["results"]] == ids[0].tolist()
     assert [hit["score"] for hit in answer["results"]] == scores[0].tolist()
     assert answer["results"][0]["position"] == 7
-    assert answer["level"] == index.chance_score("x")
+    assert answer["level"] == index.chance_score("x", groups=item_groups(index))
     np.testing.assert_allclose(answer["query"], index.embed(X=[path])[0, :2], atol=1e-4)
     assert not list(scratch.iterdir())
 
@@ -98,17 +98,22 @@ def test_n_may_exceed_the_number_of_songs(client):
 
 def test_half_a_surrogate_pair_in_a_query(client, monkeypatch):
     asked = []
-    query = CrossModalIndex.query
+    embed, find_words = CrossModalIndex.embed, CrossModalIndex.find_words
 
-    def watched(self, *, y, n_neighbors):
-        asked.extend(y)
-        return query(self, y=y, n_neighbors=n_neighbors)
+    def watched_embed(self, X=None, y=None):
+        asked.extend([] if y is None else y)
+        return embed(self, X, y)
 
-    monkeypatch.setattr(CrossModalIndex, "query", watched)
+    def watched_find_words(self, query, n_neighbors=10):
+        asked.append(query)
+        return find_words(self, query, n_neighbors)
+
+    monkeypatch.setattr(CrossModalIndex, "embed", watched_embed)
+    monkeypatch.setattr(CrossModalIndex, "find_words", watched_find_words)
     json_type = {"content-type": "application/json"}
     body = b'{"text": "moon \\ud800"}'
     assert client.post("/api/search/lyrics", content=body, headers=json_type).status_code == 200
-    assert asked == ["moon ?"]  # text that any transformer can encode
+    assert asked[:2] == ["moon ?", "moon ?"]  # text that any transformer can encode
 
 
 def test_index_with_only_sounds(index):
@@ -116,6 +121,7 @@ def test_index_with_only_sounds(index):
     client = client_of(CrossModalIndex(index.estimator).fit(files))
     about = client.get("/api/about").json()
     assert about["sides"] == {"sound": True, "lyrics": False}
+    assert about["answers"] == {"lyrics": True, "sound": False}
     assert client.get("/api/map").json()["lyrics"] is None
     answer = client.post("/api/search/lyrics", json={"text": "gentle moon"}).json()
     assert answer["level"] is answer["stands_out"] is None
@@ -132,8 +138,13 @@ def test_index_with_only_lyrics(index):
     texts = [song(index, at)["lyrics"] for at in range(10)]
     client = client_of(CrossModalIndex(index.estimator).fit(y=texts))
     assert len(upload(client, wav()).json()["results"]) == 10
-    assert client.post("/api/search/lyrics", json={"text": "moon"}).status_code == 409
+    answer = client.post("/api/search/lyrics", json={"text": texts[3].split("\n")[1]}).json()
+    assert answer["words"][0]["position"] == 3  # the words are found without any sound
+    assert answer["results"] == []
+    assert answer["stands_out"] is answer["query"] is None
     assert client.get("/audio/0").status_code == 404
+    numbers = client_of(CrossModalIndex(number_index().estimator).fit(y=np.zeros((4, 3))))
+    assert numbers.post("/api/search/lyrics", json={"text": "moon"}).status_code == 409
 
 
 def test_empty_index():
@@ -146,16 +157,16 @@ def test_empty_index():
 
 def test_one_query_at_a_time(index, monkeypatch):
     inside, most = [], []
-    query = CrossModalIndex.query
+    embed = CrossModalIndex.embed
 
     def watched(self, *arguments, **options):
         inside.append(1)
         most.append(len(inside))
-        found = query(self, *arguments, **options)
+        found = embed(self, *arguments, **options)
         inside.pop()
         return found
 
-    monkeypatch.setattr(CrossModalIndex, "query", watched)
+    monkeypatch.setattr(CrossModalIndex, "embed", watched)
     texts = [song(index, at)["lyrics"] for at in range(12)]
     with client_of(index) as client, ThreadPoolExecutor(6) as threads:
         answers = threads.map(
@@ -168,13 +179,13 @@ def test_one_query_at_a_time(index, monkeypatch):
 
 def test_searches_do_not_block_sounds(index, serving, monkeypatch):
     """More clients wait for the busy model than the server has threads."""
-    resume, query = threading.Event(), CrossModalIndex.query
+    resume, embed = threading.Event(), CrossModalIndex.embed
 
     def slow(self, *arguments, **options):
         assert resume.wait(WAIT)
-        return query(self, *arguments, **options)
+        return embed(self, *arguments, **options)
 
-    monkeypatch.setattr(CrossModalIndex, "query", slow)
+    monkeypatch.setattr(CrossModalIndex, "embed", slow)
     port = serving(web.make_app(index))
     with client_at(port) as client, ThreadPoolExecutor(50) as threads:
         waiting = [
@@ -186,6 +197,8 @@ def test_searches_do_not_block_sounds(index, serving, monkeypatch):
             with client_at(port) as other:
                 assert other.get("/audio/3", timeout=5).status_code == 200
                 assert other.get("/api/map", timeout=5).status_code == 200
+                assert other.get("/api/waveform/3", timeout=5).status_code == 200
+                assert other.get("/api/like/3", timeout=5).status_code == 200
         finally:
             resume.set()
         assert {one.result(WAIT).status_code for one in waiting} == {200}

@@ -1,6 +1,7 @@
 """The page in headless Chromium; skipped if there is no browser."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -74,8 +75,14 @@ class Page:
     def __init__(self, driver, address):
         self.driver, self.address, self.refusals = driver, address, 0
         driver.get_log("browser")
-        driver.get(address)
+        self.open("")
+
+    def open(self, query):
+        """Open an address of the page as if it were typed into a new tab."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.address}/{query}")
         self.wait("return document.querySelector('#caption').textContent")
+        self.wait_for_answer()
 
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -127,8 +134,16 @@ class Page:
         self.element("file").send_keys(str(path))
         self.wait_for_answer()
 
+    def click(self, selector):
+        self.run("document.querySelector(arguments[0]).click()", selector)
+
+    def time(self):
+        """Return the position of the player in seconds once it is known."""
+        self.wait("return sound.readyState > 0 && !sound.seeking")
+        return self.run("return sound.currentTime")
+
     def wait_for_answer(self):
-        self.wait("return !document.body.classList.contains('searching')")
+        self.wait("return !document.body.classList.contains('searching') && running === null")
 
     def check_quiet(self):
         """Check that there were no unexpected errors and no requests to other hosts."""
@@ -142,57 +157,183 @@ class Page:
         assert all(name.startswith(own) for name in names)
 
 
-def test_a_line_finds_songs_in_order(page, index):
-    lyrics = song(index, 3)["lyrics"].replace("\n", " ")
-    page.search(lyrics)
-    scores, ids = index.query(y=[lyrics], n_neighbors=10)
+# ---- results ----------------------------------------------------------------------------------
+
+
+def test_a_line_finds_songs_by_words_and_by_sound(page, index):
+    line = song(index, 3)["lyrics"].split("\n")[2]
+    page.search(line)
+    found = index.find_words(line, 10)
+    assert page.texts("#words .title") == [index.metadata_[one.id]["title"] for one in found]
+    _, ids = index.query(y=[line], n_neighbors=10)
     titles = [index.metadata_[name]["title"] for name in ids[0].tolist()]
-    assert page.texts("#results > li .title") == titles
-    assert page.texts("#results .score output") == [f"{s:.2f}".replace("-", "−") for s in scores[0]]
-    assert page.texts("#results .place") == [str(place) for place in range(1, 11)]
-    n_above = int((scores[0] > index.chance_score("y")).sum())
-    assert page.text("state") == f"10 songs found, {n_above} above chance."
-    assert page.texts("#results .verdict").count("above chance") == n_above
-    assert f"at {index.chance_score('y'):.2f} is the chance level" in page.text("explain")
+    assert page.texts("#results .title") == titles
+    assert page.text("words-heading") == "These words are in"
+    assert page.text("sound-heading") == "Sounds like it"
+    assert page.text("state") == "1 song has these words."
+    assert page.texts("#words .line mark")[0] == line
+    shown = page.run("return document.querySelector('main').innerText")
+    assert not re.search(r"score|chance level|p =|\d\.\d\d", shown)  # no statistics unasked
+
+
+def test_more_results_are_shown_on_demand(page):
+    page.search("gentle moon")
+    count = "return [...document.querySelectorAll('#results > li')].filter((e) => !e.hidden).length"
+    before = page.run(count)
+    assert 0 < before < 10
+    assert page.text("results-more") == f"Show {10 - before} more"
+    page.click("#results-more")
+    assert page.run(count) == 10
+    assert not page.shown("results-more")
+    focused = page.run(
+        "return [...document.querySelectorAll('.hit')].indexOf(document.activeElement)"
+    )
+    assert focused == page.run("return document.querySelectorAll('#words .hit').length") + before
+
+
+def test_why_this(page, index):
+    line = song(index, 3)["lyrics"].split("\n")[2]
+    page.search(line)
+    assert page.texts(".why > *") == []
+    page.click("#words [aria-expanded]")
+    page.wait("return document.querySelector('#words .words-of')")
+    assert page.texts("#words .why p")[0] == "The words are here exactly as you typed them."
+    assert page.texts("#words .words-of .matched") == [line]
+    assert len(page.texts("#words .words-of p")) == len(song(index, 3)["lyrics"].split("\n"))
+    page.click("#results [aria-expanded]")
+    page.wait("return document.querySelector('#results .words-of')")
+    figures = page.texts("#results .figures")[0]
+    score = index.query(y=[line], n_neighbors=1)[0].item()
+    assert figures.startswith(f"Score of the sound: {score:.2f}".replace("-", "−"))
+    assert re.search(r"fits this one as well in .*% of cases", page.texts("#results .why")[0])
+    page.click("#words [aria-expanded]")
+    assert page.run("return document.querySelector('#words .why').hidden")
+
+
+def test_unknown_words_are_reported(page):
+    page.search("qwertz uiop asdf")
+    assert page.text("state") == "Nothing found."
+    assert page.text("words-note").startswith("No song here has these words. Try")
+    assert page.text("note").startswith("The model knows none of these words")
+    assert page.shown("words-note")
+    assert page.shown("note")
+    assert page.run("return cards().length") == 0
+    page.click("#results-more")
+    assert page.run("return cards().length") == 10
+
+
+def test_without_lyrics_chance_is_not_mentioned(driver, serving, index):
+    from skdcca.retrieval import CrossModalIndex
+
+    files = [song(index, at)["audio"] for at in range(10)]
+    page = Page(driver, serving(CrossModalIndex(index.estimator).fit(files)))
+    assert not page.shown("by-sound")
+    page.search("gentle moon")
+    assert page.text("state") == "10 songs by sound, the best first."
     assert not page.shown("note")
-    assert page.texts("#map .badge") == [str(place) for place in range(1, 11)]
-    assert len(page.texts("#map .star")) == 1
-    assert len(page.texts("#map .pair")) == 10
+    assert not page.shown("words-list")
+    page.check_quiet()
 
 
-def test_bars_show_score_and_chance(page, index):
-    lyrics = song(index, 3)["lyrics"].replace("\n", " ")
-    page.search(lyrics)
-    bar, mark = page.run("""
-        const bar = document.querySelector('#results .bar'), width = bar.clientWidth;
-        const mark = bar.querySelector('b'), fill = bar.querySelector('i');
-        return [fill.clientWidth / width, (mark.offsetLeft + 1) / width];""")
-    assert bar == pytest.approx(index.query(y=[lyrics], n_neighbors=1)[0].item(), abs=0.02)
-    assert mark == pytest.approx(index.chance_score("y"), abs=0.02)
+def test_hostile_metadata_is_shown_and_does_not_run(driver, serving, index):
+    from skdcca.retrieval import CrossModalIndex
+
+    files = [song(index, at)["audio"] for at in range(4)]
+    texts = [song(index, at)["lyrics"] for at in range(4)]
+    names = [name.replace("alert(1)", "window.ran=1") for name in BAD_NAMES]
+    heard = {"language": "en", "segments": [[0, 1, name] for name in names]}
+    metadata = [
+        {"title": name, "group": f"{name} ", "lyrics": name, "heard": heard} for name in names
+    ]
+    texts[0] = f"gentle moon {names[0]}"
+    index = CrossModalIndex(index.estimator).fit(files, texts, metadata=metadata)
+    page = Page(driver, serving(index))
+    page.search("gentle moon")
+    shown = page.texts("#results .title")
+    assert sorted(shown) == sorted([*names[:2], "?t?", names[3]])
+    assert page.texts("#words .line")[0].endswith(names[0])
+    assert page.texts("#results .excerpt, #results .group")
+    page.click("#results [aria-expanded]")
+    page.wait("return document.querySelector('.words-of')")
+    page.run("document.querySelector('.point').dispatchEvent(new Event('focus'))")
+    assert page.text("tip") in shown
+    assert page.run("return window.ran") is None
+    assert page.run("return document.querySelectorAll('main img, main script').length") == 0
+    page.check_quiet()
 
 
-def test_a_song_plays_and_stops_the_one_before(page, index):
-    page.search(song(index, 3)["lyrics"].replace("\n", " "))
-    ready = "return document.querySelectorAll('#results audio')[arguments[0]].readyState"
-    assert page.run(ready, 0) == 0  # nothing is loaded in advance
-    play = "document.querySelectorAll('#results audio')[arguments[0]].play()"
-    at = "return document.querySelectorAll('#results audio')[arguments[0]].currentTime > 0"
-    page.run(play, 0)
-    page.wait(at, 0)
-    assert page.run("return document.querySelector('#results audio').src").endswith("/audio/3")
-    page.run(play, 1)
-    page.wait(at, 1)
-    assert page.run("return document.querySelectorAll('#results audio')[0].paused")
+# ---- playing ----------------------------------------------------------------------------------
+
+
+def test_a_song_plays_from_the_moment_that_matched(page, index):
+    start = 2 * 3.0 / len(song(index, 3)["lyrics"].split("\n"))
+    page.search(song(index, 3)["lyrics"].split("\n")[2])
+    assert page.run("return sound.readyState") == 0  # nothing is loaded in advance
+    page.click("#words .play")
+    assert start <= page.time() < start + 0.5
+    assert page.run("return sound.src").endswith("/audio/3")
+    page.wait("return !sound.paused && sound.currentTime > arguments[0]", start)
+    assert page.text("player-title") == song(index, 3)["title"]
+    page.wait("return document.getElementById('player-line').textContent")
+    label = page.run("return document.querySelector('#words .play').ariaLabel")
+    assert label == f"Pause {song(index, 3)['title']}"
+    band = page.run("""
+        const [wave, band] = ['.wave', '.wave-moment'].map((name) =>
+          document.querySelector(`#words ${name}`).getBoundingClientRect());
+        return (band.left - wave.left) / wave.width;""")
+    assert band == pytest.approx(start / 3.0, abs=0.01)
+
+
+def test_a_click_on_a_waveform_plays_from_there(page):
+    page.search("gentle moon")
+    page.wait("return document.querySelector('#results .wave').wave.levels")
+    page.run("""
+        const wave = document.querySelector('#results .wave'), box = wave.getBoundingClientRect();
+        const options = { clientX: box.left + 0.5 * box.width, clientY: box.top + 5, bubbles: true };
+        wave.dispatchEvent(new MouseEvent('click', options));""")
+    assert 1.45 <= page.time() < 2.2
+    played = "return document.querySelector('#results .wave-played').style.clipPath"
+    page.wait(f"{played}.includes('inset(0px 4')")
+    path = page.run("return document.querySelector('#results .wave path').getAttribute('d')")
+    assert path.count("M") > 20
+
+
+def test_one_song_plays_at_a_time(page):
+    page.search("gentle moon")
+    page.run("document.querySelectorAll('#results .play')[0].click()")
+    page.wait("return sound.currentTime > 0")
+    page.run("document.querySelectorAll('#results .play')[1].click()")
+    page.wait("return sound.currentTime > 0 && sound.readyState > 0")
+    states = page.run(
+        "return [...document.querySelectorAll('#results .play')].map((e) => e.ariaLabel)"
+    )
+    assert [state.split()[0] for state in states[:3]] == ["Play", "Pause", "Play"]
+
+
+# ---- clips ------------------------------------------------------------------------------------
 
 
 def test_a_clip_finds_its_lyrics(page, index):
     page.upload(song(index, 7)["audio"])
-    assert page.text("heading") == "Lyrics for song07.wav"
+    assert page.text("heading") == "Songs for song07.wav"
+    assert page.texts("#seed .title") == ["song07.wav"]
     assert page.texts("#results .title")[0] == song(index, 7)["title"]
     assert page.texts("#results .excerpt")[0].startswith(song(index, 7)["lyrics"][:80])
     assert page.text("error") == ""
-    page.run("document.getElementById('own').play()")
-    page.wait("return document.getElementById('own').currentTime > 0")
+    page.wait("return document.querySelector('#seed .wave').wave.levels")
+    page.click("#seed .play")
+    page.wait("return sound.currentTime > 0")
+    assert page.run("return sound.src").startswith("blob:")
+
+
+def test_what_was_heard_in_a_clip_is_shown(page):
+    page.run("""
+        const reply = { asked: 'sound', heard: 'the moon <b>', words: [], results: [], gallery: 40,
+          understood: true, far: false, level: null, stands_out: null, query: null };
+        show(reply, 'Songs for a clip');""")
+    assert page.text("heard") == "heard: the moon <b>"
+    assert page.shown("heard")
+    assert page.text("words-note").startswith("No song here has these words.")
 
 
 def test_a_dropped_clip_finds_its_lyrics(page, index):
@@ -216,18 +357,11 @@ def test_a_bad_clip_shows_a_message_and_keeps_the_results(page, tmp_path):
     page.upload(bad)
     page.refusals = 1
     assert "cannot be read as audio" in page.text("error")
-    assert "previous search" in page.text("state")
+    assert "search before" in page.text("state")
     assert page.shown("error")
     assert page.texts("#results .title") == before
     page.search("gentle moon")
     assert page.text("error") == ""
-
-
-def test_an_empty_query_shows_a_message(page):
-    page.element("text").send_keys("\n")
-    page.wait_for_answer()
-    page.refusals = 1
-    assert page.text("error") == "Type a line of lyrics first."
 
 
 def test_a_large_file_is_refused_before_it_is_sent(page, tmp_path):
@@ -238,34 +372,14 @@ def test_a_large_file_is_refused_before_it_is_sent(page, tmp_path):
     assert "large.wav is too large" in page.text("error")
 
 
-def test_nothing_stands_out(page, index):
-    lines = [song(index, at)["lyrics"].split("\n")[0] for at in range(40)]
-    weakest = lines[index.query(y=lines, n_neighbors=1)[0].argmin()]
-    page.search(weakest)
-    expected = "No result is above chance: unrelated songs reach the same scores."
-    assert page.text("note") == expected
-    assert page.shown("note")
-    assert page.text("state") == "10 songs found, none above chance."
-    assert len(page.texts("#results > li.weak")) == len(page.texts("#results > li")) == 10
+# ---- queries ----------------------------------------------------------------------------------
 
 
-def test_unknown_words_are_reported(page):
-    page.search("qwertz uiop asdf")
-    assert page.text("note").startswith("The model knows none of these words")
-    assert page.shown("note")
-
-
-def test_without_a_level_chance_is_not_mentioned(driver, serving, index):
-    from skdcca.retrieval import CrossModalIndex
-
-    files = [song(index, at)["audio"] for at in range(10)]
-    page = Page(driver, serving(CrossModalIndex(index.estimator).fit(files)))
-    assert not page.shown("by-sound")
-    page.search("gentle moon")
-    assert page.text("state") == "10 songs found, best first."
-    assert not page.shown("note")
-    assert page.texts(".verdict") == page.texts(".bar b") == page.texts(".weak") == []
-    page.check_quiet()
+def test_an_empty_query_shows_a_message(page):
+    page.element("text").send_keys("\n")
+    page.wait("return document.getElementById('error').textContent")
+    page.refusals = 1
+    assert page.text("error") == "Type a line of lyrics first."
 
 
 def test_a_later_query_replaces_an_earlier_one(page):
@@ -294,24 +408,49 @@ def test_a_stopped_server_is_reported(driver, index):
     driver.get_log("browser")
 
 
-def test_hostile_metadata_is_shown_and_does_not_run(driver, serving, index):
-    from skdcca.retrieval import CrossModalIndex
+def test_the_address_holds_the_query(page):
+    page.search("gentle moon & more")
+    address = page.run("return location.hash")
+    assert address == "#/?q=gentle+moon+%26+more"
+    first = page.texts("#results .title")
+    page.search("wild storm")
+    second = page.texts("#results .title")
+    assert second != first
+    page.driver.back()
+    page.wait("return document.title.includes('gentle moon & more')")
+    assert page.element("text").get_property("value") == "gentle moon & more"
+    assert page.texts("#results .title") == first
+    page.driver.forward()
+    page.wait("return document.title.includes('wild storm')")
+    page.driver.refresh()
+    page.wait("return document.title.includes('wild storm')")
+    assert page.texts("#results .title") == second
+    page.open(address)
+    assert page.texts("#results .title") == first
+    page.click("#home")
+    page.wait("return document.body.classList.contains('starting')")
+    assert page.element("text").get_property("value") == ""
 
-    files = [song(index, at)["audio"] for at in range(4)]
-    texts = [song(index, at)["lyrics"] for at in range(4)]
-    names = [name.replace("alert(1)", "window.ran=1") for name in BAD_NAMES]
-    metadata = [{"title": name, "group": f"{name} ", "lyrics": name} for name in names]
-    index = CrossModalIndex(index.estimator).fit(files, texts, metadata=metadata)
-    page = Page(driver, serving(index))
+
+def test_more_like_a_song(page, index):
+    from skdcca.retrieval import more_like
+
     page.search("gentle moon")
-    shown = page.texts("#results .title")
-    assert sorted(shown) == sorted([*names[:2], "?t?", names[3]])
-    assert page.texts("#results .excerpt, #results .group")
-    page.run("document.querySelector('.badge').dispatchEvent(new Event('focus'))")
-    assert page.text("tip") == f"1. {shown[0]}"
-    assert page.run("return window.ran") is None
-    assert page.run("return document.querySelectorAll('main img, main script').length") == 0
-    page.check_quiet()
+    title = page.texts("#results .title")[0]
+    page.click("#results .link")
+    page.wait("return location.hash.startsWith('#/?like=') && answer.asked === 'like'")
+    assert page.text("heading") == f"More like “{title}”"
+    assert page.texts("#seed .title") == [title]
+    at = int(page.run("return location.hash").partition("=")[2])
+    _, ids = more_like(index, index.ids_[at].item(), 10)
+    assert page.texts("#results .title") == [index.metadata_[name]["title"] for name in ids]
+
+
+def test_examples_can_be_tried(page):
+    line = page.texts("#tries button")[1]
+    page.run("document.querySelectorAll('#tries button')[1].click()")
+    page.wait("return document.querySelectorAll('#results li').length === 10")
+    assert page.element("text").get_property("value") == line
 
 
 def test_resources_of_other_origins_are_blocked(driver, address):
@@ -322,61 +461,78 @@ def test_resources_of_other_origins_are_blocked(driver, address):
     assert "elsewhere.invalid" in blocked
 
 
-def test_the_page_works_by_keyboard(page, index):
+# ---- keys, map and windows ----------------------------------------------------------------------
+
+
+def test_the_page_works_by_keyboard(page):
     from selenium.webdriver.common.keys import Keys
 
-    page.press(Keys.TAB)
+    page.press("/")
     assert page.focused() == "text"
-    page.press("gentle moon", Keys.TAB, Keys.ENTER)  # on the button
-    page.wait_for_answer()
-    assert page.text("heading") == "Songs for “gentle moon”"
-    page.press(Keys.TAB)
-    assert page.focused() == "file"
-    label = "return getComputedStyle(document.querySelector('.drop')).outlineStyle"
-    assert page.run(label) == "solid"
-    page.press(Keys.TAB)
-    tag = page.run("return document.activeElement.tagName")
-    assert tag == "AUDIO"
-    assert page.run("return document.querySelector('#badge-1').classList.contains('lit')")
-    page.press_shifted(Keys.TAB, Keys.TAB, Keys.TAB)
+    page.press("gentle moon", Keys.ENTER)
+    page.wait("return answer !== null")
+    page.press(Keys.ARROW_DOWN)
+    at = "return cards().indexOf(document.activeElement)"
+    assert page.run(at) == 0
+    outline = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert page.run(outline) == "solid"
+    assert page.run("return document.querySelector('.point.lit') !== null")
+    page.press(Keys.ARROW_DOWN)
+    assert page.run(at) == 1
+    page.press(" ")
+    page.wait("return isPlaying(cards()[1].hit) && sound.currentTime > 0")
+    page.press(" ")
+    page.wait("return sound.paused")
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_UP, " ")
+    page.wait("return isPlaying(cards()[0].hit)")
+    page.press(Keys.ESCAPE)
+    page.wait("return playing.song === null")
+    assert not page.shown("player")
+    page.press(Keys.ARROW_UP)
     assert page.focused() == "text"
-    page.press("wild storm", Keys.ENTER)
-    page.wait("return document.querySelector('#heading').textContent.includes('storm')")
+    page.press(" /")
+    assert page.element("text").get_property("value") == "gentle moon /"
 
 
-def test_numbers_on_the_map_lead_to_the_list(page):
+def test_every_control_can_be_reached_by_tab(page):
+    from selenium.webdriver.common.keys import Keys
+
     page.search("gentle moon")
-    page.run("document.getElementById('badge-2').focus()")
-    title = page.texts("#results .title")[1]
-    assert page.text("tip") == f"2. {title}"
-    assert page.shown("tip")
-    assert "lit" in page.element("result-2").get_attribute("class")
+    page.press("/", *[Keys.TAB] * 3)
+    assert page.run("return document.activeElement === cards()[0]")
+    page.press(Keys.TAB)
+    assert page.run("return document.activeElement.matches('.play')")
+    page.press(Keys.TAB, Keys.TAB)
+    assert page.run("return document.activeElement.closest('.hit') === cards()[0]")
+
+
+def test_the_map_has_titles_and_leads_to_the_songs(page, index):
+    assert set(page.texts("#map .label"))
+    assert page.run("return document.querySelectorAll('#map .dot').length") == 40
+    page.search("gentle moon")
+    assert len(page.texts("#map .star")) == 1
+    shown = page.run("return cards().map((item) => item.hit.title)")
+    links = page.run("return [...document.querySelectorAll('#map .point')].map((e) => e.ariaLabel)")
+    assert sorted(links) == sorted(set(shown))
+    page.run("document.querySelector('#map .point').focus()")
+    first = page.run("return document.querySelector('#map .point').ariaLabel")
+    assert page.text("tip") == first
     from selenium.webdriver.common.keys import Keys
 
     page.press(Keys.ENTER)
-    assert page.run("return location.hash") == "#result-2"
-
-
-def test_points_of_the_map_show_their_titles(page, index):
+    assert page.run("return document.activeElement.hit.title") == first
     page.run("""
         const dot = document.querySelector('#map .dot'), box = dot.getBoundingClientRect();
-        dot.dispatchEvent(new PointerEvent('pointermove', {
-          clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true }));""")
-    assert page.text("tip") == f"{song(index, 0)['title']} (audio)"
-    assert page.run("return document.querySelectorAll('#map .dot').length") == 40
-    assert page.run("return document.querySelectorAll('#map .tri').length") == 40
-
-
-def test_examples_can_be_tried(page):
-    line = page.texts("#tries button")[1]
-    page.run("document.querySelectorAll('#tries button')[1].click()")
-    page.wait("return document.querySelectorAll('#results li').length === 10")
-    assert page.element("text").get_property("value") == line
+        const at = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true };
+        dot.dispatchEvent(new PointerEvent('pointermove', at));
+        dot.dispatchEvent(new MouseEvent('click', at));""")
+    page.wait("return answer.asked === 'like'")
+    assert page.text("heading") == f"More like “{song(index, 0)['title']}”"
 
 
 @pytest.fixture
 def narrow(driver):
-    size = {"width": 375, "height": 812, "deviceScaleFactor": 1, "mobile": True}
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     yield
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -387,32 +543,96 @@ def test_a_narrow_window_needs_no_sideways_scrolling(narrow, driver, serving):
     metadata = [{"title": long, "group": long + "b", "lyrics": long}] * 30
     page = Page(driver, serving(number_index(metadata=metadata)))
     fits = "return document.documentElement.scrollWidth <= window.innerWidth"
-    assert page.run("return window.innerWidth") == 375
+    assert page.run("return window.innerWidth") == 390
     assert page.run(fits)
     # A model of numbers takes no text, so the test writes the answer itself.
     page.run("""
         const hit = { place: 1, position: 0, title: 'a'.repeat(300), group: 'b'.repeat(300),
-          excerpt: 'c'.repeat(300), score: 0.5, above_chance: true, has_audio: true,
-          sound: [0, 0], lyrics: [1, 1] };
-        show({ asked: 'lyrics', level: 0.4, stands_out: true, understood: true, gallery: 30,
-          query: [0, 1], results: [hit, { ...hit, place: 2 }] }, ['Songs for ', 'd'.repeat(300)]);
-        fail('e'.repeat(300));""")
+          excerpt: 'c'.repeat(300), source: 'lyrics', score: 0.5, above_chance: true, p: 0.01,
+          has_audio: true, sound: [0, 0], lyrics: [1, 1],
+          levels: async () => ({ seconds: 3, levels: [20, 60] }) };
+        const match = { ...hit, place: null, position: 1, start: 1, end: 2, exact: true,
+          line: [['d'.repeat(300), true]] };
+        show({ asked: 'lyrics', level: 0.4, stands_out: true, understood: true, far: false, heard: '',
+          gallery: 30, query: [0, 1], words: [match], results: [hit, { ...hit, place: 2 }] }, 'e');
+        fail('e'.repeat(300));
+        load({ ...hit, url: 'data:audio/wav,' });""")
+    page.wait("return document.querySelector('#words .hit')")
+    for button in page.run("return [...document.querySelectorAll('[aria-expanded]')]"):
+        page.run("arguments[0].click()", button)
     assert page.run(fits)
+    small = page.run("""
+        return [...document.querySelectorAll('button, .drop')].filter((e) => e.checkVisibility())
+          .filter((e) => e.getBoundingClientRect().height < 38).map((e) => e.className);""")
+    assert small == []
+    assert page.run("return document.querySelector('#results .hit').clientHeight") > 100
     assert page.run("""
         return document.querySelector('.map').getBoundingClientRect().top >=
           document.querySelector('#results').getBoundingClientRect().bottom""")
+    driver.get_log("browser")  # the empty sound cannot be played
 
 
-def test_dark_mode(page, driver):
-    ground = "return getComputedStyle(document.body).backgroundColor"
-    found = []
-    for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
+def brightness(page):
+    color = page.run("return getComputedStyle(document.body).backgroundColor")
+    return max(map(int, re.findall(r"\d+", color)[:3]))
+
+
+@pytest.fixture
+def scheme(driver):
+    def use(name):
+        feature = {"name": "prefers-color-scheme", "value": name}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        found.append(max(map(int, page.run(ground)[4:-1].split(", "))))
+
+    yield use
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert found[0] > 230
-    assert found[1] < 40
+
+
+def test_dark_mode_follows_the_system_until_it_is_switched(page, scheme):
+    scheme("light")
+    assert brightness(page) > 230
+    scheme("dark")
+    assert brightness(page) < 40
+    page.click("#theme")
+    assert brightness(page) > 230
+    page.open("")
+    assert brightness(page) > 230  # the switch is remembered
+    page.run("localStorage.clear()")
+    page.open("")
+    assert brightness(page) < 40
+
+
+CONTRAST = """
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgb = (color) => {
+      canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+      return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+      .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+      .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = (element) => {
+      for (let one = element; one; one = one.parentElement) {
+        const color = rgb(getComputedStyle(one).backgroundColor);
+        if (color[3] === 255) return color;
+      }
+    };
+    return [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() &&
+      !e.closest('svg') && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+      .map((e) => {
+        const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+        return [e.className || e.tagName, (a + 0.05) / (b + 0.05)];
+      }).filter(([, ratio]) => ratio < 4.5);
+"""
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_texts_have_enough_contrast(page, scheme, index, name):
+    scheme(name)
+    page.search(song(index, 3)["lyrics"].split("\n")[2])
+    page.click("#words [aria-expanded]")
+    page.wait("return document.querySelector('#words .words-of .matched')")
+    page.click("#words .play")
+    assert page.run(CONTRAST) == []
 
 
 def test_screen_readers_get_names_and_roles(page):
@@ -424,6 +644,12 @@ def test_screen_readers_get_names_and_roles(page):
         assert page.element(name).aria_role == role
     page.search("gentle moon")
     assert page.run("return document.getElementById('results').tagName") == "OL"
-    names = page.run("return [...document.querySelectorAll('audio')].map((a) => a.ariaLabel)")
-    assert all(names)
-    assert len(set(names)) == len(names)
+    controls = "[...document.querySelectorAll('button, [role=slider]')]"
+    for element in page.run(f"return {controls}.filter((e) => e.checkVisibility())"):
+        assert element.accessible_name.strip()
+    players = page.run(
+        "return [...document.querySelectorAll('#results .play')].map((e) => e.ariaLabel)"
+    )
+    assert len(set(players)) == len(players) == 10
+    sliders = "[...document.querySelectorAll('[role=slider]')]"
+    assert all(page.run(f"return {sliders}.map((e) => e.ariaValueText)"))

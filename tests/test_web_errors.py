@@ -39,7 +39,7 @@ def test_unexpected_errors_reveal_nothing(index, monkeypatch, caplog):
     def broken(*arguments, **options):
         raise RuntimeError("secret of /home/someone")
 
-    monkeypatch.setattr(CrossModalIndex, "query", broken)
+    monkeypatch.setattr(CrossModalIndex, "embed", broken)
     answer = client_of(index).post("/api/search/lyrics", json={"text": "moon"})
     assert answer.status_code == 500
     assert list(answer.json()) == ["error"]

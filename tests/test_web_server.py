@@ -140,13 +140,13 @@ def test_clients_without_a_complete_header_are_disconnected(index, serving, monk
 
 def test_the_limit_on_headers_does_not_end_a_long_search(index, serving, monkeypatch):
     monkeypatch.setattr(_limits, "MAX_HEADER", 0.1)
-    query = CrossModalIndex.query
+    find_words = CrossModalIndex.find_words
 
     def slow(self, *arguments, **options):
         time.sleep(0.4)
-        return query(self, *arguments, **options)
+        return find_words(self, *arguments, **options)
 
-    monkeypatch.setattr(CrossModalIndex, "query", slow)
+    monkeypatch.setattr(CrossModalIndex, "find_words", slow)
     with client_at(serving(web.make_app(index))) as client:
         for _ in range(2):
             assert client.post("/api/search/lyrics", json={"text": "moon"}).status_code == 200

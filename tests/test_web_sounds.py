@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from _page import client_of, one_song_index, wav
 
-from skdcca.web._gallery import Gallery
+from skdcca.web._songs import Songs
 
 pytest.importorskip("fastapi", reason='the page needs the extra: pip install "skdcca[web]"')
 # Starlette deprecates httpx for its test client.
@@ -36,7 +36,7 @@ def test_files_that_are_not_sounds_are_not_served(tmp_path, name):
     answer = client_of(index).get("/audio/0")
     assert answer.status_code == 404
     assert list(answer.json()) == ["error"]
-    assert Gallery(index).sound_file(0) is None
+    assert Songs(index).sound_file(0) is None
 
 
 @pytest.mark.skipif(not os.path.exists("/etc/passwd"), reason="needs files of a Unix system")

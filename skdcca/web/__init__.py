@@ -1,9 +1,9 @@
 """Web page of ``skdcca serve``: find songs by lyrics, and lyrics by an audio clip.
 
-`make_app` creates the application, and `serve` runs it on this machine. The page is a single file,
-``page.html``, and loads nothing from other hosts. All input from the browser is untrusted: paths in
-requests are never opened, names of uploaded files are discarded, and cross-site requests are
-rejected. Index metadata are shown as text, never as markup.
+`make_app` creates the application, and `serve` runs it on this machine. The parts of the page are in
+the folder ``page``; they are sent as one document, which loads nothing from other hosts. All input
+from the browser is untrusted: paths in requests are never opened, names of uploaded files are
+discarded, and cross-site requests are rejected. Index metadata are shown as text, never as markup.
 """
 
 from skdcca.web._app import make_app

@@ -4,10 +4,11 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 from sklearn.utils.validation import check_is_fitted
@@ -17,9 +18,12 @@ from skdcca.exceptions import NoSoundError
 from skdcca.retrieval import CrossModalIndex
 from skdcca.web import _limits
 from skdcca.web._errors import add_error_handlers, refusal
-from skdcca.web._gallery import Gallery, as_text
+from skdcca.web._gallery import Gallery
 from skdcca.web._guard import UPLOADS, Guard, security_headers
+from skdcca.web._page import read_page
+from skdcca.web._songs import as_text
 from skdcca.web._sounds import sound_type
+from skdcca.web._waveforms import Waveforms
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -66,13 +70,22 @@ def make_app(
     check_is_fitted(index)
     from fastapi import FastAPI
 
-    page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    page = read_page()
+    gallery = Gallery(index)
     # The documentation pages of FastAPI load scripts from another host.
-    app = FastAPI(title="skdcca", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="skdcca",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_warming_up(gallery),
+    )
     app.add_middleware(Guard, hosts=hosts, headers=security_headers(page))
     add_error_handlers(app)
-    gallery = Gallery(index)
+    # The keys are text, so that only the plain form of a number is found: "1", but not "01".
+    positions = {str(position): position for position in range(len(gallery.songs.ids))}
     _add_reading_routes(app, gallery, page)
+    _add_song_routes(app, gallery, positions)
     _add_search_routes(app, gallery)
     return app
 
@@ -84,14 +97,23 @@ def check_installed():
             import_module(package)
 
 
+def _warming_up(gallery):
+    """Return the lifespan of an application that prepares its gallery while it already answers."""
+
+    @asynccontextmanager
+    async def lifespan(app):
+        Thread(target=gallery.warm_up, daemon=True).start()
+        yield
+
+    return lifespan
+
+
 def _add_reading_routes(app, gallery, page):
-    from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+    from fastapi.responses import HTMLResponse, JSONResponse, Response
 
     # Encode once: the index does not change, and the map is large.
     about = JSONResponse(gallery.about()).body
     points = JSONResponse(gallery.map()).body
-    # The keys are text, so that only the plain form of a number is found: "1", but not "01".
-    positions = {str(position): position for position in range(len(gallery.ids))}
 
     @app.get("/", response_class=HTMLResponse)
     async def show_page():
@@ -105,13 +127,48 @@ def _add_reading_routes(app, gallery, page):
     async def show_map():
         return Response(points, media_type="application/json")
 
-    @app.get("/audio/{position}")
-    def play(position: str):
-        found = positions.get(position)
-        path = None if found is None else gallery.sound_file(found)
+
+def _add_song_routes(app, gallery, positions):
+    from anyio import CapacityLimiter
+    from anyio.to_thread import run_sync
+    from fastapi import Query
+    from fastapi.responses import FileResponse
+
+    waveforms = Waveforms()
+    in_thread = partial(run_sync, limiter=CapacityLimiter(_limits.MAX_WAVEFORMS))
+
+    def known(position):
+        if position not in positions:
+            raise refusal(404, "This index has no such song.")
+        return positions[position]
+
+    def sound_file(position):
+        path = gallery.songs.sound_file(known(position))
         if path is None:
             raise refusal(404, "This song has no audio file.")
+        return path
+
+    @app.get("/audio/{position}")
+    def play(position: str):
+        path = sound_file(position)
         return FileResponse(path, media_type=sound_type(path))
+
+    @app.get("/api/waveform/{position}")
+    async def show_waveform(position: str):
+        waveform = await in_thread(lambda: waveforms.of(sound_file(position)))
+        if waveform is None:
+            raise refusal(404, "The waveform of this song cannot be drawn.")
+        return waveform
+
+    @app.get("/api/song/{position}")
+    async def show_song(position: str):
+        return gallery.songs.whole(known(position))
+
+    @app.get("/api/like/{position}")
+    async def show_songs_like(
+        position: str, n: Annotated[int, Query(ge=1, le=_limits.MAX_RESULTS)] = 10
+    ):
+        return await in_thread(gallery.like, known(position), n)
 
 
 def _add_search_routes(app, gallery):
@@ -128,14 +185,14 @@ def _add_search_routes(app, gallery):
     async def search_by_lyrics(
         text: Annotated[str, Body()], n: Annotated[int, Body(ge=1, le=most)] = 10
     ):
-        _check_side(gallery, "sound")
+        _check_answers(gallery, "lyrics")
         return await in_thread(_search_text, gallery, text, n)
 
     @app.post(UPLOADS)
     async def search_by_sound(
         file: Annotated[UploadFile, File()], n: Annotated[int, Form(ge=1, le=most)] = 10
     ):
-        _check_side(gallery, "lyrics")
+        _check_answers(gallery, "sound")
         return await in_thread(_search_upload, gallery, file.file, n)
 
 
@@ -172,12 +229,12 @@ def _search_sound(gallery, path, n):
         ) from error
 
 
-def _check_side(gallery, side):
-    if gallery.points[side] is None:
-        name = "audio" if side == "sound" else side
-        raise refusal(409, f"This index contains no {name} to search.")
+def _check_answers(gallery, kind):
+    if not gallery.answers[kind]:
+        missing = "audio" if kind == "lyrics" else "lyrics"
+        raise refusal(409, f"This index contains no {missing} to search.")
 
 
 def _check_not_empty(gallery):
-    if not gallery.ids:
+    if not gallery.songs.ids:
         raise refusal(409, "This index has no songs yet.")

@@ -1,17 +1,18 @@
-"""Convert the content of an index to JSON values for the web page."""
+"""Answer the queries of the page with JSON values."""
 
 import logging
-import warnings
+import time
 from threading import Lock
 
-import numpy as np
-
 from skdcca.metrics import inside
-from skdcca.retrieval import ask
+from skdcca.retrieval import ask, hearing_step, item_groups, more_like
 from skdcca.web import _limits
-from skdcca.web._sounds import is_sound
+from skdcca.web._map import Plane, song_map, spread
+from skdcca.web._songs import Songs, as_text, marked, seconds
 
 _log = logging.getLogger(__name__)
+# Numbers of words of common queries.
+_LENGTHS = (8, 4, 16, 2, 1, 32)
 
 
 class Gallery:
@@ -25,13 +26,20 @@ class Gallery:
 
     def __init__(self, index):
         self.index = index
-        self.ids = index.ids_.tolist()
-        self.positions = {name: position for position, name in enumerate(self.ids)}
+        self.songs = Songs(index)
+        self.plane = Plane(index)
         self.points = {
-            side: None if z is None else _plane(z)
+            side: None if z is None else self.plane.points(z, side)
             for side, z in (("sound", index.zx_), ("lyrics", index.zy_))
         }
-        self.levels = {"lyrics": index.chance_score("y"), "sound": index.chance_score("x")}
+        has_texts = index.has_texts()
+        hears = hearing_step(index.estimator) is not None
+        # The kinds of queries that the index can answer.
+        self.answers = {
+            "lyrics": self.points["sound"] is not None or has_texts,
+            "sound": self.points["lyrics"] is not None or (has_texts and hears),
+        }
+        self.has_texts = has_texts
         self.lock = Lock()  # transformers need not be thread-safe
 
     def search(self, kind, view, query, n):
@@ -46,7 +54,7 @@ class Gallery:
         query : str
             Text, or path of an audio file.
         n : int
-            Number of results.
+            Number of results in each of the two lists.
 
         Returns
         -------
@@ -54,72 +62,68 @@ class Gallery:
             Results, as JSON values for the page.
         """
         with self.lock:
-            answer = ask(self.index, view, query, n, self.levels[kind])
-            point = self._place(view, query)
+            answer = ask(self.index, view, query, n)
         for note in answer.notes:
             _log.info("the model warns: %s", note)
         above = answer.above or [None] * len(answer.ids)
-        results = []
-        for place, hit in enumerate(zip(answer.ids, answer.scores, above, strict=True), start=1):
-            results.append({"place": place, **self._result(*hit)})
+        hits = zip(answer.ids, answer.scores, above, answer.p, strict=True)
         return {
             "asked": kind,
             "level": answer.level,
-            "stands_out": above[0],
+            "stands_out": above[0] if above else None,
             "understood": answer.understood,
-            "gallery": len(self.ids),
-            "query": point,
-            "results": results,
+            "far": answer.far,
+            "heard": as_text(answer.heard or ""),
+            "gallery": len(self.songs.ids),
+            "query": None if answer.z is None else self.plane.points(answer.z, kind)[0],
+            "words": [self._match(match) for match in answer.words],
+            "results": [self._hit(place, *hit) for place, hit in enumerate(hits, start=1)],
         }
 
-    def _place(self, view, query):
-        """Return the position of a query on the map."""
-        views = {"X": [query]} if view == "x" else {"y": [query]}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the answer already contains them
-            return _plane(self.index.embed(**views))[0]
+    def like(self, position, n):
+        """Return the songs that are most like a song, in the form of the answer to a query."""
+        scores, ids = more_like(self.index, self.songs.ids[position], n)
+        hits = enumerate(zip(ids, scores, strict=True), start=1)
+        return {
+            "asked": "like",
+            "seed": self._card(position),
+            "gallery": len(self.songs.ids),
+            "query": (self.points["sound"] or self.points["lyrics"])[position],
+            "results": [self._hit(place, *hit) for place, hit in hits],
+        }
 
-    def _result(self, name, score, above):
-        """Return one result with everything that the page shows."""
-        position = self.positions[name]
+    def _card(self, position):
         points = {}
         for side, of_all in self.points.items():
             points[side] = None if of_all is None else of_all[position]
+        return {**self.songs.card(position), **points}
+
+    def _hit(self, place, name, score, above=None, p=None):
+        """Return one result by sound with everything that the page shows."""
+        card = self._card(self.songs.positions[name])
+        return {"place": place, **card, "score": score, "above_chance": above, "p": p}
+
+    def _match(self, match):
+        """Return one result by words with everything that the page shows."""
         return {
-            "id": name if isinstance(name, int) else as_text(name),
-            "position": position,
-            "title": self.title(name),
-            "group": self.metadata(name, "group"),
-            "score": score,
-            "above_chance": above,
-            "excerpt": _excerpt(self.metadata(name, "lyrics")),
-            "has_audio": self.sound_file(position) is not None,
-            **points,
+            **self._card(self.songs.positions[match.id]),
+            "exact": match.exact,
+            "score": match.score,
+            "start": seconds(match.start),
+            "end": seconds(match.end),
+            "line": marked(match.line, match.marks),
         }
-
-    def metadata(self, name, key):
-        """Return one metadata value of an item as text, or "" if it is missing."""
-        value = self.index.metadata_.get(name, {}).get(key)
-        return "" if value is None else as_text(value)
-
-    def title(self, name):
-        """Return the title of an item, or its id if it has none."""
-        return self.metadata(name, "title").strip() or as_text(name)
-
-    def sound_file(self, position):
-        """Return the path of the audio of the item at a position, or None if there is no audio."""
-        path = self.index.metadata_.get(self.ids[position], {}).get("audio")
-        return path if isinstance(path, str) and is_sound(path) else None
 
     def about(self):
         """Return the description of the index and the limits of the page."""
         z = self.index.zx_ if self.index.zx_ is not None else self.index.zy_
         return {
-            "items": len(self.ids),
+            "items": len(self.songs.ids),
             "sides": {side: points is not None for side, points in self.points.items()},
+            "words": self.has_texts,
+            "answers": self.answers,
             "model": type(inside(self.index.estimator)[1]).__name__,
             "components": z.shape[1],
-            "levels": self.levels,
             "formats": _limits.formats(),
             "limits": {
                 "text": _limits.MAX_TEXT,
@@ -129,53 +133,38 @@ class Gallery:
             "examples": self._examples(),
         }
 
-    def _examples(self, n=3):
-        """Return example queries: one line from the lyrics of each of `n` songs."""
+    def _examples(self, n=5):
+        """Return example queries: one line from the words of each of `n` songs."""
         examples = []
-        for position in _spread(len(self.ids), n):
-            for line in self.metadata(self.ids[position], "lyrics").split("\n"):
+        for position in spread(len(self.songs.ids), n):
+            text, _ = self.songs.words(position)
+            for line in text.split("\n"):
                 if 8 <= len(line.strip()) <= 90:
                     examples.append(line.strip())
                     break
         return examples
 
     def map(self):
-        """Return the positions of the items on the map, evenly subsampled if there are too many."""
-        sides = {side: points for side, points in self.points.items() if points is not None}
-        shown = _spread(len(self.ids), _limits.MAX_POINTS // len(sides))
-        points = {side: [found[position] for position in shown] for side, found in sides.items()}
-        return {
-            "items": len(self.ids),
-            "positions": shown,
-            "titles": [self.title(self.ids[position]) for position in shown],
-            "sound": points.get("sound"),
-            "lyrics": points.get("lyrics"),
-        }
+        """Return the positions of the songs on the map."""
+        titles = [self.songs.title(position) for position in range(len(self.songs.ids))]
+        return song_map(self.points, titles)
 
+    def warm_up(self):
+        """Compute what is computed once, so that the first query of a user need not wait for it.
 
-def as_text(value):
-    """Return str(value) without lone surrogates (from file names), which UTF-8 cannot encode."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
-
-
-def _plane(z):
-    """Return the first two variates of each row; with one component, the second value is 0."""
-    plane = np.zeros((len(z), 2))
-    plane[:, : z.shape[1]] = z[:, :2]
-    return plane.round(4).tolist()
-
-
-def _spread(n_items, n):
-    """Return at most `n` positions, evenly spaced from the first to the last."""
-    positions = np.linspace(0, n_items - 1, min(n, n_items)).round().astype(int)
-    return np.unique(positions).tolist()
-
-
-def _excerpt(lyrics):
-    lines = [line.strip() for line in lyrics.splitlines() if line.strip()]
-    excerpt = "\n".join(lines[: _limits.EXCERPT_LINES])
-    if len(excerpt) > _limits.EXCERPT_LETTERS:
-        return excerpt[: _limits.EXCERPT_LETTERS].rstrip() + "…"
-    if len(lines) > _limits.EXCERPT_LINES:
-        return excerpt + " …"
-    return excerpt
+        Queries are judged by unrelated ones of the same length, the most common lengths first. A query
+        that arrives meanwhile waits for one length at most.
+        """
+        examples = self._examples(1)
+        if not examples:
+            return
+        began = time.perf_counter()
+        groups = item_groups(self.index)
+        try:
+            self.search("lyrics", "y", examples[0], 1)
+            for n_words in _LENGTHS:
+                with self.lock:
+                    self.index.chance_score("y", groups=groups, like="a " * n_words)
+        except Exception:
+            _log.exception("the index could not be prepared for queries")
+        _log.info("ready for queries after %.2f s", time.perf_counter() - began)

@@ -21,9 +21,12 @@ MAX_CHANNELS = 8
 
 # Answers
 MAX_RESULTS = 100
+MAX_DRAWN_SECONDS = 7200  # duration of a song whose waveform is drawn
+MAX_WAVEFORMS = 2  # threads for waveforms; each decodes a minute at a time
 MAX_POINTS = 2000  # points on the map, both views together
 EXCERPT_LINES = 4
 EXCERPT_LETTERS = 280
+MAX_LINES = 2000  # heard lines of one song
 
 # Clients
 MAX_SEARCHES = 4  # threads for searches; audio is sent by other threads
