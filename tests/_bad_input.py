@@ -55,7 +55,7 @@ def make_world(files, folder):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("SKDCCA_CACHE", str(folder / "cache"))
-        assert main(["fit", table, "-o", model, "--quiet"]) == 0
+        assert main(["fit", table, "-o", model, "--model", "linear", "--quiet"]) == 0
         assert main(["index", model, table, "-o", str(folder / "songs.index"), "--quiet"]) == 0
     bad = X.copy()
     bad[3, 1] = np.nan

@@ -14,12 +14,21 @@ COMMANDS = {
     "a share of 2": ("fit {table} -o {out} --hold-out 2", 2, r"`--hold-out` .*\[0, 1\), got 2\.0"),
     "a share in words": ("fit {table} -o {out} --hold-out half", 2, "--hold-out: .*'half'"),
     "a seed below 0": ("fit {table} -o {out} --seed -1", 2, "--seed"),
+    "a recognizer for no words": (
+        "fit {table} -o {out} --model linear --whisper base",
+        2,
+        "`--whisper` .*words only, got --model linear.*Leave out one",
+    ),
     "no such kind": ("fit {table} -o {out} --model big", 2, "--model: .*'big' .*linear"),
     "a folder to write": ("fit {table} -o {folder}", 2, "is a folder; give the name of a file"),
     "a folder that is not there": ("fit {table} -o {folder}/no/m", 2, "folder .*no does not exist"),
     "the input to write": ("fit {table} -o {table}", 2, "is an input .*; give .* another name"),
     "a PNG to write": ("fit {table} -o {png}", 2, "was not written by skdcca; give another name"),
-    "one song": ("fit {one} -o {out}", 2, "at least 10 training songs are needed, got 1"),
+    "one song": (
+        "fit {one} -o {out} --model linear",
+        2,
+        "at least 10 training songs are needed, got 1",
+    ),
     "no model": ("evaluate {no} {table}", 2, "No such file .*no.csv"),
     "an index for a model": ("evaluate {index} {table}", 2, r"holds an index\. Give the model"),
     "a model for an index": ("search {model} love", 2, r"holds a model\. Make an index"),
@@ -77,7 +86,7 @@ def test_all_songs_with_bad_sound_are_named_at_once_by_the_command(
     bad = ["nan.wav", "loud.wav", "cut_whole.flac"]
     rows = [(sound_files / name, "la la") for name in [*bad, *(f"good{i}.wav" for i in range(9))]]
     table = write_table(tmp_path / "songs.csv", rows)
-    assert main(["fit", table, "-o", str(tmp_path / "model"), "--quiet"]) == 2
+    assert main(["fit", table, "-o", str(tmp_path / "model"), "--model", "linear", "--quiet"]) == 2
     shown = capsys.readouterr().err
     assert "3 of 12 songs cannot be used" in shown
     assert all(name in shown for name in bad)

@@ -14,8 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from skdcca import __version__
 from skdcca._cli import main
 from skdcca.datasets import load_songs
-from skdcca.metrics import embed, retrieval_metrics
+from skdcca.metrics import embed, query_report, retrieval_metrics
 from skdcca.persistence import load, read_header, save
+
+FIT = ["fit", "--model", "linear"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def workplace(folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKDCCA_CACHE", str(place / "cache"))
         model, index = str(place / "model.skdcca"), str(place / "songs.index")
-        fit = ["fit", str(folder), "-o", model, "--search", "--hold-out", "0.3", "--quiet"]
+        fit = [*FIT, str(folder), "-o", model, "--search", "--hold-out", "0.3", "--quiet"]
         assert main(fit) == 0
         assert main(["index", model, str(folder), "-o", index, "--quiet"]) == 0
         yield place
@@ -47,6 +49,7 @@ def test_evaluate_and_search_give_the_results_of_the_classes(
     shown = capsys.readouterr().out
     assert shown.startswith("9 songs, held out (training songs in the manifest: 21)")
     assert "optimistic" not in shown
+    assert "\n  ten words                        9" in shown
     rows = {line[:16].strip(): line[16:].split() for line in shown.splitlines() if "   " in line}
     assert float(rows["chance"][0]) == pytest.approx(sum(1 / i for i in range(1, 10)) / 9, abs=1e-3)
 
@@ -58,6 +61,17 @@ def test_evaluate_and_search_give_the_results_of_the_classes(
     assert figures["x_to_y"] == expected["x_to_y"]
     assert figures["n_songs"] == 30
     assert figures["songs"] == "partly training songs"
+    report = query_report(fitted, songs.audio, songs.lyrics)
+    assert [row["query"] for row in report if row["n_queries"] == 30] == [
+        "whole lyrics",
+        "verse",
+        "line",
+        "ten words",
+        "whole song",
+        "clip at -20 dB",
+        "clip after 2 s of silence",
+    ]
+    assert figures["queries"] == report
 
     text = songs.lyrics[4]
     assert main(["search", index, text, "-n", "3", "--json"]) == 0
@@ -65,7 +79,7 @@ def test_evaluate_and_search_give_the_results_of_the_classes(
     scores, ids = load(index).query(y=[text], n_neighbors=3)
     assert [result["id"] for result in found["results"]] == ids[0].tolist()
     assert [result["score"] for result in found["results"]] == scores[0].tolist()
-    level = load(index).chance_score("y")
+    level = load(index).chance_score("y", like=text)
     assert found["chance_score"] == level
     assert [result["above_chance"] for result in found["results"]] == (scores[0] > level).tolist()
 
@@ -140,32 +154,33 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(folder, workplace, tm
     table.write_text("mine")
     save(StandardScaler().fit([[1.0], [2.0]]), scaler)
     made = load(index)
-    save(clone(made).set_params(estimator=made.estimator).fit(y=["the night"]), tmp_path / "lyrics")
+    wordless = clone(made).set_params(estimator=made.estimator)
+    save(wordless.fit(y=["the night"], texts=[None]), tmp_path / "lyrics")
     save(made.remove(made.ids_), tmp_path / "empty")
     cases = [
-        (["fit", lost, "-o", str(tmp_path / "m")], "lost"),
-        (["fit", str(folder), "-o", str(tmp_path / "no" / "m")], "does not exist"),
-        (["fit", str(folder), "-o", str(tmp_path)], "is a folder"),
+        ([*FIT, lost, "-o", str(tmp_path / "m")], "lost"),
+        ([*FIT, str(folder), "-o", str(tmp_path / "no" / "m")], "does not exist"),
+        ([*FIT, str(folder), "-o", str(tmp_path)], "is a folder"),
         (
-            ["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "1.5"],
+            [*FIT, str(folder), "-o", str(tmp_path / "m"), "--hold-out", "1.5"],
             "in [0, 1), got 1.5",
         ),
         (
-            ["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.9"],
+            [*FIT, str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.9"],
             "at least 10 training",
         ),
         (
-            ["fit", str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.99"],
+            [*FIT, str(folder), "-o", str(tmp_path / "m"), "--hold-out", "0.99"],
             "must leave at least",
         ),
-        (["fit", str(folder), "-o", str(table)], "was not written by skdcca"),
-        (["fit", str(few), "-o", str(tmp_path / "m"), "--search"], "column group"),
-        (["fit", str(bad), "-o", str(tmp_path / "m")], "give --skip-bad"),
-        (["fit", str(folder), "-o", "/proc/m"], "the folder /proc is not writable"),
+        ([*FIT, str(folder), "-o", str(table)], "was not written by skdcca"),
+        ([*FIT, str(few), "-o", str(tmp_path / "m"), "--search"], "column group"),
+        ([*FIT, str(bad), "-o", str(tmp_path / "m")], "give --skip-bad"),
+        ([*FIT, str(folder), "-o", "/proc/m"], "the folder /proc is not writable"),
         (["index", model, str(folder), "-o", model], "is an input"),
-        (["fit", str(folder), "-o", model], "exists; give another name, or --overwrite"),
+        ([*FIT, str(folder), "-o", model], "exists; give another name, or --overwrite"),
         (["index", model, str(folder), "-o", index], "exists; give another name, or --overwrite"),
-        (["fit", str(folder), "-o", str(table), "--overwrite"], "was not written by skdcca"),
+        ([*FIT, str(folder), "-o", str(table), "--overwrite"], "was not written by skdcca"),
         (["evaluate", model, str(one)], "at least 2 songs are needed, got 1"),
         (["evaluate", lost, str(folder)], "No such file or folder: "),
         (["search", str(folder), "night"], "is a folder. Give a file written by skdcca index"),

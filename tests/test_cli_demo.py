@@ -30,12 +30,14 @@ def test_demo_on_user_songs(manifest, tmp_path, capsys):
         but_ranks = scores[[0, 1, 2, 4, 5, 6]]
         assert ((but_ranks >= 0) & (but_ranks <= 1)).all()
     assert rows["chance"][0] == "0.340"  # H_8 / 8
-    assert shown.count("correct song at rank") == 3
+    assert shown.count("the song itself is number") == 3
+    for query in ("A line: ", "A verse: "):  # its words find the song
+        assert shown.partition(query)[2].splitlines()[1].endswith("<- the song")
     assert (output / "demo.png").read_bytes().startswith(b"\x89PNG")
     following = shown[shown.index("Next:") :].splitlines()[1]
     assert following.strip().startswith("skdcca search")
     assert main(shlex.split(following)[1:]) == 0  # the printed command works
-    assert capsys.readouterr().out.startswith("  1. ")
+    assert capsys.readouterr().out.startswith("These words are in\n  1. ")
 
 
 def test_too_few_songs_are_refused_before_work_begins(manifest, tmp_path, capsys):

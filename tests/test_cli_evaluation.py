@@ -7,8 +7,15 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 
 from skdcca import LinearCCA
-from skdcca._cli.evaluation import evaluate, mean_over_folds, table
-from skdcca.metrics import chance, mrr_scorer
+from skdcca._cli.evaluation import (
+    evaluate,
+    mean_over_folds,
+    query_summary,
+    query_table,
+    table,
+    total_correlation,
+)
+from skdcca.metrics import chance, embed, mrr_scorer, total_correlation_scorer
 
 GROUPS = np.repeat(np.arange(20), 5)
 
@@ -100,3 +107,54 @@ def test_progress_is_called_after_each_fold():
     calls = []
     evaluate(search(), X, y, GroupKFold(5), GROUPS, progress=lambda: calls.append(1))
     assert len(calls) == 5
+
+
+def row(query, view, mrr, n_queries=50):
+    figures = {"mrr": mrr, "recall@10": 0.5, "n_answers": 7, "chance": chance(100)["mrr"]}
+    return {"query": query, "view": view, "n_queries": n_queries, "n_gallery": 100, **figures}
+
+
+def test_query_table_aligns_figures_with_their_headers():
+    rows = [row("whole lyrics", "y", 0.25), row("line", "y", 0.06, 9), row("whole song", "x", 0.3)]
+    rows.append(row("clip after 2 s of silence", "x", 0.1))
+    lines = query_table(rows)
+    assert max(map(len, lines)) <= 100
+    names = [line[:28].strip() for line in lines]
+    directions = ["lyrics -> audio", "whole lyrics", "line", "audio -> lyrics", "whole song"]
+    assert names == ["gallery 100", *directions, "clip after 2 s of silence", "chance"]
+    for name, end in (("queries", "50"), ("MRR", "0.250"), ("R@10", "0.500"), ("answers", "7")):
+        assert lines[0].index(name) + len(name) == lines[2].index(end) + len(end)
+    level = chance(100)
+    assert lines[-1].split()[1:] == [f"{level['mrr']:.3f}", f"{level['recall@10']:.3f}"]
+
+
+def test_query_summary_names_what_is_no_better_than_chance():
+    good = [row("whole lyrics", "y", 0.5), row("line", "y", 0.2)]
+    bad = [row("ten words", "y", 0.07), row("whole song", "x", 0.03)]
+    assert query_summary(good) == (
+        "Every kind of query finds its song more often than chance: whole lyrics best, line least."
+    )
+    assert query_summary(good + bad) == (
+        "Found no more often than by chance: ten words, whole song."
+    )
+    assert query_summary(good[:1] + bad) == "Found more often than by chance: whole lyrics only."
+    assert query_summary(bad) == "No kind of query finds its song more often than chance."
+
+
+def test_one_random_ranking_in_twenty_is_above_chance():
+    rng = np.random.default_rng(0)
+    drawn = (1 / rng.integers(1, 101, size=(1000, 50))).mean(axis=1)
+    found = [query_summary([row("line", "y", mrr)]).startswith("Every") for mrr in drawn]
+    assert 0.03 < np.mean(found) < 0.08
+
+
+def test_total_correlation_is_that_of_the_scorer():
+    X, y = views()
+    model = LinearCCA(3).fit(X, y)
+    found = total_correlation(model, *embed(model, X, y))
+    assert np.isclose(found, total_correlation_scorer(model, X, y))
+
+    class Other:
+        transform_y = None
+
+    assert total_correlation(Other(), X, y) is None

@@ -18,11 +18,11 @@ from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
 def test_bad_songs_are_listed_with_the_option_to_skip_them(
     n_usable, remedy, monkeypatch, tmp_path, capsys
 ):
-    def load_nothing(path, on_error, encoding):
+    def load_nothing(path, on_error, encoding, require_lyrics):
         raise InvalidSongsError("1 of 3 songs cannot be used", ["b.wav: empty"], n_usable=n_usable)
 
     monkeypatch.setattr("skdcca._cli.songs.load_songs", load_nothing)
-    assert main(["fit", "songs.csv", "-o", str(tmp_path / "m")]) == 2
+    assert main(["fit", "--model", "linear", "songs.csv", "-o", str(tmp_path / "m")]) == 2
     shown = capsys.readouterr().err
     assert shown == f"skdcca: 1 of 3 songs cannot be used. {remedy}\n  b.wav: empty\n"
 
@@ -31,7 +31,7 @@ def test_encoding_of_the_table(tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", np.full(800, 0.1), 8000)
     table = tmp_path / "songs.csv"
     table.write_bytes("audio;lyrics\r\na.wav;schöner Tag\r\n".encode("cp1252"))
-    fit = ["fit", str(table), "-o", str(tmp_path / "m")]
+    fit = ["fit", "--model", "linear", str(table), "-o", str(tmp_path / "m")]
     assert main(fit) == 2
     assert "line 2 has the byte 0xf6 after 'a.wav;sch'" in capsys.readouterr().err
     assert main([*fit, "--encoding", "cp1252"]) == 2
@@ -43,7 +43,7 @@ def test_guessed_columns_are_noted(tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", np.full(800, 0.1), 8000)
     table = tmp_path / "songs.csv"
     table.write_text("path,lyrics\na.wav,la\n")
-    assert main(["fit", str(table), "-o", str(tmp_path / "m")]) == 2
+    assert main(["fit", "--model", "linear", str(table), "-o", str(tmp_path / "m")]) == 2
     note = capsys.readouterr().err.splitlines()[0]
     assert note == f"skdcca: note: {table}: the column 'path' is read as audio."
 

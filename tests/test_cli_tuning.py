@@ -16,7 +16,8 @@ def test_every_kind_of_model_can_be_fitted_and_tuned():
     assert set(MODELS) == set(GRIDS)
     for kind in MODELS:
         parameters = song_model(kind, 100).get_params()
-        assert set(GRIDS[kind]) <= set(parameters)
+        prefix = "sound__" if kind == "words" else ""  # words have nothing to tune
+        assert {prefix + name for name in GRIDS[kind]} <= set(parameters)
 
 
 def folds(*sizes):

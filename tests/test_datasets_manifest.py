@@ -153,6 +153,39 @@ def test_folder_faults(folder):
     assert "b.flac: more files than one pair: b.flac, b.txt, b.wav" in message
 
 
+def test_songs_without_lyrics_are_loaded_on_request(folder):
+    (folder / "a.txt").unlink()
+    (folder / "b.txt").write_text(" \n")
+    with pytest.raises(InvalidSongsError, match=r"b\.flac: lyrics file is empty"):
+        load_songs(folder)
+    songs = load_songs(folder, require_lyrics=False)
+    assert songs.ids == ["a", "b"]
+    assert songs.lyrics == ["", ""]
+    for text in ("audio,lyrics\na.wav,\nb.flac,la\n", "audio,lyrics_path\na.wav\nb.flac,la.txt\n"):
+        (folder / "la.txt").write_text("la")
+        songs = load_songs(write_table(folder, text), require_lyrics=False)
+        assert songs.lyrics == ["", "la"]
+    assert load_songs(write_table(folder, "audio\na.wav\n"), require_lyrics=False).lyrics == [""]
+
+
+def test_lyrics_that_are_given_must_be_readable(folder):
+    """A file that is named but missing is a fault also where songs may lack lyrics."""
+    (folder / "latin.txt").write_bytes("schöner".encode("latin-1"))
+    (folder / "text.txt").write_text("words")
+    table = write_table(folder, "audio,lyrics_path\na.wav,gone.txt\nb.flac,latin.txt\nc.wav,\n")
+    with pytest.raises(InvalidSongsError) as error:
+        load_songs(table, require_lyrics=False)
+    faults = ["lyrics file cannot be read", "lyrics are not UTF-8", "audio file not found"]
+    for found, fault in zip(error.value.faults, faults, strict=True):
+        assert fault in found
+    with pytest.raises(InvalidSongsError) as error:
+        load_songs(folder, require_lyrics=False)
+    assert [fault.partition(" (")[0].partition(", ")[0] for fault in error.value.faults] == [
+        "latin.txt: text without audio: expected latin.wav",
+        "text.txt: text without audio: expected text.wav",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -191,6 +224,8 @@ def test_unusable_paths(folder):
         load_songs(folder / "nowhere.csv")
     with pytest.raises(ValueError, match=r"`on_error` must be one of .*'skip'\], got 'ignore'"):
         load_songs(folder, on_error="ignore")
+    with pytest.raises(ValueError, match=r"`require_lyrics` must be one of .* got 'no'"):
+        load_songs(folder, require_lyrics="no")
     with pytest.raises(ValueError, match=r"`path` must be a table .* Save other tables as .csv"):
         load_songs(write_table(folder, "audio,lyrics", "songs.ods"))
     for sep in ("", ";;", "\n", '"', 1):

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from skdcca import web
-from skdcca._cli.evaluation import table
+from skdcca._cli.evaluation import query_summary, query_table, table, total_correlation
+from skdcca._cli.hearing import choose_model, hear, songs_and_listener, use_recognizer
 from skdcca._cli.model_files import check_input, check_output, is_model, load_index, load_model
 from skdcca._cli.output import (
     answer_as_json,
@@ -18,79 +19,96 @@ from skdcca._cli.output import (
 )
 from skdcca._cli.song_models import (
     TRAINED_ON,
+    features_folder,
     read_songs,
     show_progress,
     song_index,
     song_model,
     training_notes,
+    use_cache,
 )
 from skdcca._cli.songs import (
     HELD_OUT,
     UNKNOWN,
-    check_enough,
     hold_out,
     load_manifest,
     songs_to_evaluate,
     without_damaged,
 )
-from skdcca._cli.tuning import tune
-from skdcca._utils.files import cache_folder
+from skdcca._cli.training import train, training_songs
 from skdcca.exceptions import InvalidSongsError
-from skdcca.metrics import both_directions, chance, compare, embed, variate_correlations
+from skdcca.metrics import (
+    both_directions,
+    chance,
+    compare,
+    embed,
+    report_of_variates,
+)
 from skdcca.persistence import load, read_header, save
-from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask
+from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask, can_find_words
 
 
 def fit(options):
     """Fit a model to the songs of a manifest and save it."""
     check_output(options.output, options.manifest, overwrite=options.overwrite)
-    songs, n_held_out = hold_out(load_manifest(options), options)
+    kind, whisper = choose_model(options)
+    songs, n_held_out = hold_out(load_manifest(options, require_lyrics=kind != "words"), options)
+    kind, songs = training_songs(kind, songs, options)
     n_songs, n_groups = len(songs.audio), len(set(songs.groups))
-    check_enough(n_songs, n_groups, options)
     print(f"Training songs: {n_songs} in {n_groups} groups; held-out songs: {n_held_out}")
     verbose = 0 if options.quiet else 1
     settings = {
-        "memory": str(cache_folder() / "features"),
+        "whisper": whisper,
+        "memory": features_folder(),
         "random_state": options.seed,
         "verbose": verbose,
     }
-    model = song_model(options.model, n_songs, **settings)
+    model = song_model(kind, n_songs, **settings)
     print(describe_steps(model))
-    notes = {"manifest": Path(options.manifest).name, "model": options.model, "seed": options.seed}
     _, songs = without_damaged(partial(read_songs, model, verbose=verbose), songs, options)
-    check_enough(len(songs.audio), len(set(songs.groups)), options)
-    model = song_model(options.model, len(songs.audio), **settings)
-    if options.search:
-        model, notes["search"] = tune(model, songs, options.model, quiet=options.quiet)
-    else:
-        model.fit(songs.audio, songs.lyrics)
+    kind, songs = training_songs(kind, songs, options)
+    model = song_model(kind, len(songs.audio), **settings)
+    model, found = train(model, kind, songs, options)
     print(describe_correlations(model))
+    notes = {"manifest": Path(options.manifest).name, "model": kind, "seed": options.seed, **found}
+    if whisper is not None:
+        notes["whisper"] = whisper
     save(model, options.output, notes={**notes, **training_notes(songs)})
     print(f"Saved {describe_file(options.output)}. Next:")
-    print_command("evaluate", options.output, options.manifest)
+    if all(songs.lyrics):
+        print_command("evaluate", options.output, options.manifest)
     print_command("index", options.output, options.manifest, "-o", "songs.index")
 
 
 def evaluate(options):
     """Score retrieval in both directions on the songs of a manifest."""
     model, header = load_model(options.model_file)
+    use_recognizer(model, options.whisper, must_hear=True)
+    use_cache(model)
     songs, kind, n_training = songs_to_evaluate(load_manifest(options), header, options)
     show_progress(model, options.quiet)
     (zx, zy), songs = without_damaged(
         lambda part: embed(model, part.audio, part.lyrics), songs, options
     )
     scores = compare(model, zx, zy)
-    total = float(variate_correlations(zx, zy).sum())
     found, level = both_directions(scores), chance(len(scores))
+    show_progress(model, quiet=True)  # the clips have a bar of their own
+    queries = report_of_variates(
+        model, songs.audio, songs.lyrics, zx, zy, verbose=0 if options.quiet else 1
+    )
+    total = total_correlation(model, zx, zy)
     if options.json:
         figures = {"n_songs": len(scores), "songs": kind, **found, "chance": level}
-        print(json.dumps({**figures, "sum_of_correlations": total}, indent=2))
+        figures = {**figures, "sum_of_correlations": total, "queries": queries}
+        print(json.dumps(figures, indent=2))
         return
     known = "" if n_training is None else f" (training songs in the manifest: {n_training})"
     print(f"{len(scores)} songs, {kind}{known}\n")
     rows = [("this model", {**found, "chance": level}), ("chance", {"chance": level})]
     print("\n".join(table(rows, len(scores))))
-    print(f"\nSum of the canonical correlations ({zx.shape[1]} components): {total:.2f}")
+    if total is not None:
+        print(f"\nSum of the canonical correlations ({zx.shape[1]} components): {total:.2f}")
+    print("\n" + "\n".join([*query_table(queries), query_summary(queries)]))
     if kind != HELD_OUT:
         include = "may include" if kind == UNKNOWN else "include"
         print(
@@ -104,10 +122,17 @@ def index(options):
     inputs = options.manifest, options.model_file
     check_output(options.output, *inputs, overwrite=options.overwrite)
     model, _ = load_model(options.model_file)
-    songs = load_manifest(options)
+    use_recognizer(model, options.whisper, must_hear=True)
+    use_cache(model)
+    songs = load_manifest(options, require_lyrics=False)
+    songs, listener = songs_and_listener(model, songs, options)
     show_progress(model, options.quiet)
     neighbors = FaissNeighbors() if options.faiss else None
-    made, songs = without_damaged(lambda part: song_index(model, part, neighbors), songs, options)
+
+    def make(part):
+        return song_index(model, part, neighbors, hear(listener, part, model))
+
+    made, songs = without_damaged(make, songs, options)
     show_progress(model, quiet=True)  # queries need no progress bar
     save(made, options.output, notes={"manifest": Path(options.manifest).name})
     n_songs = "1 song" if len(songs.ids) == 1 else f"{len(songs.ids)} songs"
@@ -121,6 +146,7 @@ def search(options):
     """Find songs by a line of lyrics, or lyrics by an audio file."""
     found, _ = load_index(options.index_file)
     if options.audio is not None:
+        use_recognizer(found.estimator, options.whisper, must_hear=True)
         view, query, searched = "x", options.audio, found.zy_
         missing = "lyrics"
     else:
@@ -128,7 +154,7 @@ def search(options):
         missing = "audio"
         if not query.strip():
             raise ValueError("The line of lyrics is empty. Give at least one word.")
-    if searched is None:
+    if searched is None and not can_find_words(found, view):
         raise ValueError(f"{options.index_file} contains no {missing} to search. Index both views.")
     try:
         answer = ask(found, view, query, options.number)
@@ -164,4 +190,5 @@ def inspect(options):
 def serve(options):
     """Serve the web page of an index."""
     found, _ = load_index(options.index_file)
+    use_recognizer(found.estimator, options.whisper, must_hear=False)
     web.serve(found, host=options.host, port=options.port)

@@ -12,19 +12,26 @@ from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
 from skdcca import __version__
+from skdcca._cli.demo_searches import print_title, show_searches, show_spoken_songs, write_audio
 from skdcca._cli.evaluation import evaluate, gallery_sizes, mean_over_folds, table
 from skdcca._cli.output import print_command
-from skdcca._cli.song_models import read_songs, song_index, song_model, training_notes
+from skdcca._cli.song_models import (
+    features_folder,
+    read_songs,
+    song_index,
+    song_model,
+    training_notes,
+)
+from skdcca._cli.songs import select_songs
 from skdcca._cli.tuning import search_over
-from skdcca._utils.files import atomic_write, cache_folder
-from skdcca._utils.optional import needed_by
+from skdcca._utils.files import cache_folder
 from skdcca.datasets import load_chorales, load_songs, make_songs
-from skdcca.metrics import ranks
 from skdcca.persistence import save
 from skdcca.plotting import RecallDisplay
 
 N_SYNTHETIC = 200
 STRENGTH = 0.9
+N_FOLDS = 5
 LEAST_SONGS = 30
 LEAST_GROUPS = 5
 LARGEST_SHARE = 0.4  # largest fraction of the songs that one group may have
@@ -52,7 +59,9 @@ def run(options):
     else:
         results = [_synthetic_songs(), *_chorales()]
     _draw(results, output / PLOT)
-    _save(results[0], output)
+    _search(results[0], output)
+    if options.songs is None:
+        show_spoken_songs(cache_folder() / f"spoken-{__version__}", options.whisper)
     print(f"\nDone in {time.perf_counter() - start:.0f} s.")
 
 
@@ -64,35 +73,17 @@ def _check_outputs(output, overwrite):
             )
 
 
-def _title(text):
-    print(f"\n{'=' * 100}\n{text}\n{'=' * 100}")
-
-
 def _synthetic_songs():
-    _title(
+    print_title(
         f"{N_SYNTHETIC} synthetic songs: the moods of melody and lyrics correlate at {STRENGTH}. The "
         "ground truth is known, so the model must find it."
     )
     songs = make_songs(N_SYNTHETIC, strength=STRENGTH, random_state=0)
     folder = cache_folder() / f"synthetic-{N_SYNTHETIC}-{STRENGTH}-{__version__}"
-    songs.audio = _write(songs, folder)
+    songs.audio = write_audio(songs, folder)
     result = _examine("Synthetic songs", songs)
     _show_moods(songs, result)
     return result
-
-
-def _write(songs, folder):
-    """Write each waveform to a file, unless the file exists, and return the paths."""
-    with needed_by("skdcca demo"):
-        import soundfile
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.flac" for name in songs.ids]
-    for path, (waveform, rate) in zip(paths, songs.audio, strict=True):
-        if not path.exists():
-            with atomic_write(path) as unfinished:
-                soundfile.write(unfinished, waveform, rate, format="FLAC")
-    return [str(path) for path in paths]
 
 
 def _chorales():
@@ -100,13 +91,13 @@ def _chorales():
         print('\nSkipping Bach\'s chorales, which need music21: pip install "skdcca[songs]"')
         return []
     songs = load_chorales(n_jobs=-1, verbose=1)
-    _title(
+    print_title(
         f"{len(songs.audio)} chorales by J. S. Bach with their lyrics: real music, synthesized from the "
         "notes, so the words are not audible."
     )
     n_texts = len(set(songs.lyrics))
     print(f"{n_texts} distinct texts (identical ones tie), {len(set(songs.groups))} hymn tunes.")
-    return [_examine("Bach's chorales", songs)]
+    return [_examine("Bach's chorales", songs, tuned=False)]
 
 
 def _load_own(path, encoding):
@@ -120,21 +111,22 @@ def _load_own(path, encoding):
             f"none with more than {LARGEST_SHARE:.0%} of the songs, got {n_songs} songs in {n_groups} "
             f"groups; the largest, {largest}, has {size}. Add songs or correct the column group."
         )
-    _title(f"{n_songs} songs from {path}")
+    print_title(f"{n_songs} songs from {path}")
     return songs
 
 
-def _examine(name, songs):
-    """Tune, cross-validate and report one collection; return its results for the plot and files."""
-    model = song_model("linear", len(songs.audio), memory=str(cache_folder() / "features"))
+def _examine(name, songs, tuned=True):
+    """Cross-validate and report one collection; return its results for the plot and files.
+
+    If `tuned`, hyperparameters are searched within each training set, and the result has a model that is
+    fitted to all songs but those of the first fold.
+    """
+    model = song_model("linear", len(songs.audio), memory=features_folder())
     read_songs(model.set_params(cca__n_components=N_COMPONENTS), songs, verbose=1)
     with tempfile.TemporaryDirectory() as scratch:
         search = search_over(model, GRID, scratch, n_jobs=-1)
-        _explain(search)
-        grouped, random, permuted = _cross_validate(search, songs)
-        fitted = search.set_params(cv=GroupKFold(5)).fit(
-            songs.audio, songs.lyrics, groups=songs.groups
-        )
+        _explain(search, tuned)
+        grouped, random, permuted = _cross_validate(search if tuned else search.estimator, songs)
     rows = [
         ("by group", mean_over_folds(grouped)),
         ("random folds", mean_over_folds(random)),
@@ -142,23 +134,24 @@ def _examine(name, songs):
         ("chance", {"chance": mean_over_folds(grouped)["chance"]}),
     ]
     print("\n" + "\n".join(table(rows, gallery_sizes(grouped))))
+    if tuned:
+        print("Hyperparameters are tuned within each training set.")
     print(
-        "Means over 5 folds; hyperparameters are tuned within each training set. By group: no artist or "
-        "tune is\nin both the training and the test set; trust these scores. Permuted pairs: by group, "
-        "with the lyrics\nshuffled among the songs."
+        f"Means over {N_FOLDS} folds. By group: no artist or tune is in both the training and the test "
+        "set; trust\nthese scores. Permuted pairs: by group, with the lyrics shuffled among the songs."
     )
-    _show_queries(songs, grouped[0])
-    return {"name": name, "folds": grouped, "model": fitted.best_estimator_, "songs": songs}
+    return {"name": name, "folds": grouped, "model": model, "songs": songs}
 
 
-def _explain(search):
+def _explain(search, tuned):
     steps = " -> ".join(type(step).__name__ for _, step in search.estimator.steps)
     print(f"\n{steps}\nlyrics: Doc2VecLyrics + LyricsForm -> StandardScaler")
-    print(f"GridSearchCV over {search.param_grid}, by mean reciprocal rank")
+    if tuned:
+        print(f"GridSearchCV over {search.param_grid}, by mean reciprocal rank")
 
 
-def _cross_validate(search, songs):
-    by_group, at_random = GroupKFold(5), KFold(5, shuffle=True, random_state=0)
+def _cross_validate(model, songs):
+    by_group, at_random = GroupKFold(N_FOLDS), KFold(N_FOLDS, shuffle=True, random_state=0)
     inner_group, inner_random = GroupKFold(2), KFold(2, shuffle=True, random_state=0)
     order = np.random.default_rng(0).permutation(len(songs.lyrics))
     wrong = [songs.lyrics[i] for i in order]
@@ -167,24 +160,11 @@ def _cross_validate(search, songs):
         (at_random, inner_random, None, songs.lyrics),
         (by_group, inner_group, songs.groups, wrong),
     ]
-    with tqdm(total=5 * len(runs), desc="searches", unit="fold") as bar:
+    with tqdm(total=N_FOLDS * len(runs), desc="cross-validation", unit="fold") as bar:
         for outer, inner, groups, lyrics in runs:
-            search.set_params(cv=inner)
-            yield evaluate(search, songs.audio, lyrics, outer, groups, bar.update)
-
-
-def _show_queries(songs, fold):
-    """Print a few queries, chosen by their position in the fold, whether or not they succeed."""
-    scores = fold["scores"].T
-    found = ranks(scores)
-    print(f"\nLyrics search for their audio among {len(scores)} held-out songs:")
-    for query in np.linspace(0, len(scores) - 1, 3).astype(int):
-        line = songs.lyrics[fold["test"][query]].splitlines()[0]
-        print(f'  "{line[:70]}"')
-        for place, item in enumerate(np.argsort(-scores[query])[:3], start=1):
-            mark = "   <- correct" if item == query else ""
-            print(f"    {place}. {songs.titles[fold['test'][item]][:60]}{mark}")
-        print(f"    correct song at rank {found[query]:g} of {len(scores)}")
+            if hasattr(model, "param_grid"):
+                model.set_params(cv=inner)
+            yield evaluate(model, songs.audio, lyrics, outer, groups, bar.update)
 
 
 def _show_moods(songs, result):
@@ -206,17 +186,27 @@ def _multiple_correlation(z, mood):
     return np.sqrt(1 - residual.var(axis=0) / mood.var(axis=0))
 
 
-def _save(result, output):
-    """Save a model and an index of all songs, and suggest the next commands."""
-    model, index = output / MODEL, output / INDEX
-    songs = result["songs"]
+def _search(result, output):
+    """Search for a held-out song, and save the model and the index of all songs.
+
+    The model is fitted to the training songs of the first fold, with the parameters chosen there.
+    """
+    songs, fold = result["songs"], result["folds"][0]
+    training = select_songs(songs, np.setdiff1d(np.arange(len(songs.audio)), fold["test"]))
+    model = result["model"].set_params(**fold["params"]).fit(training.audio, training.lyrics)
+    index = song_index(model, songs)
+    print_title(
+        f"Search among all {len(songs.audio)} songs, for one of the {len(fold['test'])} that the model "
+        "was not trained on"
+    )
+    show_searches(index, songs, fold["test"])
     notes = {"songs": result["name"]}
-    save(result["model"], model, notes={**notes, **training_notes(songs)})
-    save(song_index(result["model"], songs), index, notes=notes)
+    save(model, output / MODEL, notes={**notes, **training_notes(training)})
+    save(index, output / INDEX, notes=notes)
     program = sys.argv[0] if Path(sys.argv[0]).name == "skdcca" else "skdcca"
-    print(f"\nModel: {model}. Index of its {len(songs.audio)} songs: {index}. Next:")
-    print_command("search", index, songs.lyrics[0].splitlines()[0], program=program)
-    print_command("serve", index, program=program)
+    print(f"\nModel: {output / MODEL}. Index: {output / INDEX}. Next:")
+    print_command("search", output / INDEX, songs.lyrics[0].splitlines()[0], program=program)
+    print_command("serve", output / INDEX, program=program)
 
 
 def _draw(results, path):

@@ -1,10 +1,19 @@
-"""Nested cross-validation of retrieval, and the table of its scores."""
+"""Nested cross-validation of retrieval, and the tables of scores."""
+
+import textwrap
 
 import numpy as np
 from sklearn.base import clone
 
 from skdcca._utils.sklearn_compat import BaseSearchCV, safe_indexing
-from skdcca.metrics import both_directions, chance, compare, embed
+from skdcca.metrics import (
+    both_directions,
+    chance,
+    compare,
+    embed,
+    inside,
+    variate_correlations,
+)
 
 COLUMNS = ("mrr", "recall@1", "recall@10", "median_rank")
 
@@ -92,3 +101,47 @@ def table(rows, n_gallery):
 def _cells(metrics):
     shares = f"{metrics['mrr']:7.3f}{metrics['recall@1']:8.3f}{metrics['recall@10']:8.3f}"
     return f"{shares}{metrics['median_rank']:9.1f} "
+
+
+def total_correlation(model, zx, zy):
+    """Return the sum of the correlations of variates, or None if the model has no correlations."""
+    if not hasattr(inside(model)[1], "canonical_correlations_"):
+        return None
+    return float(variate_correlations(zx, zy).sum())
+
+
+def query_table(rows):
+    """Return the lines of a table with one row for each kind of query, from `query_report`."""
+    head = f"gallery {rows[0]['n_gallery']}"
+    lines = [f"{head:28}{'queries':>8}{'MRR':>8}{'R@10':>8}{'distinct first answers':>25}"]
+    for view, direction in (("y", "lyrics -> audio"), ("x", "audio -> lyrics")):
+        lines.append(direction)
+        for row in rows:
+            if row["view"] == view:
+                shares = f"{row['n_queries']:8}{row['mrr']:8.3f}{row['recall@10']:8.3f}"
+                lines.append(f"  {row['query']:26}{shares}{row['n_answers']:25}")
+    level = chance(rows[0]["n_gallery"])
+    return [*lines, f"{'chance':28}{'':8}{level['mrr']:8.3f}{level['recall@10']:8.3f}"]
+
+
+def query_summary(rows):
+    """Return a sentence on which kinds of queries find their song more often than chance."""
+    found = [row["query"] for row in rows if row["mrr"] > _chance_limit(row)]
+    lost = [row["query"] for row in rows if row["query"] not in found]
+    if not found:
+        return "No kind of query finds its song more often than chance."
+    if len(lost) > len(found):
+        return f"Found more often than by chance: {', '.join(found)} only."
+    if lost:
+        return textwrap.fill(f"Found no more often than by chance: {', '.join(lost)}.", 100)
+    best, worst = (choose(rows, key=lambda row: row["mrr"]) for choose in (max, min))
+    return (
+        f"Every kind of query finds its song more often than chance: {best['query']} best, "
+        f"{worst['query']} least."
+    )
+
+
+def _chance_limit(row):
+    """Return the mean reciprocal rank that 5% of random rankings exceed, as many as the queries."""
+    reciprocal = 1 / np.arange(1, row["n_gallery"] + 1)
+    return reciprocal.mean() + 1.645 * reciprocal.std() / np.sqrt(row["n_queries"])

@@ -3,6 +3,9 @@
 import tempfile
 from pathlib import Path
 
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
 from skdcca.metrics import inside
 from skdcca.persistence import load, read_header
 
@@ -30,11 +33,12 @@ def load_index(path):
 
 
 def is_model(estimator):
-    """Return True if the estimator contains a fitted canonical correlation model."""
+    """Return True if the estimator contains a fitted model of two views."""
     try:
-        return hasattr(inside(estimator)[1], "canonical_correlations_")
-    except TypeError:
+        check_is_fitted(inside(estimator)[1])
+    except (TypeError, NotFittedError):
         return False
+    return True
 
 
 def check_input(path, made_by):

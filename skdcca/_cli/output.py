@@ -6,6 +6,13 @@ from pathlib import Path
 from skdcca.metrics import inside
 from skdcca.retrieval import metadata_text
 
+_FAR = "This query is unlike the songs of this index, so its scores mean little."
+_REMEDIES = {"y": "Try more words, or a whole line.", "x": "Try a longer or clearer clip."}
+_OTHER_WORDS = {
+    "y": "Try other words of the song, or check their spelling.",
+    "x": "Try a clip with other words.",
+}
+
 
 def print_command(*arguments, program="skdcca"):
     """Print a command to run next, quoted for a shell."""
@@ -26,8 +33,14 @@ def describe_file(path):
 
 
 def describe_steps(model):
-    """Return two lines of text: the names of the audio steps, and of the lyrics steps."""
+    """Return two lines of text: the names of the audio steps, and of the lyrics steps.
+
+    Each part of a fusion has two lines of its own, after its name.
+    """
     before, cca = inside(model)
+    if hasattr(cca, "named_estimators"):
+        parts = cca.named_estimators.items()
+        return "\n".join(f"{name}: {describe_steps(part)}" for name, part in parts)
     steps = [step for part in before for step in part.named_steps.values()]
     audio = " -> ".join(type(step).__name__ for step in [*steps, cca])
     return f"{audio}\nlyrics: {_names(getattr(cca, 'y_transformer', None))}"
@@ -44,8 +57,16 @@ def _names(transformer):
 
 
 def describe_correlations(model):
-    """Return as text the correlations on training songs and, if available, on held-out songs."""
+    """Return as text the correlations on training songs and, if available, on held-out songs.
+
+    A fusion is described by the weights of its parts, and a model without correlations by a remark.
+    """
     _, cca = inside(model)
+    if hasattr(cca, "weights_") and hasattr(cca, "named_estimators_"):
+        rows = zip(cca.named_estimators_, cca.weights_, strict=True)
+        return f"Weights: {', '.join(f'{name} {weight:.2f}' for name, weight in rows)}"
+    if not hasattr(cca, "canonical_correlations_"):
+        return "The views share a space, so no correlations are learned."
     lines = [f"Canonical correlations, training songs: {_rounded(cca.canonical_correlations_)}"]
     held_out = getattr(cca, "validation_correlations_", None)
     if held_out is not None:
@@ -59,18 +80,89 @@ def _rounded(correlations):
 
 def answer_as_json(index, answer):
     """Return an answer of `ask` as a dict that can be written as JSON."""
+    words = [
+        {"title": metadata_text(_about(index, match.id), "title"), **match._asdict()}
+        for match in answer.words
+    ]
     above = answer.above or [None] * len(answer.ids)
     results = [
-        {**index.metadata_.get(name, {}), "id": name, "score": score, "above_chance": is_above}
-        for name, score, is_above in zip(answer.ids, answer.scores, above, strict=True)
+        {**_about(index, name), "id": name, "score": score, "p": p, "above_chance": is_above}
+        for name, score, p, is_above in zip(answer.ids, answer.scores, answer.p, above, strict=True)
     ]
-    return {"chance_score": answer.level, "understood": answer.understood, "results": results}
+    return {
+        "words": words,
+        "heard": answer.heard,
+        "chance_score": answer.level,
+        "understood": answer.understood,
+        "far": answer.far,
+        "results": results,
+    }
 
 
 def print_answer(index, answer, view):
-    """Print an answer of `ask`: the items, best first, and a comparison with the chance level."""
-    for place, (name, score) in enumerate(zip(answer.ids, answer.scores, strict=True), start=1):
-        metadata = index.metadata_.get(name, {})
+    """Print an answer of `ask`: the items with its words, and the items that the model finds."""
+    if view == "y" or answer.heard is not None:
+        _print_words(index, answer, view)
+    if answer.ids:
+        _print_results(index, answer, view)
+    for note in answer.notes:
+        print(f"\n{note}")
+    if answer.far:
+        print(f"\n{_FAR} {_REMEDIES[view]}")
+    if answer.above:
+        print(f"\n{_judgment(answer, view, len(index.ids_))}")
+
+
+def _print_words(index, answer, view):
+    if answer.heard:
+        print_safely(f'Words heard in the clip: "{answer.heard}"')
+    if answer.heard == "":
+        print("No words were understood in the clip.\n")
+    elif answer.words:
+        print("These words are in")
+        for place, match in enumerate(answer.words, start=1):
+            _print_match(place, match, _about(index, match.id))
+        print()
+    elif index.has_texts():
+        print(f"No song has these words. {_OTHER_WORDS[view]}\n")
+
+
+def _print_match(place, match, metadata):
+    when = "" if match.start is None else f", {_minutes(match.start)}"
+    print_safely(f"{place:3}. {_heading(match.id, metadata)}{when}")
+    print_safely(f"{'':5}{_with_marks(match)}")
+
+
+def _minutes(seconds):
+    """Return a time in a song as minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _with_marks(match):
+    """Return the line of a match with asterisks around the words that match."""
+    marked, last = "", 0
+    for begin, end in _joined(match):
+        marked += f"{match.line[last:begin]}*{match.line[begin:end]}*"
+        last = end
+    return marked + match.line[last:]
+
+
+def _joined(match):
+    """Return the spans that match, those without letters between them as one."""
+    joined = []
+    for begin, end in match.marks:
+        if joined and not any(map(str.isalpha, match.line[joined[-1][1] : begin])):
+            begin = joined.pop()[0]
+        joined.append((begin, end))
+    return joined
+
+
+def _print_results(index, answer, view):
+    if answer.words or answer.heard is not None or (view == "y" and index.has_texts()):
+        print("Sounds like it")
+    rows = zip(answer.ids, answer.scores, answer.p, strict=True)
+    for place, (name, score, p) in enumerate(rows, start=1):
+        metadata = _about(index, name)
         print_safely(f"{place:3}. {score:7.3f}  {_heading(name, metadata)}")
         if view == "x":
             shown = metadata_text(metadata, "lyrics").strip().partition("\n")[0]
@@ -78,10 +170,20 @@ def print_answer(index, answer, view):
             shown = metadata_text(metadata, "audio")
         if shown:
             print_safely(f"{'':14}{shown[:100]}")
-    for note in answer.notes:
-        print(f"\n{note}")
-    if answer.above:
-        print(f"\n{_judgment(answer, view, len(index.ids_))}")
+        if p is not None:
+            print(f"{'':14}{_rarity(p, view)}")
+
+
+def _rarity(p, view):
+    """Return as text how often unrelated queries score an item as high."""
+    queries = "lines" if view == "y" else "clips"
+    if p < 0.01:
+        return f"fewer than 1 in 100 unrelated {queries} score as high"
+    return f"{round(100 * p)} in 100 unrelated {queries} score as high"
+
+
+def _about(index, name):
+    return index.metadata_.get(name, {})
 
 
 def _heading(name, metadata):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from skdcca import __version__
 
-MODELS = ("linear", "kernel", "deep", "joint")
+MODELS = ("words", "linear", "kernel", "deep", "joint")
 MANIFEST = (
     "your songs: a .csv, .tsv or .xlsx table with the columns audio and lyrics (or lyrics_path), "
     "and optionally id, title and group; or a folder of audio files, each with a text file of the "
-    "same name (name.wav and name.txt)"
+    "same name (name.wav and name.txt). Lyrics may be missing where words are heard"
 )
 EXAMPLES = """\
 typical workflow:
@@ -31,6 +31,9 @@ internal error.
 """
 KINDS = """\
 models:
+  words   the words that a speech recognizer hears, joined with linear; the default
+          where there is one. Needs no lyrics; with lyrics of 10 songs or more, it
+          learns from the sound as well
   linear  exact and fast, on summary statistics of the spectrogram; the baseline
   kernel  nonlinear relations, on the same statistics; for a few thousand songs
   deep    two neural networks, on the same statistics
@@ -104,8 +107,11 @@ def _add_fit_options(parser):
     _add_manifest(parser)
     _add_output(parser, "MODEL")
     parser.add_argument(
-        "--model", choices=MODELS, default="linear", help="model to fit (default: linear)"
+        "--model",
+        choices=MODELS,
+        help="model to fit (default: words where there is a speech recognizer, otherwise linear)",
     )
+    _add_whisper(parser)
     parser.add_argument(
         "--search",
         action="store_true",
@@ -130,6 +136,7 @@ def _add_fit_options(parser):
 def _add_evaluate_options(parser):
     _add_model(parser)
     _add_manifest(parser)
+    _add_whisper(parser)
     parser.add_argument("--all", action="store_true", help="include the training songs")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     _add_quiet(parser)
@@ -139,6 +146,7 @@ def _add_index_options(parser):
     _add_model(parser)
     _add_manifest(parser)
     _add_output(parser, "INDEX")
+    _add_whisper(parser)
     parser.add_argument(
         "--faiss",
         action="store_true",
@@ -162,6 +170,7 @@ def _add_search_options(parser):
     parser.add_argument(
         "-n", "--number", type=_integer(1), default=10, help="number of results (default: 10)"
     )
+    _add_whisper(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
@@ -185,6 +194,7 @@ def _add_serve_options(parser):
         help="address to listen on (default: 127.0.0.1); any other address exposes the songs to "
         "the network",
     )
+    _add_whisper(parser)
 
 
 def _add_demo_options(parser):
@@ -196,6 +206,7 @@ def _add_demo_options(parser):
         default="demo-output",
         help="folder for the plot, the model and the index (default: demo-output)",
     )
+    _add_whisper(parser)
     _add_overwrite(parser)
 
 
@@ -229,6 +240,15 @@ def _add_model(parser):
 
 def _add_index(parser):
     parser.add_argument("index_file", metavar="INDEX", help="index written by skdcca index")
+
+
+def _add_whisper(parser):
+    parser.add_argument(
+        "--whisper",
+        metavar="NAME|FOLDER",
+        help="speech recognizer: a Whisper model, by its name (tiny, base, small, ...; downloaded "
+        "once) or its folder. Default: that of the model, or the one in $SKDCCA_WHISPER",
+    )
 
 
 def _add_output(parser, name):
@@ -271,15 +291,17 @@ COMMANDS = {
         "skdcca._cli.commands:evaluate",
         "score how well audio and lyrics find each other",
         "Print the mean reciprocal rank, recall and median rank in both directions, next to their "
-        "chance levels. If the manifest contains both training songs and others, only the others are "
-        "scored.",
+        "chance levels, and the same for verses, lines and words from the middle of the lyrics and for "
+        "clips of the sound, of up to 200 songs. If the manifest contains both training songs and "
+        "others, only the others are scored.",
         _add_evaluate_options,
     ),
     "index": Command(
         "skdcca._cli.commands:index",
         "make songs searchable",
         "Embed the songs of a manifest and save them as an index for skdcca search and skdcca serve. "
-        "They need not be the training songs.",
+        "They need not be the training songs. Songs without lyrics are searched by the words that are "
+        "heard.",
         _add_index_options,
     ),
     "search": Command(
@@ -306,9 +328,10 @@ COMMANDS = {
     "demo": Command(
         "skdcca._cli.demo:run",
         "run the whole workflow on synthetic songs and Bach's chorales, in three minutes",
-        "Tune, cross-validate and save a model: print its retrieval scores next to the chance level "
-        "and a few example queries, and write a plot, a model and an index. The data are synthetic "
-        "songs and Bach's chorales, or your own songs (--songs).",
+        "Tune, cross-validate and save a model: print its retrieval scores next to the chance level, "
+        "search by a line, a verse and a clip, and write a plot, a model and an index. The data are "
+        "synthetic songs and Bach's chorales, and spoken songs where there is a speech recognizer; or "
+        "your own songs (--songs).",
         _add_demo_options,
     ),
 }

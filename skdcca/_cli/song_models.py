@@ -13,31 +13,39 @@ from skdcca import (
     LinearCCA,
     LyricsForm,
     MelSpectrogram,
+    ScoreFusion,
+    SharedSpace,
     TemporalSummary,
+    WhisperWords,
 )
 from skdcca._cli.parser import MODELS
+from skdcca._utils.files import cache_folder
 from skdcca._utils.validation import check_option
 from skdcca.encoders import MLP, MelCNN
 from skdcca.metrics import inside
-from skdcca.retrieval import CrossModalIndex
+from skdcca.retrieval import CrossModalIndex, prepare_chance
 
 TRAINED_ON = "learned_from"  # key in the notes of a file: fingerprints of the training songs
 MAX_EPOCHS = 100
 _MAX_EXACT = 5000  # songs; with more, an exact kernel takes minutes and gigabytes
 
 
-def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
-    """Return a pipeline that correlates audio with Doc2vec and form features of lyrics.
+def song_model(kind, n_songs, *, whisper="base", memory=None, random_state=0, verbose=0):
+    """Return a model of songs, from raw audio and lyrics.
 
     Parameters
     ----------
-    kind : {"linear", "kernel", "deep", "joint"}
-        Canonical correlation model. "joint" trains convolutions over the spectrogram; the others use
-        summary statistics over time.
+    kind : {"words", "heard", "linear", "kernel", "deep", "joint"}
+        "linear", "kernel", "deep" and "joint" correlate audio with Doc2vec and form features of
+        lyrics; "joint" trains convolutions over the spectrogram, and the others use summary statistics
+        over time. "heard" compares the words that are heard with lyrics, and "words" joins it with
+        "linear".
     n_songs : int
         Number of training songs; it limits the number of components.
+    whisper : str, default="base"
+        Speech recognizer of "words" and "heard", as in `WhisperWords`.
     memory : str, default=None
-        Folder of the spectrogram cache. If None, spectrograms are not cached.
+        Folder in which spectrograms and what is heard are cached. If None, they are not cached.
     random_state : int, default=0
         Random seed.
     verbose : int, default=0
@@ -45,10 +53,17 @@ def song_model(kind, n_songs, *, memory=None, random_state=0, verbose=0):
 
     Returns
     -------
-    model : Pipeline
-        Unfitted pipeline; its last step is named "cca".
+    model : Pipeline or ScoreFusion
+        Unfitted model. The last step of a pipeline with a canonical correlation model is named "cca".
+        The models of a fusion are named "heard" and "sound".
     """
-    check_option("kind", kind, MODELS)
+    check_option("kind", kind, (*MODELS, "heard"))
+    if kind == "heard":
+        return Pipeline([("words", WhisperWords(whisper, memory=memory)), ("space", SharedSpace())])
+    if kind == "words":
+        heard = song_model("heard", n_songs, whisper=whisper, memory=memory)
+        sound = song_model("linear", n_songs, memory=memory, random_state=random_state)
+        return ScoreFusion([("heard", heard), ("sound", sound)])
     # Recordings may begin with more silence than the excerpt is long.
     mel = MelSpectrogram(n_mels=64, hop_length=1024, offset="first_sound", memory=memory)
     cca = _cca(kind, n_songs, random_state, verbose)
@@ -87,11 +102,11 @@ def _cca(kind, n_songs, random_state, verbose):
 
 
 def training_notes(songs):
-    """Return the notes that identify the training songs in a model file."""
-    return {
-        "n_songs": len(songs.lyrics),
-        TRAINED_ON: [fingerprint(text) for text in songs.lyrics],
-    }
+    """Return the notes that identify the training songs in a model file, if all have lyrics."""
+    notes = {"n_songs": len(songs.lyrics)}
+    if all(songs.lyrics):
+        notes[TRAINED_ON] = [fingerprint(text) for text in songs.lyrics]
+    return notes
 
 
 def fingerprint(text):
@@ -100,22 +115,59 @@ def fingerprint(text):
 
 
 def read_songs(model, songs, verbose=0):
-    """Compute the spectrograms of songs once, with a progress bar, and cache them."""
-    model["mel"].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
-    model["mel"].set_params(n_jobs=None, verbose=0)
+    """Compute spectrograms, and hear words, once, with a progress bar, and cache them.
+
+    Parameters
+    ----------
+    model : estimator
+        Unfitted model of `song_model`.
+    songs : Bunch
+        Songs as returned by `load_songs`.
+    verbose : int, default=0
+        If not 0, show the progress.
+    """
+    for pipeline in _pipelines(model):
+        pipeline[0].set_params(n_jobs=-1, verbose=verbose).fit_transform(songs.audio)
+        pipeline[0].set_params(n_jobs=None, verbose=0)
+
+
+def _pipelines(model):
+    """Return the pipelines of an unfitted model of `song_model`, one for each part of a fusion."""
+    return list(model.named_estimators.values()) if hasattr(model, "named_estimators") else [model]
 
 
 def show_progress(model, quiet):
     """Let the audio steps use all processors and show a progress bar, unless quiet."""
     n_jobs, verbose = (None, 0) if quiet else (-1, 1)
-    steps = [step for part in inside(model)[0] for step in part.named_steps.values()]
-    for step in steps:
-        if {"n_jobs", "verbose"} <= set(step.get_params()):
-            step.set_params(n_jobs=n_jobs, verbose=verbose)
+    for step in _audio_steps(model):
+        step.set_params(n_jobs=n_jobs, verbose=verbose)
 
 
-def song_index(model, songs, neighbors=None):
+def use_cache(model):
+    """Let the audio steps of a fitted model use the cache of the commands; files of models have none."""
+    for step in _audio_steps(model):
+        step.set_params(memory=features_folder())
+
+
+def _audio_steps(model):
+    """Return the steps of a fitted model that read audio, those of the parts of a fusion included."""
+    before, last = inside(model)
+    steps = [step for part in before for step in part.named_steps.values()]
+    found = [step for step in steps if {"n_jobs", "verbose", "memory"} <= set(step.get_params())]
+    for part in getattr(last, "estimators_", []):
+        found += _audio_steps(part)
+    return found
+
+
+def features_folder():
+    """Return the folder in which the commands cache spectrograms and what is heard."""
+    return str(cache_folder() / "features")
+
+
+def song_index(model, songs, neighbors=None, transcripts=None):
     """Return an index of songs in both views, with the metadata shown by the page and commands.
+
+    The words that are heard stand in for lyrics that are missing.
 
     Parameters
     ----------
@@ -125,16 +177,30 @@ def song_index(model, songs, neighbors=None):
         Songs as returned by `load_songs`, with paths of audio files.
     neighbors : estimator, default=None
         As in `CrossModalIndex`.
+    transcripts : list of Transcript or None, default=None
+        What was heard in each song, or None for a song that was not heard. If None, no song was.
 
     Returns
     -------
     index : CrossModalIndex
         Fitted index.
     """
-    rows = zip(songs.titles, songs.groups, songs.audio, songs.lyrics, strict=True)
-    metadata = [
-        {"title": title, "group": str(group), "audio": str(Path(audio).resolve()), "lyrics": lyrics}
-        for title, group, audio, lyrics in rows
-    ]
+    transcripts = transcripts or [None] * len(songs.audio)
+    rows = zip(songs.titles, songs.groups, songs.audio, songs.lyrics, transcripts, strict=True)
+    metadata = [_metadata(*row) for row in rows]
+    pairs = list(zip(songs.lyrics, transcripts, strict=True))
+    lyrics = [text or heard.text for text, heard in pairs]
+    texts = [text or heard for text, heard in pairs]
     index = CrossModalIndex(model, neighbors=neighbors)
-    return index.fit(songs.audio, songs.lyrics, ids=songs.ids, metadata=metadata)
+    index.fit(songs.audio, lyrics, ids=songs.ids, metadata=metadata, texts=texts)
+    prepare_chance(index)
+    return index
+
+
+def _metadata(title, group, audio, lyrics, heard):
+    metadata = {"title": title, "group": str(group), "audio": str(Path(audio).resolve())}
+    metadata["lyrics"] = lyrics
+    if heard is not None:
+        segments = [[float(start), float(end), text] for start, end, text in heard.segments]
+        metadata["heard"] = {"language": heard.language, "segments": segments}
+    return metadata

@@ -1,5 +1,7 @@
 """Load the songs of a manifest and separate training songs from held-out songs."""
 
+import warnings
+
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils import Bunch
@@ -12,6 +14,8 @@ from skdcca.datasets import load_songs
 from skdcca.exceptions import InvalidSongsError, SkippedSongsWarning
 
 LEAST_SONGS = 10
+LEAST_HEARD = 2  # songs whose words alone are compared
+LEAST_GROUPS = 4  # groups with lyrics; the weights of words and sound are found by group
 # Relation of the evaluated songs to the model.
 HELD_OUT = "held out"
 TRAINING = "training songs"
@@ -19,12 +23,33 @@ PARTLY_TRAINING = "partly training songs"
 UNKNOWN = "not known whether held out"
 
 
-def load_manifest(options):
+def load_manifest(options, *, require_lyrics=True):
     """Return the songs of a manifest; if some are unusable, the error suggests ``--skip-bad``."""
+    settings = {"on_error": options.on_error, "encoding": options.encoding}
     try:
-        return load_songs(options.manifest, on_error=options.on_error, encoding=options.encoding)
-    except InvalidSongsError as error:
-        raise _with_remedy(error) from error
+        return load_songs(options.manifest, **settings, require_lyrics=require_lyrics)
+    except ValueError as error:
+        if require_lyrics and _lacks_lyrics(options):
+            raise ValueError(
+                f"{options.manifest} has no lyrics. Add them (the column lyrics, or name.txt for "
+                "name.wav); only skdcca fit --model words and skdcca index work without."
+            ) from error
+        if isinstance(error, InvalidSongsError):
+            raise _with_remedy(error) from error
+        raise
+
+
+def _lacks_lyrics(options):
+    """Return True if the songs of a manifest could be used if they had lyrics."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            songs = load_songs(
+                options.manifest, on_error="skip", encoding=options.encoding, require_lyrics=False
+            )
+        except ValueError:
+            return False
+    return not any(songs.lyrics)
 
 
 def without_damaged(work, songs, options):
@@ -81,14 +106,21 @@ def hold_out(songs, options):
     return select_songs(songs, train), len(test)
 
 
-def check_enough(n_songs, n_groups, options):
-    """Raise ValueError if there are too few training songs or groups."""
-    if n_songs < LEAST_SONGS:
+def with_lyrics(songs):
+    """Return the songs that have lyrics."""
+    return select_songs(songs, np.array([bool(text) for text in songs.lyrics]))
+
+
+def check_enough(kind, songs, options):
+    """Raise ValueError if there are too few training songs or groups for a kind of model."""
+    n_songs, n_groups = len(songs.audio), len(set(songs.groups))
+    least = LEAST_HEARD if kind == "heard" else LEAST_SONGS
+    if n_songs < least:
         raise ValueError(
-            f"{options.manifest}: at least {LEAST_SONGS} training songs are needed, got {n_songs}. "
+            f"{options.manifest}: at least {least} training songs are needed, got {n_songs}. "
             "Add songs or hold out fewer; a useful model needs hundreds."
         )
-    if options.search and n_groups < N_SPLITS:
+    if options.search and kind != "heard" and n_groups < N_SPLITS:
         raise ValueError(
             f"{options.manifest}: --search needs at least {N_SPLITS} groups of training songs, got "
             f"{n_groups}. Hold out fewer, or set more groups in the column group."

@@ -10,9 +10,11 @@ from skdcca.metrics import chance, mrr_scorer
 
 _COMPONENTS = "cca__n_components"
 _SIMILARITIES = ["cosine", "weighted", "likelihood"]
-# Parameter grid of each kind of model.
+_LINEAR = {"cca__reg": [0.1, 1.0, 10.0], "cca__similarity": _SIMILARITIES}
+# Parameter grid of each kind of model; that of "words" is for its model of the sound.
 GRIDS = {
-    "linear": {"cca__reg": [0.1, 1.0, 10.0], "cca__similarity": _SIMILARITIES},
+    "linear": _LINEAR,
+    "words": _LINEAR,
     "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1], "cca__similarity": _SIMILARITIES},
     "deep": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},
     "joint": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},

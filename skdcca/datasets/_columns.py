@@ -18,7 +18,7 @@ _LYRICS = {"lyrics", "lyrics_path"}
 _OPTIONAL = ("id", "title", "group")
 
 
-def find_columns(header, table):
+def find_columns(header, table, require_lyrics=True):
     """Return the positions of the columns of a table.
 
     Parameters
@@ -27,6 +27,8 @@ def find_columns(header, table):
         The cells of its first row.
     table : str
         Name of the table in errors.
+    require_lyrics : bool, default=True
+        If False, the table may lack a column for lyrics.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def find_columns(header, table):
     for column, synonyms in _SYNONYMS.items():
         if column not in exact and not (column in _LYRICS and exact & _LYRICS):
             _find(column, synonyms, names, header, table, columns)
-    _check_complete(columns, header, table)
+    _check_complete(columns, header, table, require_lyrics)
     guessed = {column: header[columns[column]] for column in columns if column not in exact}
     return columns, guessed
 
@@ -77,9 +79,9 @@ def _find(column, wanted, names, header, table, columns):
         columns[column] = found[0]
 
 
-def _check_complete(columns, header, table):
+def _check_complete(columns, header, table, require_lyrics):
     missing = [] if "audio" in columns else ["audio"]
-    if not _LYRICS & set(columns):
+    if require_lyrics and not _LYRICS & set(columns):
         missing.append("lyrics (or lyrics_path)")
     if missing:
         raise ValueError(

@@ -28,6 +28,7 @@ def load_songs(
     on_error: Literal["raise", "skip"] = "raise",
     sep: str | None = None,
     encoding: str | None = None,
+    require_lyrics: bool = True,
 ) -> Bunch:
     """Load your own songs from a table or from a folder.
 
@@ -41,6 +42,7 @@ def load_songs(
         and ``group``, in any order and case. Other columns are ignored.
 
         Or a folder with an audio file and a text file of the same name (``.txt``) for every song.
+        With ``require_lyrics=False``, a folder of audio files.
     on_error : {"raise", "skip"}, default="raise"
         Handling of songs that cannot be used: "raise" raises one error that lists all of them, and
         "skip" skips them and issues a warning.
@@ -50,6 +52,9 @@ def load_songs(
     encoding : str, default=None
         Encoding, such as "cp1252", of the table and text files that are neither UTF-8 nor begin with
         a byte order mark. If None, these files cannot be used.
+    require_lyrics : bool, default=True
+        If False, songs may lack lyrics: the table may have empty cells or no column for lyrics, and
+        the folder may have audio files without a text file. Their lyrics are "".
 
     Returns
     -------
@@ -67,9 +72,9 @@ def load_songs(
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If `on_error`, `sep` or `encoding` is invalid, `path` is neither a table nor a folder, the
-        table has no rows, lacks a column, has several columns for the same purpose or cannot be read,
-        or the folder has no songs.
+        If `on_error`, `sep`, `encoding` or `require_lyrics` is invalid, `path` is neither a table nor
+        a folder, the table has no rows, lacks a column, has several columns for the same purpose or
+        cannot be read, or the folder has no songs.
     InvalidSongsError
         If songs cannot be used: audio is missing or unreadable, lyrics are missing, empty or cannot
         be decoded, quotes are not closed, or an id is not unique. With ``on_error="skip"``, raised
@@ -118,13 +123,15 @@ def load_songs(
     check_option("on_error", on_error, ("raise", "skip"))
     _check_sep(sep)
     check_encoding(encoding)
+    check_option("require_lyrics", require_lyrics, (False, True))
     if not path.exists():
         raise FileNotFoundError(
             f"`path` {str(path)!r} does not exist. Give a .csv or .xlsx table or a folder of songs."
         )
     songs, skipped, used = [], [], {}
-    for row in _folder_rows(path) if path.is_dir() else _table_rows(path, sep, encoding):
-        song, faults = _song(row, used, encoding)
+    rows = _folder_rows(path) if path.is_dir() else _table_rows(path, sep, encoding, require_lyrics)
+    for row in rows:
+        song, faults = _song(row, used, encoding, require_lyrics)
         if faults:
             skipped += [(row["where"], fault) for fault in faults]
         else:
@@ -150,7 +157,7 @@ def _check_sep(sep):
 
 
 def _folder_rows(folder):
-    """Return one row for each pair of files in a folder; a file without a partner is a fault."""
+    """Return one row for each audio file in a folder, with the text file of its name if there is one."""
     names = defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() not in (*AUDIO_SUFFIXES, ".txt") or file.name.startswith("."):
@@ -172,11 +179,12 @@ def _pair(name, files):
     converted = [file for file in audio if file.suffix.lower() in NATIVE_SUFFIXES]
     if len(converted) == 1:  # song.flac, beside the song.m4a that it was made from
         audio = converted
-    if len(audio) == 1 and len(text) == 1:
-        return {"where": audio[0].name, "id": name, "audio": audio[0], "lyrics_path": text[0]}
-    if not text:
-        fault = f"audio without text: put its lyrics into {name}.txt"
-    elif not audio:
+    if len(audio) == 1 and len(text) <= 1:
+        row = {"where": audio[0].name, "id": name, "audio": audio[0]}
+        if text:
+            return {**row, "lyrics_path": text[0]}
+        return {**row, "no_lyrics": f"audio without text: put its lyrics into {name}.txt"}
+    if not audio:
         fault = (
             f"text without audio: expected {name}.wav (or {', '.join(AUDIO_SUFFIXES[1:4])}, ...)"
         )
@@ -185,7 +193,7 @@ def _pair(name, files):
     return {"where": files[0].name, "fault": fault}
 
 
-def _table_rows(path, sep, encoding):
+def _table_rows(path, sep, encoding, require_lyrics):
     """Return one row for each song of a table."""
     suffixes = (*DELIMITERS, *WORKBOOKS)
     if path.suffix.lower() not in suffixes or not path.is_file():
@@ -195,7 +203,7 @@ def _table_rows(path, sep, encoding):
         )
     rows, note = read_table(path, sep, encoding)
     header = rows[0][1] if rows else []
-    columns, guessed = find_columns(header or [], path)
+    columns, guessed = find_columns(header or [], path, require_lyrics)
     if len(rows) == 1:
         raise ValueError(f"The table {path} has a header but no songs. Add one row for each song.")
     _say_guesses(path, guessed, note)
@@ -254,7 +262,7 @@ def _file(folder, text):
     return written
 
 
-def _song(row, used, encoding):
+def _song(row, used, encoding, require_lyrics):
     """Return the song of a row and a list of its faults.
 
     `used` maps each id to the location where it first occurs, and is updated.
@@ -262,6 +270,8 @@ def _song(row, used, encoding):
     if "fault" in row:
         return None, [row["fault"]]
     lyrics, lyrics_fault = _lyrics(row, encoding)
+    if require_lyrics and lyrics == "":
+        lyrics_fault = _lack_of_lyrics(row)
     faults = [fault for fault in (_audio_fault(row.get("audio")), lyrics_fault) if fault]
     first = used.setdefault(row["id"], row["where"])
     if row["id"] and first != row["where"]:
@@ -290,12 +300,10 @@ def _audio_fault(audio):
 
 
 def _lyrics(row, encoding):
-    """Return the lyrics of a row and their fault; each is None if there is none."""
-    if "lyrics" in row:
-        return row["lyrics"], None
+    """Return the lyrics of a row, "" if it has none, and their fault; either is None."""
     file = row.get("lyrics_path")
-    if file is None:
-        return None, "no lyrics given"
+    if "lyrics" in row or file is None:
+        return row.get("lyrics", ""), None
     if os.path.exists(file) and not (os.path.isfile(file) or os.path.isdir(file)):
         return None, f"lyrics file is a device or a pipe: {_short(file)}"  # it may never end
     try:
@@ -307,8 +315,14 @@ def _lyrics(row, encoding):
     return _text(content, file, encoding)
 
 
+def _lack_of_lyrics(row):
+    if "lyrics_path" in row:
+        return f"lyrics file is empty: {row['lyrics_path']}"
+    return row.get("no_lyrics", "no lyrics given")
+
+
 def _text(content, file, encoding):
-    """Return the text of a lyrics file and its fault; each is None if there is none."""
+    """Return the text of a lyrics file and its fault; either is None."""
     try:
         lyrics = decode(content, encoding).strip()
     except ValueError as error:
@@ -319,7 +333,7 @@ def _text(content, file, encoding):
         )
     if "\0" in lyrics:
         return None, f"lyrics contain a NUL character: save {file} again as UTF-8"
-    return lyrics, None if lyrics else f"lyrics file is empty: {file}"
+    return lyrics, None
 
 
 def _short(path):

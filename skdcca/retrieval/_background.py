@@ -18,7 +18,7 @@ N_ROWS = 1000
 _N_PASSAGES, _MOST_PER_TEXT = 150, 3
 # Passages have one of these numbers of words, so that their variates serve many queries.
 _LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_LENGTHS_OF_LINES = (4, 8, 16)
+_LENGTHS_OF_LINES = (1, 2, 4, 8, 16, 32)
 # Its multiples modulo 1 spread evenly over [0, 1].
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 

@@ -70,7 +70,7 @@ def ask(index, view, query, n, level=None):
         else:
             by_other_view = _search_other_view(index, view, query, n, level)
     unknown = [w for w in caught if issubclass(w.category, UnknownTextWarning)]
-    understood = not unknown and (view == "x" or _is_understood(index.estimator, query))
+    understood = view == "x" or _is_understood(index.estimator, query, warned=bool(unknown))
     if not understood and by_other_view.above is not None:
         by_other_view.above = [False for _ in by_other_view.ids]
     return Bunch(
@@ -147,8 +147,8 @@ def metadata_text(metadata, key):
     return "" if value is None else str(value)
 
 
-def _is_understood(estimator, query):
-    """Return False if the transformers of y turn the text of the query into zeros.
+def _is_understood(estimator, query, warned=False):
+    """Return False if the transformers of y turn the text of the query into zeros, or warned of it.
 
     If several transformers read the text, the result is True if all of them return a number other
     than 0, or if at least one vectorizer does. A fusion of models needs only one that does.
@@ -156,6 +156,8 @@ def _is_understood(estimator, query):
     _, model = inside(estimator)
     if hasattr(model, "estimators_"):
         return any(_is_understood(part, query) for part in model.estimators_)
+    if warned:
+        return False
     readers = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the query has issued them already

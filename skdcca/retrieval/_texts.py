@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from skdcca.retrieval._items import listed
 
+_MOST_SECONDS = 1e9
+
 
 class Line(NamedTuple):
     """One line of a text, and the seconds in the song where it is sung, if they are known."""
@@ -79,7 +81,7 @@ def as_segments(segments):
 
 def _is_segment(start, end, text):
     return isinstance(text, str) and all(
-        isinstance(of, Real) and not isinstance(of, bool) and math.isfinite(of)
+        isinstance(of, Real) and not isinstance(of, bool) and abs(of) < _MOST_SECONDS
         for of in (start, end)
     )
 
