@@ -80,8 +80,9 @@ class Network:
 
     n_mels = 80
 
-    def __init__(self, answers, odds=(), *, is_multilingual=True):
+    def __init__(self, answers, odds=(), *, is_multilingual=True, starts=()):
         self.answers = iter(answers)
+        self.starts = starts  # of the tokens, in seconds
         self.odds = iter(odds)
         self.is_multilingual = is_multilingual
         self.prompts, self.inputs = [], []
@@ -97,3 +98,9 @@ class Network:
         self.prompts += prompts
         ids, score = next(self.answers)
         return [SimpleNamespace(sequences_ids=[ids], scores=[score], no_speech_prob=0.25)]
+
+    def align(self, states, prompt, texts, frames):
+        starts = self.starts or [0.0] * len(texts[0])
+        pairs = [(number, round(start / 0.02)) for number, start in enumerate(starts)]
+        pairs += [(number, state + 1) for number, state in pairs]  # a token has several states
+        return [SimpleNamespace(alignments=sorted(pairs))]

@@ -10,7 +10,13 @@ from skdcca._audio.invented import shorten_loops, understood
 faster_whisper = pytest.importorskip(
     "faster_whisper", reason='needs the extra: pip install "skdcca[speech]"'
 )
-from skdcca._audio.recognizer import Recognizer, chunk_end, split_phrases  # noqa: E402
+from skdcca._audio.recognizer import (  # noqa: E402
+    Recognizer,
+    chunk_end,
+    phrase_start,
+    split_phrases,
+    token_starts,
+)
 
 SURE = 0.0
 ENGLISH = {"en": 0.8, "de": 0.2}
@@ -71,6 +77,22 @@ def test_a_long_song_is_heard_chunk_by_chunk():
     assert [frames.shape for frames in network.inputs] == [(80, 3000)] * 3
     transcribe = Letters().token_to_id("<|transcribe|>")
     assert network.prompts == [[901, 902, transcribe]] * 3
+
+
+def test_a_phrase_after_an_intro_begins_with_its_words():
+    """The first token has all of the intro, so the second one tells; here tokens take 0.5 s."""
+    starts = [0.0, 11.0, 11.5, 12.0, 13.0, 13.5, 14.0, 14.5]
+    network = Network([(tokens(0.0, "home", 13.0, 13.0, "away", 15.0), SURE)], starts=starts)
+    _, segments = Recognizer(network, Letters()).transcribe(long_song(20.0), "en")
+    assert [one[:3] for one in segments] == [(10.0, 13.0, "home"), (13.0, 15.0, "away")]
+
+
+def test_the_start_of_a_short_phrase():
+    assert phrase_start([3.0]) == 0.0  # one token says nothing
+    assert phrase_start([0.0, 5.0]) == 5.0
+    assert phrase_start([0.0, 5.0, 10.0]) == pytest.approx(5.0 - 2 * 0.7)  # not earlier
+    pairs = [(0, 0), (0, 1), (1, 50), (2, 60), (2, 61)]
+    assert token_starts(pairs, 3).tolist() == [0.0, 1.0, 1.2]
 
 
 def test_the_input_equals_that_of_faster_whisper():
@@ -179,8 +201,18 @@ def test_loops_are_left_out():
     assert [start for start, _, _ in understood(again, -1.0)] == [0.0, 1.0, 2.0, 3.0]
 
 
+HINDI = "मैं तुम्हारे बिना जी नहीं सकता हूँ और तुम मेरे दिल की धड़कन हो"
+
+
 @pytest.mark.parametrize(
-    "text", ["Row, row, row your boat", "la la la la", "", "On the run. On the run, on the run"]
+    "text",
+    [
+        "Row, row, row your boat",
+        "la la la la",
+        "",
+        "On the run. On the run, on the run",
+        f"{HINDI} {HINDI}",
+    ],
 )
 def test_refrains_are_kept(text):
     assert shorten_loops(text) == text

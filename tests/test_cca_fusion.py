@@ -456,7 +456,7 @@ BAD = {
     "all dropped": ([("a", "drop")], "must have a model that is not 'drop'"),
     "class": ([("a", LinearCCA)], "instances, not classes"),
     "no model": ([("a", 3)], "got 3 for 'a'"),
-    "one view": ([("a", StandardScaler())], "must contain a canonical correlation model"),
+    "one view": ([("a", StandardScaler())], r"two-view models .* got StandardScaler\(\) for 'a'"),
 }
 
 
@@ -465,6 +465,19 @@ def test_bad_estimators_are_refused(name):
     estimators, message = BAD[name]
     with pytest.raises((TypeError, ValueError), match=f"(?i){message}"):
         ScoreFusion(estimators).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", ["no list", "no names", "class", "no model"])
+def test_bad_estimators_are_refused_inside_a_search(name):
+    estimators, message = BAD[name]
+    with pytest.raises((TypeError, ValueError), match=message):
+        GridSearchCV(ScoreFusion(estimators), {}, cv=2, error_score="raise").fit(X, Y)
+
+
+def test_weights_of_dropped_models_do_not_count():
+    fusion = ScoreFusion(TWO, weights=[1, 0]).set_params(a="drop")
+    with pytest.raises(ValueError, match="must be > 0 for a model that is not 'drop'"):
+        fusion.fit(X, Y)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -247,6 +248,14 @@ def test_arrays_through_pipelines_and_transformers():
     )
 
 
+def test_a_vectorizer_takes_tables():
+    model = SharedSpace(vectorizer=StandardScaler())
+    expected = model.fit(X, Y).transform(X)
+    np.testing.assert_array_equal(
+        model.fit(pd.DataFrame(X), Y).transform(pd.DataFrame(X)), expected
+    )
+
+
 # Bad input
 
 BAD = {
@@ -311,6 +320,21 @@ BAD = {
         lambda: SharedSpace(vectorizer=TfidfVectorizer).fit(HEARD, LYRICS),
         TypeError,
         "`vectorizer` must be a transformer",
+    ),
+    "one text for a vectorizer": (
+        lambda: SharedSpace(vectorizer=TfidfVectorizer()).fit(HEARD, LYRICS).transform("la la"),
+        TypeError,
+        "X must be a list, an array or a table of numbers, got str",
+    ),
+    "table of texts for a vectorizer": (
+        lambda: SharedSpace(vectorizer=TfidfVectorizer()).fit(pd.DataFrame({"a": HEARD}), LYRICS),
+        TypeError,
+        "X must be a list, an array or a table of numbers",
+    ),
+    "no rows for a vectorizer": (
+        lambda: SharedSpace(vectorizer=StandardScaler()).fit(X, Y).transform(X[:0]),
+        ValueError,
+        "X has no rows",
     ),
     "y_transformer": (
         lambda: SharedSpace(y_transformer=3).fit(HEARD, LYRICS),

@@ -191,6 +191,16 @@ def test_texts_and_songs_that_are_too_short_are_not_used(model, songs):
     assert rows["clip of 5 s"] == rows["clip at -20 dB"] == rows["whole lyrics"] == N_SONGS
 
 
+def test_rests_are_no_clips(model, songs):
+    audio, texts = songs
+    first, rate = audio[0]
+    with_rest = np.concatenate([first[: 8 * rate], np.zeros(7 * rate), first[8 * rate :]])
+    rows = query_report(model, [(with_rest, rate), *audio[1:3]], texts[:3])
+    n_queries = {row["query"]: row["n_queries"] for row in rows}
+    assert n_queries["clip of 5 s"] == 2
+    assert n_queries["clip of 10 s"] == n_queries["whole song"] == 3
+
+
 def test_damaged_songs_have_no_clips(model, songs):
     audio = list(songs[0])
     audio[7] = (np.where(np.arange(audio[7][0].size) == 50, np.nan, audio[7][0]), RATE)

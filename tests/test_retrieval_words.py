@@ -144,7 +144,7 @@ def test_nothing_is_found_without_words_of_the_texts(tiny):
 def test_arguments_are_checked(tiny):
     with pytest.raises(ValueError, match="`n_neighbors` must be an integer >= 1, got 0"):
         tiny.find_words("star", 0)
-    with pytest.raises(TypeError, match="`text` must be a str, got bytes"):
+    with pytest.raises(TypeError, match="`query` must be a str, got bytes"):
         tiny.find_words(b"star")
     for texts, message in [
         (["a"], "one text for each of 20 items, got 1"),
@@ -184,6 +184,22 @@ def test_frequent_words_alone_find_nothing_or_little():
     assert search.find("the def", 10)[0].score > 0.9
     single = search_of("to be or not to be that is the question", "the question is that")
     assert single.find("to be or not to be", 1)[0].score == 1
+
+
+def test_versions_of_one_song_are_found():
+    search = search_of(*40 * ["all you need is love\nlove is all you need"])
+    matches = search.find("you need is love", 50)
+    assert [match.id for match in matches] == list(range(40))
+    assert matches[0].exact
+    assert 0 < matches[0].score < 0.1
+    assert search.find("need you is love", 50) == search.find("love", 50) == []
+
+
+def test_the_last_word_may_be_unfinished_in_any_script():
+    search = search_of("जब तुम मुस्कुराती हो", "मैं तुम्हारे बिना जी नहीं सकता")
+    begun = search.find("तुम मुस्कु", 1)[0]
+    assert marked(begun) == ["तुम", "मुस्कुराती"]
+    assert search.find("तुम मुस्कु.", 1)[0].score < begun.score
 
 
 def test_weights_are_those_of_bm25():
@@ -408,6 +424,13 @@ def test_groups_are_found_once():
     texts = ["moon river", "moon river wide", "red moon", "moon river so"]
     search = WordSearch([0, 1, 2, 3], texts, 4 * [None], groups=["a", "a", "b", "b"])
     assert [match.id for match in search.find("moon river", 4)] == [0, 3]
+
+
+def test_groups_are_in_the_order_of_their_best_items():
+    query = "one two three four five"
+    texts = [query, "one two three four or", "one two three or", *map(str, "abcdefghijklmnop")]
+    search = WordSearch(range(19), texts, 19 * [None], groups=["a", "b", "a", *range(16)])
+    assert [match.id for match in search.find(query, 2)] == [0, 1]
 
 
 def test_threads_find_the_same(tiny):

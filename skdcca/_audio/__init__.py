@@ -3,7 +3,7 @@
 Other parts of skdcca may use only the names below. Importing them does not require torch.
 """
 
-from skdcca._audio.clips import is_recording, middle_of_sound
+from skdcca._audio.clips import has_sound, is_recording, middle_of_sound
 from skdcca._audio.files import (
     AUDIO_SUFFIXES,
     NATIVE_SUFFIXES,
@@ -22,6 +22,7 @@ __all__ = [
     "AudioHeader",
     "can_read_m4a",
     "find_whisper",
+    "has_sound",
     "heard_once",
     "is_recording",
     "middle_of_sound",

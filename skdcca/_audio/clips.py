@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from skdcca._audio.silence import sound_range
+from skdcca._audio.silence import is_quiet, sound_range
 from skdcca._audio.songs import read_song
 
 
@@ -14,6 +14,12 @@ def is_recording(song):
         return os.path.isfile(song)
     is_pair = isinstance(song, tuple | list) and len(song) == 2 and np.ndim(song[1]) == 0
     return is_pair and np.ndim(song[0]) in (1, 2)
+
+
+def has_sound(waveform, rate):
+    """Return True if a clip has the second of sound that a query must have."""
+    first, last = sound_range(waveform)
+    return not is_quiet((last - first) / rate)
 
 
 def middle_of_sound(song, seconds):

@@ -50,7 +50,9 @@ def is_loop(text):
     looped = sum(len(loop.group()) for loop in _LOOP.finditer(text))
     if looped > _MAX_LOOP_SHARE * len(text):
         return True
-    content = text.encode()
+    # One byte a letter, so that the limit is the same in all scripts: in UTF-8, the letters of a script
+    # such as Devanagari share two of their three bytes, which compresses well.
+    content = bytes(ord(letter) % 256 for letter in text)
     return len(content) > _MAX_COMPRESSION * len(zlib.compress(content))
 
 

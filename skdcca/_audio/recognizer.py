@@ -26,6 +26,9 @@ _LEAST_REST = 5 * RATE  # shorter inputs make the model invent words
 # repeat "oh, oh" until its longest output is reached, which takes three times as long.
 _NO_REPEAT = 10
 _STEP = 0.02  # seconds between two timestamps
+# Seconds per token. A slower phrase probably begins later than the model says.
+_SLOW = 0.8
+_LONGEST_TOKEN = 0.7  # seconds
 
 
 class Chunk(NamedTuple):
@@ -140,6 +143,8 @@ class Recognizer:
         tokens = result.sequences_ids[0]
         seconds = (end - start) / RATE
         phrases, cut = split_phrases(tokens, tokenizer.timestamp_begin, seconds, whole=whole)
+        if any(last - first > _SLOW * len(text) for first, last, text in phrases):
+            phrases = self._begin_later(states, tokenizer.sot_sequence, phrases, seconds)
         segments = []
         for first, last, text in phrases:
             text = tokenizer.decode(text).strip()
@@ -156,6 +161,24 @@ class Recognizer:
             log_probability,
             result.no_speech_prob,
         )
+
+    def _begin_later(self, states, prompt, phrases, seconds):
+        """Return the phrases, whose starts are moved to the first words.
+
+        After an intro, the model often dates the first phrase to the beginning of the intro. The
+        attention of the decoder knows where each token is, except the first one of a phrase, which gets
+        all the time before it. So a phrase begins shortly before its second token.
+        """
+        tokens = [token for _, _, text in phrases for token in text]
+        frames = math.ceil(seconds * RATE / _HOP)
+        aligned = self.network.align(states, prompt, [tokens], frames)[0].alignments
+        starts = token_starts(aligned, len(tokens))
+        moved, n_before = [], 0
+        for first, last, text in phrases:
+            own = starts[n_before : n_before + len(text)]
+            n_before += len(text)
+            moved.append((min(max(first, phrase_start(own)), last), last, text))
+        return moved
 
     def _languages(self, states):
         """Return the probability of each language."""
@@ -194,6 +217,20 @@ class Recognizer:
         frames = self.log_mel(np.pad(waveform, (0, _CHUNK - len(waveform))), padding=0)
         frames = np.ascontiguousarray(frames[:, : _CHUNK // _HOP], dtype=np.float32)
         return self.network.encode(ctranslate2.StorageView.from_array(frames[None]), to_cpu=True)
+
+
+def token_starts(alignments, n_tokens):
+    """Return the start of each token in seconds, from pairs of a token and a state in order."""
+    tokens, states = np.array(alignments).T
+    return states[np.searchsorted(tokens, np.arange(n_tokens))] * (_STATE / RATE)
+
+
+def phrase_start(starts):
+    """Return where a phrase begins, from the starts of its tokens in seconds; 0 if it is unknown."""
+    if len(starts) < 2:
+        return 0.0
+    usual = min(np.median(np.diff(starts[1:])), _LONGEST_TOKEN) if len(starts) > 2 else 0.0
+    return float(starts[1] - 2 * usual)
 
 
 def chunk_end(start, n_samples):

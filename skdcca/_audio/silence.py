@@ -42,6 +42,11 @@ def least_seconds(duration):
     return MIN_SECONDS if duration is None else min(MIN_SECONDS, duration / 4)
 
 
+def is_quiet(seconds, least=MIN_SECONDS):
+    """Return True if a song with so many seconds of sound has less than `least` of them."""
+    return seconds < _SLACK * least
+
+
 @contextmanager
 def sound_required():
     """Make audio transformers raise `NoSoundError` within the context, instead of a warning."""
@@ -94,7 +99,7 @@ def warn_of_silence(seconds, songs, least, name, offset=None):
 
 
 def _quiet(seconds, least):
-    return [i for i, length in seconds.items() if length < _SLACK * least]
+    return [i for i, length in seconds.items() if is_quiet(length, least)]
 
 
 def _amount(seconds):

@@ -1,6 +1,7 @@
 """Join several two-view models by their scores."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -253,6 +254,10 @@ class ScoreFusion(BaseComposition, BaseCCA):
         weights = _check_weights(self.weights, len(names))
         if weights is not None:
             weights = weights[[name in models for name in names]]
+            if not weights.any():
+                raise ValueError(
+                    f"`weights` must be > 0 for a model that is not 'drop', got {self.weights!r}."
+                )
         return list(models), list(models.values()), weights
 
     def _check_names(self):
@@ -356,9 +361,10 @@ class ScoreFusion(BaseComposition, BaseCCA):
         tags.estimator_type = tags.regressor_tags = None  # there is nothing to predict
         tags.transformer_tags.preserves_dtype = []
         tags.input_tags.string = True
-        tags.input_tags.sparse = all(
-            get_tags(model).input_tags.sparse for model in self._models().values()
-        )
+        with suppress(Exception):  # what has no tags is refused by `fit`, with a better message
+            tags.input_tags.sparse = all(
+                get_tags(model).input_tags.sparse for model in self._models().values()
+            )
         return tags
 
 
@@ -371,13 +377,24 @@ def _is_dropped(model):
 
 
 def _check_model(name, model):
-    """Return a model, or raise TypeError if it is not an estimator."""
+    """Raise TypeError if a model is not a two-view model, before any other one is fitted."""
     able = all(hasattr(model, method) for method in ("get_params", "fit"))
-    if isinstance(model, type) or not able:
+    if isinstance(model, type) or not able or not hasattr(_innermost(model), "transform_y"):
         raise TypeError(
             f"`estimators` must hold two-view models (instances, not classes), got {model!r} for "
             f"{name!r}."
         )
+
+
+def _innermost(model):
+    """Return the last step of a pipeline, and the estimator inside a search."""
+    while not hasattr(model, "transform_y"):
+        if hasattr(model, "steps"):
+            model = model.steps[-1][1]
+        elif hasattr(model, "estimator"):
+            model = model.estimator
+        else:
+            break
     return model
 
 

@@ -171,9 +171,9 @@ class SharedSpace(BaseCCA):
 
     def _rows(self, view, name):
         """Return the rows of a view as a list, ready for the vectorizer."""
-        if not self._splits_words:
-            return list(view)
-        return [" ".join(tokenize(text)) for text in _check_texts(view, name)]
+        if self._splits_words:
+            return [" ".join(tokenize(text)) for text in _check_texts(view, name)]
+        return _check_rows(view, name)
 
     def _dense(self, numbers):
         """Return numbers of the vectorizer as a dense array of at most `n_components` columns."""
@@ -230,6 +230,25 @@ def _holds_texts(view):
     """Return True if the view is a sequence that contains texts; a table is not."""
     is_column = isinstance(view, list | tuple) or len(getattr(view, "shape", ())) == 1
     return is_column and any(isinstance(text, str) for text in view)
+
+
+def _check_rows(view, name):
+    """Return the rows of a view as a list, for a vectorizer that may take anything."""
+    # The elements of a table are its columns, and those of a str are its letters.
+    if hasattr(view, "columns"):
+        view = view.to_numpy()
+        is_usable = view.dtype.kind in "biuf"
+    else:
+        is_usable = hasattr(view, "__iter__") and not isinstance(view, str)
+    if not is_usable:
+        raise TypeError(
+            f"{name} must be a list, an array or a table of numbers, got {type(view).__name__}. Pass a "
+            "list of str for texts."
+        )
+    rows = list(view)
+    if not rows:
+        raise ValueError(f"Found array with 0 sample(s): {name} has no rows. Pass at least one.")
+    return rows
 
 
 def _check_texts(view, name):

@@ -19,11 +19,7 @@ CLIP_SECONDS = 5.0
 GAIN = 0.1  # of the clip: 20 dB quieter than its song
 # Adjectives for the low and the high end of each mood of the synthetic songs.
 MOODS = (("calm", "wild"), ("dark", "bright"), ("sad", "happy"), ("rough", "smooth"))
-SPOKEN_LINES = (
-    "gently down the stream",
-    "how sweet the sound",
-    "parsley, sage, rosemary and thyme",
-)
+N_WORDS = 4  # words at the end of a spoken line that ask for its song
 
 
 def print_title(text):
@@ -129,11 +125,23 @@ def show_spoken_songs(folder, whisper=None):
     transcripts = heard.transcribe(songs.audio)
     model.set_params(words__verbose=0).fit(songs.audio, [of.text for of in transcripts])
     index = song_index(model, songs, transcripts=transcripts)
-    for line in SPOKEN_LINES:
-        print(f'\n"{line}"')
-        for match in index.find_words(line, 1):
-            title = index.metadata_[match.id]["title"]
-            print(f'  heard in "{title}" at {match.start:.0f} s: {match.line}')
+    _search_spoken(index, songs)
+
+
+def _search_spoken(index, songs):
+    """Search every song by the end of its line, and print how many are found and the first answers."""
+    queries = [" ".join(line.split()[-N_WORDS:]).rstrip(".,;!?") for line in songs.lines]
+    found = [next(iter(index.find_words(query, 1)), None) for query in queries]
+    pairs = zip(found, songs.ids, strict=True)
+    n_right = sum(match is not None and match.id == own for match, own in pairs)
+    print(f"The last {N_WORDS} words of a line find its song: {n_right} of {len(queries)}.")
+    for query, match in list(zip(queries, found, strict=True))[:N_SHOWN]:
+        print(f'\n"{query}"')
+        if match is None:
+            print("  in no song, as it was heard")
+            continue
+        title = index.metadata_[match.id]["title"]
+        print(f'  heard in "{title}" at {match.start:.0f} s: {match.line}')
 
 
 def _spoken_songs(folder):
@@ -149,6 +157,7 @@ def _spoken_songs(folder):
         ids=[tiny.ids[i] for i in english],
         titles=[tiny.titles[i] for i in english],
         lyrics=[""] * len(english),
+        lines=lines,
         groups=tiny.groups[english],
     )
     songs.audio = write_audio(songs, folder)

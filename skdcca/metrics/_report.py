@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 from tqdm import tqdm
 
-from skdcca._audio import is_recording, middle_of_sound
+from skdcca._audio import has_sound, is_recording, middle_of_sound
 from skdcca._lyrics import middle_line, middle_verse, middle_words, unknown_texts_expected
 from skdcca._utils.sklearn_compat import safe_indexing
 from skdcca._utils.validation import check_integer
@@ -85,7 +85,8 @@ def query_report(
     four lines if the lyrics have no blank lines. Clips are from the middle of the sound, without the
     silence around it. The last two kinds are the clips of 10 seconds, 20 dB quieter and after two
     seconds of silence. A text or song that is not longer than the query is not used for it, except
-    for the last two kinds, which are then the whole sound.
+    for the last two kinds, which are then the whole sound. A clip with less than one second of sound,
+    such as a rest in the middle of a song, is not used either.
 
     Every song of the gallery is embedded once. A query costs as much as a short song; models that
     recognize words in the sound take about a second for each clip.
@@ -205,7 +206,7 @@ def _clips_of(song):
         clips["clip at -20 dB"] = longest * np.float32(_QUIETER), rate
         silence = np.zeros(_SILENCE * int(rate), np.float32)
         clips[f"clip after {_SILENCE} s of silence"] = np.concatenate([silence, longest]), rate
-    return clips
+    return {name: clip for name, clip in clips.items() if has_sound(*clip)}
 
 
 def _middle(waveform, n_samples):

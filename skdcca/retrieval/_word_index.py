@@ -1,5 +1,6 @@
 """Index of the words of many texts, which finds the texts where the words of a query stand together."""
 
+import unicodedata
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from skdcca.retrieval._spelling import Spelling
 
 # Found are texts with at least this share of the query in one place, and with at least this score.
 _LEAST_SHARE, _LEAST_SCORE = 0.4, 0.1
+# Queries of so many different words find the texts that have all of them in order, whatever the score.
+# It is low if nearly all texts have the words, as versions of one song do.
+_LEAST_WORDS = 3
 # Weights of words are rounded to integers in this unit, so that equal alignments have equal values.
 _UNIT = 1e-4
 # What words in any order count, and how much longer than twice the query their passage may be.
@@ -79,7 +83,7 @@ class WordIndex:
         words = tokenize(query)
         if not words or not len(self.words):
             return []
-        asked = _Query(words, self, is_unfinished=query[-1].isalnum())
+        asked = _Query(words, self, is_unfinished=_ends_in_word(query))
         candidates = self._candidates(asked, max(_CANDIDATES, n))
         if not len(candidates):
             return []
@@ -87,10 +91,13 @@ class WordIndex:
         values, places_in = _best_places(asked, hits)
         whole = sum(asked.weights)
         scores = values / max(whole, self.weight_of(1))
-        is_found = (values >= _LEAST_SHARE * whole) & (scores >= _LEAST_SCORE)
+        is_usual = (scores < _LEAST_SCORE) & (
+            (values < whole) | (len(asked.readings) < _LEAST_WORDS)
+        )
+        is_found = (values >= _LEAST_SHARE * whole) & ~is_usual
         best = [i for i in np.lexsort((candidates, -values)) if is_found[i]]
         if groups is not None:
-            best = list({groups[candidates[i]]: i for i in reversed(best)}.values())[::-1]
+            best = _first_of_groups(best, groups, candidates)
         return [
             Found(int(candidates[i]), float(scores[i]), places_in(i), bool(values[i] == whole))
             for i in best[:n]
@@ -144,6 +151,19 @@ class WordIndex:
         at = np.flatnonzero(slots)
         bounds = np.searchsorted(at, np.concatenate([[0], ends]))
         return Hits(slots[at], places[at], bounds), candidates
+
+
+def _ends_in_word(query):
+    """Return True if a text ends in a letter, a number, or a mark of one."""
+    return unicodedata.category(query[-1])[0] in "LMN"
+
+
+def _first_of_groups(best, groups, candidates):
+    """Return the first candidate of each group, in the same order."""
+    first = {}
+    for i in best:
+        first.setdefault(groups[candidates[i]], i)
+    return list(first.values())
 
 
 def _best_places(asked, hits):

@@ -76,9 +76,9 @@ class WordsMixin:
         -------
         matches : list of WordMatch
             The best place of each item that has at least 0.4 of the query in one place, best item first.
-            Scores below 0.1 are left out, which only words that most texts have can reach. Items with
-            equal scores keep the order of the gallery. The list is empty if no text has words of the
-            query.
+            Scores below 0.1, which only words that most texts have can reach, are left out unless all
+            words of the query are there in order, and three or more of them differ. Items with equal
+            scores keep the order of the gallery. The list is empty if no text has words of the query.
 
         Raises
         ------
@@ -131,6 +131,10 @@ class WordsMixin:
         ['how', 'I', 'wonder', 'what', 'you', 'are']
         """
         check_is_fitted(self)
+        if not isinstance(query, str):
+            raise TypeError(
+                f"`query` must be a str, got {type(query).__name__}. Pass one query at a time."
+            )
         check_integer("n_neighbors", n_neighbors)
         return self._prepared_word_search().find(query, n_neighbors)
 
