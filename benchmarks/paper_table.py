@@ -1,7 +1,8 @@
 """Compare all systems on real songs: audio branch, correlation model and text features.
 
 The audio branch is one of: statistics of a spectrogram over time, a pretrained network, the dynamics of
-each frequency band over the whole song, its form, all of them, or convolutions trained end to end. The
+each frequency band over the whole song, its form, all of them, the states of the encoder of a speech
+recognizer ("states"), or convolutions trained end to end. The
 models are linear, kernel and deep CCA. "aligned" trains convolutions over the spectrogram and over the
 characters of the lyrics jointly, and compares both step by step in time. "frozen" is the same with
 random, untrained audio convolutions, and "shuffled" the same with the frames of every song in random
@@ -25,16 +26,11 @@ import json
 import joblib
 import numpy as np
 from scipy import stats
-from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.metrics import label_ranking_average_precision_score
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skdcca import DeepCCA, KernelCCA, LinearCCA, tokenize
-from skdcca.encoders import MLP, MelCNN, SequenceEncoder
-from skdcca.metrics import chance, mrr_scorer, ranks
+from skdcca import tokenize
+from skdcca.metrics import chance, ranks
 
 from _common.arguments import add_song_options, data_folder, make_parser
 from _common.audio_features import PRETRAINED, audio_transformers, features
@@ -47,7 +43,9 @@ from _common.internals import (
     gallery_sizes,
     mean_over_folds,
 )
+from _common.intervals import interval
 from _common.songs import COLLECTIONS, load_collection, seconds_of
+from _common.systems import END_TO_END, MODELS, searched_model, system
 from _common.table import print_head, print_row
 from _common.texts import SENTENCES, TEXTS, sentence_rows, text_transformer
 
@@ -56,7 +54,6 @@ VERSION = 2
 ALL = "summary + MTT_musicnn + dynamics"
 TWO = "summary + dynamics"
 AUDIO = ["summary", "MTT_musicnn", "dynamics", ALL]
-END_TO_END = ("aligned", "frozen", "shuffled", "joint")
 SPLITS = ["by group", "random"]
 COLUMNS = ["songs", "folds", "audio", "model", "text", "gallery", "MRR", "95 %", "recall@1"]
 COLUMNS += ["recall@10", "median rank", "chance", "categories: mean average precision (chance)"]
@@ -66,96 +63,13 @@ LABELS["hymns"] = ["category"]
 SMALL_GALLERY = {"chants": 160}  # also measured in galleries of this size, drawn from each fold
 
 
-SMALL = {"x_encoder": MLP((256,), input_noise=0.1), "y_encoder": MLP((256,)), "max_epochs": 40}
-SMALL |= {"validation_fraction": 0, "batch_size": 128, "random_state": 0}
-MODELS = {
-    "linear": (
-        LinearCCA(),
-        [
-            {"n_components": [5, 10], "reg": [0.3, 3.0], "similarity": ["likelihood"]},
-            {"n_components": [10, 30, 100], "reg": [0.3, 3.0], "similarity": ["cosine"]},
-        ],
-    ),
-    "kernel": (
-        KernelCCA(gamma="scale", random_state=0, n_landmarks=500),
-        [
-            {"n_components": [5], "reg": [3e-4, 3e-3], "similarity": ["likelihood"]},
-            {"n_components": [30, 100], "reg": [3e-4, 3e-3], "similarity": ["cosine"]},
-        ],
-    ),
-    "weighted kernel": (
-        KernelCCA(gamma="scale", random_state=0, n_landmarks=500, similarity="weighted"),
-        [{"n_components": [30], "reg": [3e-4, 3e-3]}],
-    ),
-    "deep": (DeepCCA(30, **SMALL), [{"loss": ["ey", "infonce"]}]),
-}
-OVER_TIME = SequenceEncoder(
-    128, n_layers=2, kernel_size=5, pool_size=4, head="steps", n_steps=20, dropout=0.2
-)
-ALIGNED = DeepCCA(
-    160,
-    loss="infonce",
-    x_encoder=OVER_TIME,
-    y_encoder=clone(OVER_TIME).set_params(pool_size=2),
-    lr=2e-3,
-    weight_decay=0.1,
-    batch_size=64,
-    max_epochs=20,
-    validation_fraction=0,
-    random_state=0,
-)
-JOINT = clone(ALIGNED).set_params(
-    n_components=30, x_encoder=MelCNN(16, head="gru"), y_encoder=MLP((256,)), lr=1e-3
-)
-
-
-class Once(TransformerMixin, BaseEstimator):
-    """Caching wrapper of a text transformer: fits once per set of texts, transforms each text once.
-
-    Candidates of a search request the same results repeatedly, and Doc2vec takes most of the time.
-    """
-
-    kept = {}  # of this process
-
-    def __init__(self, transformer):
-        self.transformer = transformer
-
-    def fit(self, X, y=None):
-        """Fit, or reuse an earlier fit."""
-        self.key_ = joblib.hash([repr(self.transformer), list(X)])
-        if self.key_ not in self.kept:
-            while len(self.kept) > 8:
-                del self.kept[next(iter(self.kept))]
-            self.kept[self.key_] = clone(self.transformer).fit(X), {}
-        return self
-
-    def transform(self, X):
-        """Transform texts, reusing earlier results."""
-        fitted, rows = self.kept[self.key_]
-        new = [text for text in dict.fromkeys(X) if text not in rows]
-        if new:
-            rows.update(zip(new, fitted.transform(new), strict=True))
-        return np.array([rows[text] for text in X])
-
-
-class FrozenSequence(SequenceEncoder):
-    """Sequence encoder with random, untrained convolutions; only the output map is trained."""
-
-    def build(self, shape, n_outputs):
-        """Build the network for sequences of this shape."""
-        network = super().build(shape, n_outputs)
-        network.requires_grad_(False)
-        network[-2].requires_grad_(True)
-        return network
-
-
 def main():
     options = parse_arguments()
     data, cache = data_folder(options.data), cache_folder(options.cache)
     print_head(*COLUMNS)
     best, found = {}, {}
     for name in options.collections:
-        songs = load_collection(name, data, cache, 120 if options.quick else None)
+        songs = load_collection(name, data, cache, options.songs)
         for cell in cells(options):
             result = cached(cell, name, songs, cache, options)
             if result is None:
@@ -185,14 +99,17 @@ def parse_arguments():
     parser.add_argument("--texts", nargs="+", default=["Doc2vec", "Doc2vec + form"])
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS)
     parser.add_argument("--sentences", help="Python of `make sentences`, for texts by its encoder")
+    parser.add_argument(
+        "--songs", type=int, help="songs of a collection, evenly spaced (default: all)"
+    )
     parser.add_argument("--report", action="store_true", help="only the cells in the cache")
     parser.add_argument("--figure", help="file to draw the intervals into")
     options = parser.parse_args()
     if options.quick:
-        options.collections, options.models = ["hymns"], ["linear", "kernel"]
+        options.collections, options.models, options.songs = ["hymns"], ["linear", "kernel"], 120
         options.texts, options.splits, options.audio = ["tf-idf"], ["by group"], ["summary"]
     if options.report:
-        options.audio = [*AUDIO, TWO, "form", *PRETRAINED[1:]]
+        options.audio = [*AUDIO, TWO, "form", "states", *PRETRAINED[1:]]
         options.models, options.splits = [*MODELS, *END_TO_END], SPLITS
         options.texts = [*TEXTS, *SENTENCES]
     return options
@@ -238,20 +155,6 @@ def cached(cell, name, songs, cache, options):
     return json.loads(file.read_text())
 
 
-def system(model, name):
-    """Return the correlation model and its grid (None for networks trained end to end)."""
-    if model in MODELS:
-        cca, grid = MODELS[model]
-        if "kernel" in model and name == "windows":  # too many rows for the exact one
-            cca = clone(cca).set_params(approximation="nystroem")
-        return cca, grid
-    if model == "joint":
-        return JOINT, None
-    if model == "frozen":
-        return clone(ALIGNED).set_params(x_encoder=FrozenSequence(**OVER_TIME.get_params())), None
-    return ALIGNED, None
-
-
 def measure(cell, name, songs, cache, options):
     """Evaluate a cell in five outer folds and summarize it."""
     X = features(cell["audio"], songs, seconds_of(name), cache, options.n_jobs)
@@ -267,41 +170,6 @@ def measure(cell, name, songs, cache, options):
         model = searched_model(cell, name, len(songs), folds(3, by_group), options.n_jobs)
         found = evaluate(model, X, lyrics, folds(5, by_group), groups if by_group else None)
     return summary(found, songs, groups, LABELS.get(name, []), SMALL_GALLERY.get(name))
-
-
-def searched_model(cell, name, n_songs, inner, n_jobs):
-    """Return the grid search of a cell, or the model itself if there is no grid."""
-    cca, grid = system(cell["model"], name)
-    y_side = text_transformer(cell["text"], name)
-    if cell["text"] in TEXTS:
-        y_side = make_pipeline(Once(y_side), StandardScaler())
-    cca = clone(cca).set_params(y_transformer=y_side)
-    if cell["model"] == "shuffled":
-        return make_pipeline(FunctionTransformer(in_random_order), cca)
-    if grid is None:
-        return cca
-    model = Pipeline([("scale", StandardScaler()), ("cca", cca)])
-    grid = [searched(part, y_size(cell["text"]), n_songs) for part in grid]
-    return GridSearchCV(model, grid, scoring=mrr_scorer, cv=inner, n_jobs=n_jobs)
-
-
-def y_size(text):
-    """Return the minimum number of columns of a text view."""
-    return {"form": 21, "20 of tf-idf + form": 41}.get(text, 100)
-
-
-def searched(grid, n_columns, n_songs):
-    """Return the grid of the step, with the components that columns and inner rows allow."""
-    if "n_components" in grid:
-        few = [k for k in grid["n_components"] if k <= n_columns and k < n_songs / 3]
-        grid = grid | {"n_components": few}
-    return {f"cca__{key}": values for key, values in grid.items()}
-
-
-def in_random_order(spectrograms):
-    """Permute the frames of every song, each differently."""
-    rng = np.random.default_rng(0)
-    return np.stack([song[:, rng.permutation(song.shape[1])] for song in spectrograms])
 
 
 def summary(found, songs, clusters, labels, small):
@@ -353,15 +221,6 @@ def in_smaller_gallery(scores, n, n_draws=100):
         few = scores[np.ix_(some, some)]
         found.append(np.mean([1 / ranks(few), 1 / ranks(few.T)]))
     return np.mean(found)
-
-
-def interval(values, clusters, n_resamples=2000):
-    """Return the 95% bootstrap interval of the mean, resampling whole clusters."""
-    _, cluster = np.unique(clusters, return_inverse=True)
-    totals, sizes = np.bincount(cluster, values), np.bincount(cluster)
-    drawn = np.random.default_rng(0).integers(len(sizes), size=(n_resamples, len(sizes)))
-    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return np.quantile(means, [0.025, 0.975]).tolist()
 
 
 def row(name, cell, result):

@@ -3,16 +3,48 @@
 import json
 
 import numpy as np
+import soundfile
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
-from skdcca import AudioDynamics, AudioForm, MelCNNAudio, MelSpectrogram, TemporalSummary
+from skdcca import (
+    AudioDynamics,
+    AudioForm,
+    MelCNNAudio,
+    MelSpectrogram,
+    TemporalSummary,
+    WhisperAudio,
+)
 
 from _common.cache import keyed_file
+from _common.hearing import find_model
 from _common.internals import atomic_write
 
 PRETRAINED = ("MTT_musicnn", "MTT_vgg", "MSD_musicnn", "MSD_vgg")
 N_SONGS = 200  # songs transformed at a time
+
+
+class Beginning(TransformerMixin, BaseEstimator):
+    """The first seconds of songs: the file where it is not longer, else a waveform and its rate."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def fit(self, X, y=None):
+        """Do nothing."""
+        return self
+
+    def transform(self, X):
+        """Return the beginning of each song."""
+        return [self._beginning(path) for path in X]
+
+    def _beginning(self, path):
+        header = soundfile.info(path)
+        if header.duration <= self.seconds:
+            return path
+        n_frames = int(self.seconds * header.samplerate)
+        return soundfile.read(path, n_frames, dtype="float32")
 
 
 def features(audio, songs, seconds, cache, n_jobs):
@@ -35,7 +67,10 @@ def cached_features(name, transformer, paths, cache, n_jobs):
     key = json.dumps([[repr(step) for _, step in transformer.steps], paths])
     file = keyed_file(cache / "features", key)
     if not file.exists():
-        transformer[0].set_params(n_jobs=n_jobs)
+        if name == "states":
+            transformer[-1].set_params(model=find_model(), memory=str(cache / "heard"))
+        names = [name for name in transformer.get_params() if name.endswith("__n_jobs")]
+        transformer.set_params(**dict.fromkeys(names, n_jobs))
         transformer.fit(paths)
         starts = tqdm(range(0, len(paths), N_SONGS), desc=name)
         parts = [transformer.transform(paths[start : start + N_SONGS]) for start in starts]
@@ -54,9 +89,11 @@ def part_transformer(audio, seconds):
     if audio in PRETRAINED:
         return make_pipeline(MelCNNAudio(audio, pooling="mean_std", n_segments=5))
     if audio == "form":
-        return make_pipeline(AudioForm())
+        return make_pipeline(AudioForm(excerpts="measured"))
     if audio == "dynamics":
         return make_pipeline(AudioDynamics())
+    if audio == "states":  # of the 30 s that the encoder reads at a time
+        return make_pipeline(Beginning(30.0), WhisperAudio())
     if audio == "summary":
         return make_pipeline(MelSpectrogram(duration=seconds), TemporalSummary())
     return make_pipeline(MelSpectrogram(duration=seconds, n_mels=64, hop_length=1024))

@@ -5,6 +5,8 @@ import lzma
 import tarfile
 from pathlib import Path
 
+import numpy as np
+
 from _common.sounds import add_sounds, add_voice
 
 COLLECTIONS = ("lieder", "windows", "voice", "voice-25", "chants", "hymns")
@@ -27,9 +29,9 @@ def load_collection(name, data, cache, most=None):
     if name == "lieder":
         return load_lieder(data, cache, most)
     if name == "voice":
-        return with_voice(load_pairs(data, cache, most=most), cache)
+        return load_voice(data, cache, most=most)
     if name == "voice-25":
-        return with_voice(load_pairs(data, cache, most=most), cache, n_words=25, only=25)
+        return load_voice(data, cache, n_words=25, only=25, most=most)
     return load_pairs(data, cache, SOURCES[name], most)
 
 
@@ -47,34 +49,49 @@ def load_lieder(data, cache, most=None):
 
 def load_pairs(data, cache, source="lwin", most=None):
     """Load the pairs of a source; ``"lwin"`` has 3,898 windows of 20 s with their lyrics."""
+    return with_music(evenly_spaced(read_pairs(data, source), most), data, cache)
+
+
+def read_pairs(data, source):
+    """Read the metadata of the pairs of a source: a dict per song."""
     with tarfile.open(data / "pairs.tar.xz") as archive:
         lines = archive.extractfile("dev/pairs.jsonl").read().decode("utf-8").splitlines()
-    songs = [song for song in map(json.loads, lines) if song["source"] == source]
-    songs = evenly_spaced(songs, most)
+    return [song for song in map(json.loads, lines) if song["source"] == source]
+
+
+def with_music(songs, data, cache):
+    """Set ``audio`` of each pair to its synthesized music."""
     return add_sounds(songs, data / "pairs.tar.xz", Path("dev"), cache / "pairs")
+
+
+def load_voice(data, cache, gain=0.7, n_words=22, only=None, most=None):
+    """Load the English windows of at least `n_words` words, spoken over the music at a fixed rate.
+
+    At a gain of 0, they are the instrumental windows of the same songs. `only` limits the number of
+    words, in the lyrics and the voice.
+    """
+    songs = [song for song in read_pairs(data, "lwin") if song["lang"] == "en"]
+    songs = [song for song in songs if len(song["lyrics"].split()) >= n_words]
+    songs = with_music(evenly_spaced(songs, most), data, cache)
+    for song in songs:
+        song["lyrics"] = " ".join(song["lyrics"].split()[:only])
+    if gain:
+        add_voices(songs, cache / f"voice-{gain}-{only or 'all'}", gain)
+    return songs
+
+
+def add_voices(songs, folder, gain):
+    """Set ``audio`` of each song to its music with the lyrics spoken over it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for song in songs:
+        music = song["audio"]
+        song["audio"] = str(folder / Path(music).name)
+        if not Path(song["audio"]).exists():
+            add_voice(song["lyrics"], music, Path(song["audio"]), gain)
 
 
 def evenly_spaced(songs, most=None):
     """Return at most `most` songs, evenly spaced."""
-    if most is None:
+    if most is None or most >= len(songs):
         return songs
-    step = max(1, len(songs) // most)
-    return songs[::step][:most]
-
-
-def with_voice(songs, cache, gain=0.7, n_words=22, only=None):
-    """Return English songs of at least `n_words` words, spoken over the music at a fixed rate.
-
-    `only` limits the number of words, in the lyrics and the voice.
-    """
-    songs = [song for song in songs if song["lang"] == "en"]
-    songs = [dict(song) for song in songs if len(song["lyrics"].split()) >= n_words]
-    folder = cache / f"voice-{gain}-{only or 'all'}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for song in songs:
-        music = song["audio"]
-        song["lyrics"] = " ".join(song["lyrics"].split()[:only])
-        song["audio"] = str(folder / Path(music).name)
-        if not Path(song["audio"]).exists():
-            add_voice(song["lyrics"], music, Path(song["audio"]), gain)
-    return songs
+    return [songs[i] for i in np.linspace(0, len(songs) - 1, most).astype(int)]

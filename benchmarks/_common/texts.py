@@ -56,7 +56,8 @@ def sentence_rows(text, lyrics, cache, python):
     """Return the rows of the sentence encoder, with those of `LyricsForm` if requested by `text`."""
     rows = sentence_embeddings(lyrics, cache, python)
     if text == "sentences + form":
-        rows = np.hstack([rows, LyricsForm().fit_transform(lyrics)])  # nothing is fitted
+        form = LyricsForm(excerpts="measured")  # which depends on no other text
+        rows = np.hstack([rows, form.fit_transform(lyrics)])
     return list(rows)
 
 
