@@ -70,6 +70,8 @@ FUSION = ScoreFusion([("good", GOOD), ("weak", WEAK), ("noise", NOISE)], cv=3)
 FITTED = clone(FUSION).fit(X[TRAIN], Y[TRAIN])
 
 
+# In some checks, the views are random numbers that have nothing in common.
+@pytest.mark.filterwarnings("ignore:No model of ScoreFusion scores held-out pairs higher")
 @parametrize_with_checks([ScoreFusion([("first", LinearCCA(1))], cv=2)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
@@ -117,6 +119,14 @@ def test_weights_follow_what_a_model_says():
     good, weak, noise = FITTED.weights_
     assert good > weak > noise >= 0
     assert noise < 0.15 * good
+
+
+def test_models_without_evidence_are_reported():
+    same = 8 * ["all you need is love"]
+    models = [("words", SharedSpace(16)), ("letters", SharedSpace(8))]
+    with pytest.warns(UserWarning, match="so all scores are 0. Check that row i"):
+        fusion = ScoreFusion(models).fit(same, same)
+    assert not pair_scores(fusion, same, same).any()
 
 
 def test_models_that_repeat_each_other_share_their_weight():

@@ -26,7 +26,7 @@ from skdcca import (
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import UnknownTextWarning
 from skdcca.metrics import embed
-from skdcca.retrieval import ask, can_find_words, metadata_text
+from skdcca.retrieval import ask, can_find_words, metadata_text, prepare_chance
 from skdcca.retrieval._question import hearing_step
 
 WORDS = ("sun", "sea", "sand", "rain", "snow", "love", "moon", "road")
@@ -329,6 +329,24 @@ def test_words_of_a_shared_space():
     index = CrossModalIndex(space).fit(LYRICS, LYRICS)
     assert ask(index, "y", "sun", 5).understood
     assert not ask(index, "y", UNKNOWN[0], 5).understood
+
+
+def test_a_text_without_letters_is_not_understood():
+    index = CrossModalIndex(SharedSpace(64).fit(LYRICS[:60], LYRICS[:60])).fit(LYRICS, LYRICS)
+    answer = ask(index, "y", "\N{GRINNING FACE}", 5)
+    assert not answer.understood
+    assert answer.above == 5 * [False]
+    assert ask(index, "y", "sun", 5).understood
+
+
+def test_a_model_of_numbers_answers_by_words():
+    index = CrossModalIndex(LinearCCA(2).fit(X, X)).fit(X, X, texts=LYRICS)
+    answer = ask(index, "y", LYRICS[7], 5)
+    assert answer.words[0].id == 7
+    assert answer.ids == answer.scores == answer.p == []
+    assert answer.level is answer.above is answer.z is None
+    prepare_chance(index)
+    assert index.chance_score("y", like=LYRICS[7]) == index.chance_score("y")
 
 
 def test_metadata_as_text():

@@ -3,6 +3,7 @@
 import pytest
 from _page import client_of, number_index
 
+from skdcca import Transcript
 from skdcca.web import _limits
 from skdcca.web._songs import marked
 
@@ -35,6 +36,17 @@ def test_all_words_of_a_song():
     }
     assert client.get("/api/song/1").json() == {"title": "Heard", "lyrics": "", "heard": SEGMENTS}
     assert client.get("/api/song/2").json() == {"title": "2", "lyrics": "", "heard": []}
+
+
+def test_texts_of_the_index_are_shown():
+    transcript = Transcript.of("en", HEARD["segments"])
+    texts = ["the sun", transcript, "another text", None]
+    metadata = [{}, {}, {"lyrics": "the moon", "heard": HEARD}, {}]
+    client = client_of(number_index(4, metadata=metadata, texts=texts))
+    words = [client.get(f"/api/song/{position}").json() for position in range(4)]
+    assert [one["lyrics"] for one in words] == ["the sun", "", "the moon", ""]
+    assert [one["heard"] != [] for one in words] == [False, True, True, False]
+    assert words[1]["heard"][1] == SEGMENTS[1]
 
 
 @pytest.mark.parametrize("position", ["4", "-1", "00", "x", "٣"])

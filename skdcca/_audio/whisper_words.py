@@ -19,9 +19,9 @@ _FORMAT = 2
 class WhisperWords(NoTableMixin, WhisperSongs, auto_wrap_output_keys=None):
     """Words that are sung or spoken in songs, heard by a Whisper model.
 
-    The output is a list of texts, the input of any transformer of texts: a `SharedSpace` finds songs by
-    their lyrics without training, and the lyrics of songs that have none are searched like others. Songs
-    are passed in the forms that `MelSpectrogram` accepts, and are heard from beginning to end.
+    The output is a list of texts, which any transformer of texts takes. A `SharedSpace` compares them
+    with lyrics without training, and a `CrossModalIndex` searches them in place of missing lyrics.
+    Songs are passed in the forms that `MelSpectrogram` accepts, and are heard from beginning to end.
 
     Hearing needs the package faster-whisper (``pip install "skdcca[speech]"``) and a model. It takes
     much longer than all other transformers, so set `memory` to a folder: each song is then heard only
@@ -42,8 +42,8 @@ class WhisperWords(NoTableMixin, WhisperSongs, auto_wrap_output_keys=None):
     min_log_probability : float, default=-1.4
         Least sum of the average log probability of the words and the log probability that there is
         speech. What is less likely is left out, because models invent words where nobody sings.
-        Greater values leave out more. Words that are repeated more than four times in a row are left
-        out too. If None, everything is kept.
+        Higher values leave out more. Texts that mostly repeat one phrase are left out as well, and in
+        others a phrase is kept up to four times in a row. If None, everything is kept.
     sample_rate : int, default=16000
         Sample rate in Hz of waveforms that come without one.
     memory : str, path-like or joblib.Memory, default=None

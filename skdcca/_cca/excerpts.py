@@ -26,9 +26,10 @@ class Excerpts(MetaEstimatorMixin, BaseCCA):
     A model of whole lyrics has never seen a line. This meta-estimator shows it the excerpts of each
     song, each with the audio of the whole song, and gives every song the same total weight.
 
-    It helps where the words carry the signal, such as the theme of a song, and queries are short. It
-    harms where the form of the lyrics does, such as their length, because a line has the form of no
-    song. Compare both on your own songs; ``benchmarks/queries.py`` does so for synthetic songs.
+    It helps where the words carry the signal, such as the theme of a song, and queries are short. Where
+    songs are found by the form of their lyrics alone, such as their length, excerpts only add noise,
+    because a line has the form of no song. Compare both on your own songs; ``benchmarks/queries.py``
+    does so for synthetic songs.
 
     Parameters
     ----------

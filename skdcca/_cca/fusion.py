@@ -16,8 +16,14 @@ from skdcca._cca.fusion_weights import calibrate, held_out_folds, is_splitter, r
 from skdcca._utils.sklearn_compat import BaseComposition, num_samples, safe_indexing
 from skdcca._utils.validation import check_integer, is_number
 from skdcca._utils.view_errors import refuse_list_of_views
+from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA
 from skdcca.metrics import embed
+
+_NO_EVIDENCE = (
+    "No model of ScoreFusion scores held-out pairs higher than other rows, so all scores are 0. Check "
+    "that row i of X and row i of y are the same sample, or fit it on more rows."
+)
 
 
 class ScoreFusion(BaseComposition, BaseCCA):
@@ -67,6 +73,11 @@ class ScoreFusion(BaseComposition, BaseCCA):
         From `fit`, if `estimators`, `weights` or `cv` are invalid, if there are fewer than 4 rows or
         groups, or if the views have different numbers of rows.
 
+    Warns
+    -----
+    UserWarning
+        From `fit`, if no model scores held-out pairs higher than other rows, so that all scores are 0.
+
     See Also
     --------
     SharedSpace : Model of two views that share a space already.
@@ -98,6 +109,10 @@ class ScoreFusion(BaseComposition, BaseCCA):
     The rows that `transform` and `transform_y` return contain the scaled rows of all models, and their
     inner product is the fused score. The exact search of `CrossModalIndex` finds the highest scores
     by one product, and `FaissNeighbors` by Euclidean distances.
+
+    `score` is the sum of the correlations of all columns, as for every two-view model, and says little
+    about a fusion. In searches and cross-validation, use the scorers of `skdcca.metrics`, such as
+    `mrr_scorer`.
 
     To pass `groups` through a `Pipeline` or a search, enable metadata routing and call
     ``fusion.set_fit_request(groups=True)``.
@@ -226,6 +241,8 @@ class ScoreFusion(BaseComposition, BaseCCA):
             params = self._routed(names, groups, params)
             folds = held_out_folds(models, X, y, groups, self.cv, params)
             self.thresholds_, self.scales_, self.weights_ = calibrate(folds, weights)
+            if not self.weights_.any():
+                warn(_NO_EVIDENCE, UserWarning)
             self.estimators_ = [
                 clone(model).fit(X, y, **own) for model, own in zip(models, params, strict=True)
             ]

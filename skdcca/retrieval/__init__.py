@@ -9,6 +9,7 @@ from skdcca.retrieval._question import ask as ask  # for the command line and th
 from skdcca.retrieval._question import can_find_words as can_find_words
 from skdcca.retrieval._question import hearing_step as hearing_step
 from skdcca.retrieval._question import metadata_text as metadata_text
+from skdcca.retrieval._texts import item_texts as item_texts  # for the web page
 from skdcca.retrieval._words import WordMatch
 
 __all__ = ["CrossModalIndex", "FaissNeighbors", "WordMatch"]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdcca._lyrics import count_words, passage, unknown_texts_expected
+from skdcca.metrics import inside
 from skdcca.retrieval._checks import check_finite
-from skdcca.retrieval._texts import lines_of, lyrics_and_heard
+from skdcca.retrieval._groups import OTHER
+from skdcca.retrieval._texts import item_texts, lines_of, lyrics_and_heard
 
-OTHER = {"x": "y", "y": "x"}
 # Maximum number of items that serve as queries.
 N_ROWS = 1000
 # Number of passages of texts that serve as queries, and the most from one text.
@@ -55,11 +56,24 @@ def background(index, view, like):
     """
     if getattr(index, f"z{OTHER[view]}_") is None:
         return None
-    found = _passages(index, like) if view == "y" and isinstance(like, str) else None
+    is_text = view == "y" and isinstance(like, str) and reads_texts(index.estimator)
+    found = _passages(index, like) if is_text else None
     if found is None and getattr(index, f"z{view}_") is not None:
         own = spread(len(index.ids_), N_ROWS)
         found = Background("items", index._variates(view, own), own)
     return found
+
+
+def reads_texts(estimator):
+    """Return False if the second view of a model is numbers, which a text cannot be turned into.
+
+    A model of another package, without the attribute `y_transformer_`, may read texts by itself.
+    """
+    _, model = inside(estimator)
+    if hasattr(model, "estimators_"):
+        return all(map(reads_texts, model.estimators_))
+    has_vectorizer = getattr(model, "vectorizer_", None) is not None
+    return has_vectorizer or getattr(model, "y_transformer_", "unknown") is not None
 
 
 def spread(n, most):
@@ -115,9 +129,8 @@ def _sources(index):
 
 
 def _find_sources(index):
-    known = [None] * len(index.ids_) if index._texts is None else index._texts
     about = [index.metadata_.get(name, {}) for name in index.ids_.tolist()]
-    texts = list(map(_plain_text, known, about))
+    texts = list(map(_plain_text, item_texts(index), about))
     own = np.flatnonzero([bool(text.strip()) for text in texts])
     own = own[spread(len(own), _N_PASSAGES)]
     texts = [texts[i] for i in own]

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._utils.validation import check_number, check_option
 from skdcca.metrics import comparison, scoring_rows
-from skdcca.retrieval._background import N_ROWS, OTHER, background, spread
+from skdcca.retrieval._background import N_ROWS, background, spread
+from skdcca.retrieval._groups import OTHER
 from skdcca.retrieval._items import listed
 
 _MOST_KEPT = 100

@@ -24,7 +24,7 @@ from skdcca.retrieval._chance import ChanceMixin
 from skdcca.retrieval._checks import check_finite, check_neighbors, check_restored
 from skdcca.retrieval._distances import distance_rows
 from skdcca.retrieval._exact import ExactSearch
-from skdcca.retrieval._groups import GroupsMixin, check_groups, joined_groups
+from skdcca.retrieval._groups import OTHER, GroupsMixin, check_groups, joined_groups
 from skdcca.retrieval._items import check_ids, check_metadata, listed
 from skdcca.retrieval._texts import (
     check_texts,
@@ -34,8 +34,6 @@ from skdcca.retrieval._texts import (
     texts_to_json,
 )
 from skdcca.retrieval._words import WordsMixin
-
-_OTHER = {"x": "y", "y": "x"}
 
 
 class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
@@ -419,7 +417,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         self._backgrounds, self._judged = {}, {}
 
     def _views(self):
-        return [view for view in _OTHER if getattr(self, f"z{view}_") is not None]
+        return [view for view in OTHER if getattr(self, f"z{view}_") is not None]
 
     def _check_same_views(self, X, y):
         given = [view for view, of in (("x", X), ("y", y)) if of is not None]
@@ -431,7 +429,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             )
 
     def _check_answerable(self, view, n_neighbors):
-        other = _OTHER[view]
+        other = OTHER[view]
         if getattr(self, f"z{other}_") is None:
             raise ValueError(
                 f"Queries of {view} search the view {other}, which this gallery lacks. Fit the index "
@@ -461,13 +459,13 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
 
     def _nearest_rows(self, view, queries, vectors, k):
         """Return the scores and places of the `k` best items for each row."""
-        gallery = self._gallery(_OTHER[view])
+        gallery = self._gallery(OTHER[view])
         if self.neighbors is None:
             return gallery.top(queries, k)
         places = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
         # Read the variates of the candidates only, because the gallery may be a memory-mapped file.
         found, at = np.unique(places, return_inverse=True)
-        exact = ExactSearch(self._scoring_rows(_OTHER[view], found), self._decimals())
+        exact = ExactSearch(self._scoring_rows(OTHER[view], found), self._decimals())
         scores, best = exact.among(queries, at.reshape(places.shape), k)
         return scores, found[best]
 

@@ -10,8 +10,8 @@ from sklearn.utils import Bunch
 from skdcca._audio import heard_once, sound_required
 from skdcca._utils.sklearn_compat import safe_indexing
 from skdcca.exceptions import UnknownTextWarning
-from skdcca.metrics import inside
-from skdcca.retrieval._background import item_groups
+from skdcca.metrics import embed, inside
+from skdcca.retrieval._background import item_groups, reads_texts
 
 
 def ask(index, view, query, n, level=None):
@@ -41,14 +41,14 @@ def ask(index, view, query, n, level=None):
     -------
     answer : Bunch
         ``words``: list of `WordMatch`, best first; ``heard``: the words heard in an audio query, or None
-        for other queries and for models that hear no words;
-        ``ids`` and ``scores``: lists, best first, empty if the gallery lacks the other view but its
-        texts are searched; ``p``: for each item, how rarely an unrelated query scores it as high, or
-        None if unknown; ``level``: the chance level, or None if it is unknown; ``above``: a list of
-        bool, True for scores above chance, or None if ``level`` is None; ``understood``: False for a
-        text without any word that the model knows; ``far``: True if the query lies far outside the
-        gallery; ``z``: its variates, of shape (1, n_components), or None if the gallery lacks the other
-        view; ``notes``: the messages of all other warnings.
+        for other queries and for models that hear no words; ``ids`` and ``scores``: lists, best first,
+        empty if only the texts can be searched, because the gallery lacks the other view or the second
+        view of the model is numbers; ``p``: for each item, how rarely an unrelated query scores it as
+        high, or None if unknown; ``level``: the chance level, or None if it is unknown; ``above``: a
+        list of bool, True for scores above chance, or None if ``level`` is None; ``understood``: False
+        for a text without any word that the model knows; ``far``: True if the query lies far outside the
+        gallery; ``z``: its variates, of shape (1, n_components), or None if only the texts can be
+        searched; ``notes``: the messages of all other warnings.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def ask(index, view, query, n, level=None):
         warnings.simplefilter("always")
         words = query if view == "y" else _heard(index.estimator, query)
         matches = index.find_words(words, n) if isinstance(words, str) else []
-        if isinstance(words, str) and index.has_texts() and _lacks_other_view(index, view):
+        searches_words = isinstance(words, str) and index.has_texts()
+        if searches_words and not _can_search_other_view(index, view):
             by_other_view = Bunch(
                 ids=[], scores=[], p=[], level=None, above=None, far=False, z=None
             )
@@ -88,8 +89,11 @@ def can_find_words(index, view):
     return has_words and index.has_texts()
 
 
-def _lacks_other_view(index, view):
-    return getattr(index, "zx_" if view == "y" else "zy_") is None
+def _can_search_other_view(index, view):
+    """Return False if the gallery lacks the view to search, or the model cannot read texts."""
+    if view == "y":
+        return index.zx_ is not None and reads_texts(index.estimator)
+    return index.zy_ is not None
 
 
 def _search_other_view(index, view, query, n, level):
@@ -161,8 +165,9 @@ def _is_understood(estimator, query, warned=False):
     readers = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the query has issued them already
-        text = _follow(getattr(model, "y_transformer_", None), [query], readers)
-        _follow(getattr(model, "vectorizer_", None), text, readers)
+        if getattr(model, "vectorizer_", None) is not None:
+            return bool(np.any(embed(model, y=[query])))
+        _follow(getattr(model, "y_transformer_", None), [query], readers)
     knows_a_term = any(found and hasattr(reader, "vocabulary_") for reader, found in readers)
     return knows_a_term or all(found for _, found in readers)
 

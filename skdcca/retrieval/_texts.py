@@ -52,6 +52,11 @@ def default_texts(y):
     return texts if texts and all(isinstance(text, str) for text in texts) else None
 
 
+def item_texts(index):
+    """Return the text that an index was given for each item: a str, segments, or None."""
+    return len(index.ids_) * [None] if index._texts is None else index._texts
+
+
 def joined_texts(texts, n, more, n_more):
     """Return the texts of `n` items followed by those of `n_more`; either may be None."""
     if texts is None and more is None:

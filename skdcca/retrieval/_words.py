@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._lyrics import tokenize, word_spans
 from skdcca._utils.validation import check_integer
-from skdcca.retrieval._texts import lines_of, lyrics_and_heard
+from skdcca.retrieval._texts import item_texts, lines_of, lyrics_and_heard
 from skdcca.retrieval._word_index import WordIndex
 
 _BETWEEN_LINES, _CUT = " / ", "…"
@@ -150,9 +150,8 @@ class WordsMixin:
         search = self._word_search
         if search is None:
             ids = self.ids_.tolist()
-            texts = len(ids) * [None] if self._texts is None else self._texts
             metadata = [self.metadata_.get(i) for i in ids]
-            search = WordSearch(ids, texts, metadata, getattr(self, "groups_", None))
+            search = WordSearch(ids, item_texts(self), metadata, getattr(self, "groups_", None))
             self._word_search = search
         return search
 

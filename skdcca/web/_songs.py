@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from skdcca.retrieval import item_texts
 from skdcca.web import _limits
 from skdcca.web._sounds import is_sound
 
@@ -15,7 +16,7 @@ def as_text(value):
 
 
 class Songs:
-    """Metadata of the items of an index, by position.
+    """Metadata and texts of the items of an index, by position.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ class Songs:
         self.ids = index.ids_.tolist()
         self.positions = {name: position for position, name in enumerate(self.ids)}
         self.all_metadata = index.metadata_
+        self.texts = item_texts(index)
 
     def metadata(self, position, key):
         """Return one metadata value of an item as text, or "" if it is missing."""
@@ -43,13 +45,17 @@ class Songs:
         return path if isinstance(path, str) and is_sound(path) else None
 
     def lyrics(self, position):
-        """Return the lyrics of an item, or "" if it has none."""
-        return self.metadata(position, "lyrics").strip()
+        """Return the lyrics of an item, from its metadata or its text; "" if it has none."""
+        lyrics = self.metadata(position, "lyrics").strip()
+        text = self.texts[position]
+        if not lyrics and isinstance(text, str):
+            lyrics = as_text(text).strip()
+        return lyrics
 
     def heard(self, position):
         """Return the words heard in a song, as a list of dicts with start, end and text."""
         heard = self.all_metadata.get(self.ids[position], {}).get("heard")
-        segments = heard.get("segments") if isinstance(heard, dict) else None
+        segments = heard.get("segments") if isinstance(heard, dict) else self.texts[position]
         if not isinstance(segments, list):
             return []
         return [found for segment in segments if (found := _segment(segment)) is not None]
@@ -87,7 +93,7 @@ class Songs:
 
 def _segment(segment):
     """Return a segment as a dict, or None if it is not one."""
-    if not isinstance(segment, list) or len(segment) != 3:
+    if not isinstance(segment, list | tuple) or len(segment) != 3:
         return None
     start, end, text = segment
     if not isinstance(text, str) or not text.strip():
