@@ -1,4 +1,4 @@
-"""Search texts of 10,000 and 100,000 songs for lines with and without errors.
+"""Search texts of 10,000 and 100,000 songs for lines with and without errors, and for unrelated lines.
 
 The songs have 24 lines of 8 words, cut from the lyrics of the 1,341 art songs and reshuffled, so that
 no two songs share a line. If the words of all lines are reshuffled together, songs differ in their
@@ -11,9 +11,13 @@ orders (90 of 100,000), and only the order decides. Queries are lines of songs:
 - one wrong letter: in every word of three letters or more;
 - two wrong letters: in every word of six letters or more, and one in words of three to five.
 
-Letters are replaced (55 %), left out, added or swapped with the next one (15 % each). The references are
-cosines of tf-idf vectors (`TfidfVectorizer`, a sparse product with all songs) of words and of three to
-five characters, and BM25 of words. All run in one thread; times are the median CPU time of the queries.
+Letters are replaced (55 %), left out, added or swapped with the next one (15 % each). The references
+are BM25 of words (a sparse product with all songs) and cosines of tf-idf vectors of three to five
+characters. All run in one thread; times are the median CPU time of the queries.
+
+The second table has what unrelated queries find. The English art songs are split in halves by composer.
+Each half is a collection, and the songs of the other one are queries, except those that share five
+words in a row with the collection. Its last rows are lines of the collection itself.
 
     OMP_NUM_THREADS=1 make bench SCRIPT=words ARGS="[--quick]"
 """
@@ -42,29 +46,31 @@ def main():
     add_data(parser)
     options = parser.parse_args()
     use_one_thread()
-    pool = cut_lines(data_folder(options.data))
+    lieder = read_lieder(data_folder(options.data))
+    pool = cut_lines(lieder)
     n_queries = 50 if options.quick else 200
-    print_head("songs", "search", "built in s", "queries", "ms a query", "found first", "MRR@10")
+    print("share of the queries whose song is found first, and milliseconds a query")
+    print_head("songs", "search", "built in s", *QUERIES)
+    few = ["find_words", "BM25, words"]
     for n_songs in (10_000,) if options.quick else (10_000, 100_000):
-        few = ["find_words", "tf-idf, words"]
         compare(make_songs(pool, n_songs), few if n_songs > 10_000 else SEARCHES, n_queries)
         compare(make_songs(pool, n_songs, same_words=True), few, n_queries, ", same words")
+    unrelated([song for song in lieder if song["lang"] == "en"], 1 if options.quick else 5)
 
 
 def compare(songs, searches, n_queries, remark=""):
-    """Print a row for each search and kind of query."""
+    """Print a row for each search."""
     texts = ["\n".join(map(" ".join, lines)) for lines in songs]
     for name in searches:
         made = timed(SEARCHES[name], texts)
-        for kind, damage in QUERIES.items():
-            figures = measure(made.result, songs, damage, n_queries)
-            print_row(f"{len(songs):,}{remark}", name, f"{made.cpu:.1f}", kind, *figures)
+        cells = [measure(made.result, songs, damage, n_queries) for damage in QUERIES.values()]
+        print_row(f"{len(songs):,}{remark}", name, f"{made.cpu:.1f}", *cells)
 
 
-def cut_lines(data):
-    """Return lines of eight words from the lyrics of the art songs."""
+def cut_lines(songs):
+    """Return lines of eight words from the lyrics of songs."""
     lines = []
-    for song in read_lieder(data):
+    for song in songs:
         words = song["lyrics"].split()
         lines += [words[i : i + N_WORDS] for i in range(0, len(words) - N_WORDS + 1, N_WORDS)]
     return lines
@@ -84,17 +90,72 @@ def make_songs(pool, n_songs, same_words=False):
 
 
 def measure(search, songs, damage, n_queries):
-    """Return the milliseconds of a query, the share found first and the mean reciprocal rank."""
+    """Return the share of the queries whose song is found first, and the milliseconds of a query."""
     rng = np.random.default_rng(1)
-    seconds, inverse_ranks = [], []
+    seconds, first = [], 0
     for song in rng.integers(len(songs), size=n_queries).tolist():
         query = " ".join(damage(songs[song], int(rng.integers(N_LINES - 1)), rng))
         start = time.process_time()
         found = search.find(query)
         seconds.append(time.process_time() - start)
-        inverse_ranks.append(1 / (1 + found.index(song)) if song in found else 0.0)
-    first = np.mean(np.array(inverse_ranks) == 1)
-    return f"{1000 * np.median(seconds):.1f}", f"{first:.3f}", f"{np.mean(inverse_ranks):.3f}"
+        first += found[:1] == [song]
+    return f"{first / n_queries:.3f}, {1000 * np.median(seconds):.1f} ms"
+
+
+# Unrelated lines
+
+
+def unrelated(songs, n_each):
+    """Print what lines find in the halves of a collection, `n_each` lines of each song."""
+    composers = sorted({song["group"] for song in songs})
+    texts = [tokenize(song["lyrics"]) for song in songs]
+    first = np.isin([song["group"] for song in songs], composers[::2])
+    scores = {name: [] for name in LINES}
+    rng = np.random.default_rng(2)
+    for half in (first, ~first):
+        inside = [texts[i] for i in np.flatnonzero(half)]
+        outside = without_shared([texts[i] for i in np.flatnonzero(~half)], inside)
+        search = Ours([" ".join(words) for words in inside])
+        for name, (n_words, related, most_wrong) in LINES.items():
+            for words in (inside if related else outside) * n_each:
+                if len(words) >= n_words:
+                    query = misspelled_passage(words, n_words, most_wrong, rng)
+                    scores[name].append(search.best_score(query))
+    print(f"\nlines in halves of {len(songs)} English songs")
+    print_head("queries", "number", "find something", "score: 5 %", "median", "95 %")
+    for name, values in scores.items():
+        found = [value for value in values if value > 0]
+        levels = np.quantile(found, [0.05, 0.5, 0.95]) if found else []
+        cells = [f"{level:.2f}" for level in levels] or [""] * 3
+        print_row(name, len(values), f"{len(found) / len(values):.3f}", *cells)
+
+
+def without_shared(texts, collection):
+    """Return the texts that share no five words in a row with a collection."""
+    known = {run for words in collection for run in runs(words)}
+    return [words for words in texts if known.isdisjoint(runs(words))]
+
+
+def runs(words, n=5):
+    """Return all runs of adjacent words."""
+    return zip(*(words[i:] for i in range(n)), strict=False)
+
+
+def misspelled_passage(words, n_words, most_wrong, rng):
+    """Return adjacent words of a text as a query."""
+    place = int(rng.integers(len(words) - n_words + 1))
+    return " ".join(misspell(word, most_wrong, rng) for word in words[place : place + n_words])
+
+
+# Number of words, whether they are of the collection, and the most wrong letters of a word.
+LINES = {
+    "4 words of other songs": (4, False, 0),
+    "8 words of other songs": (8, False, 0),
+    "30 words of other songs": (30, False, 0),
+    "8 words of the collection": (8, True, 0),
+    "8 words, one wrong letter": (8, True, 1),
+    "8 words, two wrong letters": (8, True, 2),
+}
 
 
 # Queries
@@ -159,6 +220,10 @@ class Ours:
         """Return the places of the best songs."""
         return [match.id for match in self.search.find(query, K)]
 
+    def best_score(self, query):
+        """Return the score of the best song, or 0 if nothing is found."""
+        return max((match.score for match in self.search.find(query, 1)), default=0.0)
+
 
 class Products:
     """Best products of a query with the rows of a sparse matrix."""
@@ -171,14 +236,6 @@ class Products:
         scores = (self.vectorizer.transform([query]) @ self.columns).toarray().ravel()
         best = np.argpartition(-scores, K)[:K]
         return best[np.argsort(-scores[best], kind="stable")].tolist()
-
-
-class Words(Products):
-    """Cosines of tf-idf vectors of words."""
-
-    def __init__(self, texts):
-        vectorizer = TfidfVectorizer(analyzer=tokenize)
-        super().__init__(vectorizer, vectorizer.fit_transform(texts))
 
 
 class Characters(Products):
@@ -206,7 +263,6 @@ class BM25(Products):
 
 SEARCHES = {
     "find_words": Ours,
-    "tf-idf, words": Words,
     "BM25, words": BM25,
     "tf-idf, characters": Characters,
 }

@@ -19,6 +19,7 @@ def manifest(tmp_path, monkeypatch):
     return write_table(tmp_path / "songs.csv", rows, ["audio", "lyrics", "title", "group"])
 
 
+@pytest.mark.slow
 def test_demo_on_user_songs(manifest, tmp_path, capsys):
     output = tmp_path / "pictures"
     assert main(["demo", "--songs", manifest, "--output", str(output)]) == 0

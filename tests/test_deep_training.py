@@ -328,6 +328,7 @@ print(hashlib.sha256(b"".join(v.tobytes() for v in fitted.x_state_.values())).he
 """
 
 
+@pytest.mark.slow
 def test_two_processes_are_bitwise_equal():
     hashes = {run_program(FIT) for _ in range(2)}
     assert len(hashes) == 1

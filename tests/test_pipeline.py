@@ -352,7 +352,7 @@ def many_songs():
     return make_songs(600, strength=0.95, duration=3.0, sample_rate=11025, random_state=1)
 
 
-@pytest.mark.parametrize("head", ["gru", "attention"])
+@pytest.mark.parametrize("head", [pytest.param("gru", marks=pytest.mark.slow), "attention"])
 def test_joint_training_finds_the_shared_mood_and_changes_its_filters(many_songs, head):
     audio, lyrics = many_songs.audio, many_songs.lyrics
     train, test = slice(0, 450), slice(450, 600)
