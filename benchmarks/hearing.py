@@ -18,7 +18,7 @@ import soundfile
 from skdcca import WhisperWords, tokenize
 
 from _common.arguments import add_song_options, data_folder, make_parser
-from _common.hearing import find_model, share_found
+from _common.hearing import find_model, listener, share_found
 from _common.internals import cache_folder
 from _common.memory import greatest_resident
 from _common.singing import load_singing
@@ -43,7 +43,7 @@ def main():
     groups = {"noise": noises()}
     groups |= {"instrumental" if not gain else f"voice {gain}": windows[gain] for gain in GAINS}
     groups["singing"] = load_singing(data)
-    count_words(model, groups)
+    count_words(model, groups, cache)
 
 
 def measure_time(model, windows, data):
@@ -69,16 +69,15 @@ def measure_time(model, windows, data):
         )
 
 
-def count_words(model, groups):
-    """Print the table of words before and after suppression."""
+def count_words(model, groups, cache):
+    """Print the table of words before and after suppression; what was heard before is in the cache."""
     print_head("sound", "windows", "words heard", "kept", "with words", "found", "found, all kept")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, songs in groups.items():
-            sounds = [song["audio"] for song in songs]
-            words = WhisperWords(model, memory=folder)
-            kept = words.transform(sounds)
-            heard = words.set_params(min_log_probability=None).transform(sounds)
-            print_row(name, len(songs), *counts(songs, heard, kept))
+    for name, songs in groups.items():
+        sounds = [song["audio"] for song in songs]
+        words = listener(model, cache)
+        kept = words.transform(sounds)
+        heard = words.set_params(min_log_probability=None).transform(sounds)
+        print_row(name, len(songs), *counts(songs, heard, kept))
 
 
 def counts(songs, heard, kept):
