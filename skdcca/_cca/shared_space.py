@@ -43,8 +43,8 @@ class SharedSpace(BaseCCA):
     vectorizer : estimator, default=None
         Transformer that is fitted to the rows of both views together and applied to each, for example
         `sklearn.feature_extraction.text.TfidfVectorizer`. If None, texts are turned into n-grams of
-        3 and 4 characters inside words, after `skdcca.tokenize`, and arrays of numbers are used as they
-        are.
+        2 to 4 characters of the words of `skdcca.tokenize` and the spaces between them, and arrays of
+        numbers are used as they are.
     center : bool, default=True
         If True, subtract from each view the mean of its training rows. This removes the gap between
         the views of pretrained models, whose audio and text embeddings have different means [2]_, and
@@ -109,9 +109,9 @@ class SharedSpace(BaseCCA):
     >>> lyrics = ["Row, row, row your boat", "Twinkle, twinkle, little star", "Three blind mice"]
     >>> model = SharedSpace().fit(heard, lyrics)
     >>> model.compare(model.transform(heard), model.transform_y(lyrics)).round(1)
-    array([[ 0.5, -0.4, -0.1],
-           [-0.3,  0.6, -0.4],
-           [-0.2, -0.3,  0.5]])
+    array([[ 0.6, -0.4, -0.2],
+           [-0.3,  0.7, -0.4],
+           [-0.3, -0.3,  0.6]])
     """
 
     def __init__(
@@ -277,8 +277,8 @@ def _character_ngrams():
     rare words, which say most, and would be much larger in a file.
     """
     counts = HashingVectorizer(
-        analyzer="char_wb",
-        ngram_range=(3, 4),
+        analyzer="char",  # across spaces, so that the order of words counts
+        ngram_range=(2, 4),
         n_features=_BUCKETS,
         lowercase=False,
         alternate_sign=False,
