@@ -46,6 +46,7 @@ numpydoc_validation_checks = {
     "SS04",
     "YD01",
 }
+numpydoc_validation_exclude = {r"\.(count|index)$"}  # methods that named tuples inherit
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # types are in the sections of parameters
 toc_object_entries_show_parents = "hide"

@@ -9,7 +9,7 @@ class Transcript(NamedTuple):
     `WhisperWords.transcribe` returns them. They consist of strings and numbers only, so
     ``json.dumps(transcript._asdict())`` works.
 
-    Attributes
+    Parameters
     ----------
     text : str
         All words; empty if none are understood.

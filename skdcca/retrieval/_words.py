@@ -17,7 +17,7 @@ _LONGEST_LINE, _AROUND = 160, 40
 class WordMatch(NamedTuple):
     """A line in which the words of a query were found.
 
-    Attributes
+    Parameters
     ----------
     id : str or int
         Id of the item.
