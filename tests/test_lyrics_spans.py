@@ -1,4 +1,4 @@
-"""Where the words of a text stand in it."""
+"""Positions of words in a text."""
 
 import pytest
 from hypothesis import given, settings

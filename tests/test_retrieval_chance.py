@@ -1,4 +1,4 @@
-"""What unrelated queries score: levels and p-values against brute force and a known truth."""
+"""Chance levels and p-values, against brute force and a known truth."""
 
 import json
 

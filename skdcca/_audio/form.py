@@ -11,6 +11,7 @@ from skdcca._audio.rhythm import autocorrelate, count_onsets, onset_strength, te
 from skdcca._audio.silence import DEPTH
 from skdcca._audio.songs import check_songs, each_song, load_sound
 from skdcca._audio.spectra import chroma, mel_filters, power_spectrogram, to_decibels
+from skdcca._utils.lengths import is_usual_length
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_integer, check_option
 
@@ -18,8 +19,6 @@ from skdcca._utils.validation import check_integer, check_option
 # Models of format 1 measure the silence around the music too, and `loudness` with the gain of the file.
 _FORMAT = 2
 _N_FFT, _HOP = 2048, 512
-# Training songs with a smaller share of the median length do not show how short songs can be.
-_LEAST_SHARE = 0.1
 # Ratings of how well each degree of the scale fits a key, from probe-tone experiments.
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -225,12 +224,12 @@ class AudioForm(RawInputMixin, TransformerMixin, BaseEstimator):
         return rows
 
     def _learn(self, rows):
-        """Store what is learned from the features of the training songs, or from none."""
+        """Store the mean and the length of the shortest song; `rows` is None if they are not used."""
         self.feature_names_ = list(_NAMES)
         if rows is None:
             return
         seconds = np.exp(rows[:, _LOG_SECONDS])
-        usual = seconds >= _LEAST_SHARE * np.median(seconds)
+        usual = is_usual_length(seconds)
         self.mean_ = rows[usual].mean(axis=0)
         self.min_seconds_ = float(seconds[usual].min())
 

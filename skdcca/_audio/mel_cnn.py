@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._audio.musicnn import (
@@ -24,6 +23,7 @@ from skdcca._audio.musicnn import (
     resolve_weights,
     run,
 )
+from skdcca._audio.pooling import PoolingMixin
 from skdcca._audio.silence import least_seconds, sound_range
 from skdcca._audio.songs import check_excerpt, check_songs, each_song, excerpt_start
 from skdcca._utils.mixins import RawInputMixin
@@ -35,11 +35,7 @@ _FORMAT = 2
 _POOLINGS = ("mean", "max", "mean_std", "sequence")
 
 
-def _is_table(transformer):
-    return transformer.pooling != "sequence"
-
-
-class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
+class MelCNNAudio(PoolingMixin, RawInputMixin, TransformerMixin, BaseEstimator):
     r"""Embeddings of songs from a convolutional network that was trained to tag music.
 
     Try this transformer when there are too few songs to train a network, or when timbre matters
@@ -276,41 +272,8 @@ class MelCNNAudio(RawInputMixin, TransformerMixin, BaseEstimator):
             )
         return np.stack([tags.mean(axis=0) for _, tags in self._each(X)])
 
-    @available_if(_is_table)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Return the names of the columns. Not available with ``pooling="sequence"``.
-
-        Parameters
-        ----------
-        input_features : object
-            Ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            ``mean0``, ``mean1``, ..., ``std0``, ...
-        """
-        check_is_fitted(self)
-        parts = self.pooling.split("_")
-        width = self.n_features_out_ // len(parts)
-        return np.array([f"{part}{i}" for part in parts for i in range(width)], dtype=object)
-
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Set the output container of `transform`.
-
-        This has no effect with ``pooling="sequence"``: sequences are always arrays.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            Container of the output. If None, the setting is left unchanged.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return super().set_output(transform=transform) if _is_table(self) else self
+    def _summaries(self):
+        return self.pooling.split("_")
 
     def _each(self, songs):
         """Yield the embeddings and tags of the segments of each song in turn."""

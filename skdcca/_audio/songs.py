@@ -416,9 +416,11 @@ def _one_blas_thread():
 
 def _cache_key(song):
     """Return the cache key of a song: the hash of its file, or the waveform itself."""
-    if not _is_path(song):
-        return song
-    path = os.path.abspath(song)
+    return file_digest(os.path.abspath(song)) if _is_path(song) else song
+
+
+def file_digest(path):
+    """Return the hash of a file, which is the same wherever the file is."""
     status = os.stat(path)
     return _digest(path, status.st_size, status.st_mtime_ns)
 

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, check_memory
 
+from skdcca._audio.pooling import PoolingMixin, is_table
 from skdcca._audio.songs import check_songs
 from skdcca._audio.whisper_songs import RATE, WhisperSongs, identity, load_voice, recognizer_of
 from skdcca._utils.validation import check_integer, check_option
@@ -18,11 +18,7 @@ _FORMAT = 1
 _POOLINGS = ("statistics", "sequence")
 
 
-def _is_table(transformer):
-    return transformer.pooling != "sequence"
-
-
-class WhisperAudio(WhisperSongs):
+class WhisperAudio(PoolingMixin, WhisperSongs):
     """States of the encoder of a Whisper model, which hears words without writing them.
 
     The encoder of a speech recognizer gives a vector for every 0.02 s, from which the words are
@@ -144,7 +140,7 @@ class WhisperAudio(WhisperSongs):
         check_songs(X, self.sample_rate)
         width = check_memory(self.memory).cache(_width, ignore=["model", "n_workers"])
         named = None if self.memory is None else identity(model)
-        n_summaries = 2 if _is_table(self) else 1
+        n_summaries = 2 if is_table(self) else 1
         n_features = width(named, model=model, n_workers=self._n_workers())
         self.n_features_out_ = n_summaries * n_features
         return self
@@ -165,47 +161,13 @@ class WhisperAudio(WhisperSongs):
         """
         check_is_fitted(self)
         self._check_parameters()
-        n_segments = None if _is_table(self) else self.n_segments
+        n_segments = None if is_table(self) else self.n_segments
         return np.stack(
             list(self._each(_encode, X, "states", n_segments=n_segments, version=_FORMAT))
         )
 
-    @available_if(_is_table)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Return the names of the columns. Not available with ``pooling="sequence"``.
-
-        Parameters
-        ----------
-        input_features : object
-            Ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            ``mean0``, ``mean1``, ..., ``std0``, ...
-        """
-        check_is_fitted(self)
-        width = self.n_features_out_ // 2
-        return np.array(
-            [f"{part}{i}" for part in ("mean", "std") for i in range(width)], dtype=object
-        )
-
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Set the output container of `transform`.
-
-        This has no effect with ``pooling="sequence"``: sequences are always arrays.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            Container of the output. If None, the setting is left unchanged.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return super().set_output(transform=transform) if _is_table(self) else self
+    def _summaries(self):
+        return ("mean", "std")
 
     def _check_parameters(self):
         check_option("pooling", self.pooling, _POOLINGS)

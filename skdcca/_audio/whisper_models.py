@@ -1,11 +1,10 @@
 """Find, identify and load Whisper models."""
 
-import hashlib
 import os
-from functools import lru_cache
 from importlib.util import find_spec
 from threading import Lock
 
+from skdcca._audio.songs import file_digest
 from skdcca._utils.optional import needed_by
 from skdcca.exceptions import SpeechModelError
 
@@ -148,24 +147,12 @@ def check_language(language):
         )
 
 
-# ---- identity ---------------------------------------------------------------------------------
+# ---- loading ----------------------------------------------------------------------------------
 
 
 def model_digest(folder):
     """Return a string that identifies the weights of a model, wherever its folder is."""
-    path = os.path.join(folder, "model.bin")
-    status = os.stat(path)
-    return _digest(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _digest(path, size, changed):
-    """Return the hash of a file; an unchanged file is read only once per process."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
-
-
-# ---- loading ----------------------------------------------------------------------------------
+    return file_digest(os.path.join(folder, "model.bin"))
 
 
 def load_recognizer(folder, n_workers=1):

@@ -12,8 +12,8 @@ N_FOLDS = 5  # with which the weights of words and sound are found, if there are
 def training_songs(kind, songs, options):
     """Return the kind of model that songs allow, and those that it is trained on.
 
-    A model of words and sound learns from songs with lyrics. If there are too few of them, the words
-    that are heard are compared, and nothing is learned from the sound.
+    A model of words and sound is trained on songs with lyrics. If there are too few of them, the model
+    compares the words that it hears, and does not use the sound.
     """
     known = with_lyrics(songs)
     n_known, n_lacking = len(known.audio), len(songs.audio) - len(known.audio)

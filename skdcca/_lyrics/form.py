@@ -12,12 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from skdcca._lyrics import older_rules
 from skdcca._lyrics.counts import count
 from skdcca._lyrics.tokens import TEXT_RULES, check_lyrics
+from skdcca._utils.lengths import is_usual_length
 from skdcca._utils.mixins import RawInputMixin
 from skdcca._utils.validation import check_option
-
-# Training texts with a smaller share of the median number of words do not show how short lyrics can be.
-# A single text such as "[Instrumental]" would make every line as long as a song.
-_LEAST_SHARE = 0.1
 
 
 class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
@@ -151,7 +148,7 @@ class LyricsForm(RawInputMixin, TransformerMixin, BaseEstimator):
         self.feature_names_ = list(_form(count("a")))
         rows = self._measure(X)
         n_words = _n_words(rows)
-        usual = n_words >= _LEAST_SHARE * np.median(n_words)
+        usual = is_usual_length(n_words)
         self.mean_ = rows[usual].mean(axis=0)
         self.min_words_ = int(n_words[usual].min())
         return self

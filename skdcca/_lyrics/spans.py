@@ -3,16 +3,8 @@
 import unicodedata
 from itertools import pairwise
 
-from skdcca._lyrics.scripts import (
-    IGNORED,
-    PLAIN_WORD,
-    cluster_pattern,
-    has_unspaced,
-    is_plain,
-    piece_pattern,
-    word_pattern,
-)
-from skdcca._lyrics.tokens import clean, fold
+from skdcca._lyrics.scripts import IGNORED, PLAIN_WORD, is_plain, word_pattern
+from skdcca._lyrics.tokens import clean, fold, segment_spans
 
 # Vowels and final consonants of Korean that combine with the letter before them.
 _JOINING_JAMO = range(0x1160, 0x1200)
@@ -36,7 +28,7 @@ def word_spans(text):
     pattern = PLAIN_WORD if is_plain(folded) else word_pattern()
     words = []
     for run in pattern.finditer(folded):
-        for word, begin, end in _segment(run.group()):
+        for word, begin, end in segment_spans(run.group()):
             first, last = origins[run.start() + begin], origins[run.start() + end - 1]
             words.append((word, first[0], last[1]))
     return words
@@ -65,23 +57,3 @@ def _starts(text):
 def _joins(letter):
     is_mark = unicodedata.category(letter)[0] == "M"
     return is_mark or ord(letter) in _JOINING_JAMO or IGNORED.match(letter) is not None
-
-
-def _segment(run):
-    """Yield the words of a run of letters with their spans in it."""
-    if has_unspaced(run) is None:
-        yield run, 0, len(run)
-        return
-    for piece in piece_pattern().finditer(run):
-        if has_unspaced(piece.group()):
-            yield from _pairs(piece.group(), piece.start())
-        else:
-            yield piece.group(), *piece.span()
-
-
-def _pairs(piece, offset):
-    found = list(cluster_pattern().finditer(piece))
-    if len(found) == 1:
-        yield found[0].group(), offset + found[0].start(), offset + found[0].end()
-    for first, second in pairwise(found):
-        yield first.group() + second.group(), offset + first.start(), offset + second.end()

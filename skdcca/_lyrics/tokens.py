@@ -117,17 +117,27 @@ def find_runs(text):
 
 def segment(run):
     """Return the words of a run: itself, or pairs of characters in a script without spaces."""
+    return [word for word, _, _ in segment_spans(run)]
+
+
+def segment_spans(run):
+    """Yield the words of `segment`, each with its first character and the one after its last."""
     if has_unspaced(run) is None:
-        return [run]
-    words = []
-    for piece in piece_pattern().findall(run):
-        words += _pairs(piece) if has_unspaced(piece) else [piece]
-    return words
+        yield run, 0, len(run)
+        return
+    for piece in piece_pattern().finditer(run):
+        if has_unspaced(piece.group()):
+            yield from _pairs(piece.group(), piece.start())
+        else:
+            yield piece.group(), *piece.span()
 
 
-def _pairs(piece):
-    clusters = cluster_pattern().findall(piece)
-    return [first + second for first, second in pairwise(clusters)] or clusters
+def _pairs(piece, offset):
+    found = list(cluster_pattern().finditer(piece))
+    if len(found) == 1:
+        yield found[0].group(), offset + found[0].start(), offset + found[0].end()
+    for first, second in pairwise(found):
+        yield first.group() + second.group(), offset + first.start(), offset + second.end()
 
 
 def listed(items):

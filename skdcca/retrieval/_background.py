@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from skdcca._lyrics import count_words, passage, unknown_texts_expected
 from skdcca.metrics import inside
 from skdcca.retrieval._checks import check_finite
-from skdcca.retrieval._groups import OTHER
+from skdcca.retrieval._groups import OTHER, label_numbers
 from skdcca.retrieval._texts import item_texts, lines_of, lyrics_and_heard
 
 # Maximum number of items that serve as queries.
@@ -19,7 +20,8 @@ N_ROWS = 1000
 _N_PASSAGES, _MOST_PER_TEXT = 150, 3
 # Passages have one of these numbers of words, so that their variates serve many queries.
 _LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_LENGTHS_OF_LINES = (1, 2, 4, 8, 16, 32)
+# Those of lines, the most common ones first.
+_LENGTHS_OF_LINES = (8, 4, 16, 2, 1, 32)
 # Its multiples modulo 1 spread evenly over [0, 1].
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -81,25 +83,38 @@ def spread(n, most):
     return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
-def prepare_chance(index):
-    """Embed the passages with which an index judges lines of text, so that answers are quick."""
-    groups = item_groups(index)
+def prepare_chance(index, lock=None):
+    """Embed the passages with which an index judges lines of text, so that answers are quick.
+
+    Parameters
+    ----------
+    index : CrossModalIndex
+        The fitted index.
+    lock : context manager, default=None
+        Lock to hold while the passages of one length are embedded. Other threads wait for one length at
+        most; the most common lengths come first.
+    """
     for n_words in _LENGTHS_OF_LINES:
-        index.chance_score("y", groups=groups, like="a " * n_words)
+        with lock or nullcontext():
+            index.chance_score("y", groups=item_groups(index), like="a " * n_words)
 
 
 def item_groups(index):
-    """Return the group of each item by its metadata, for the command line and the web page.
+    """Return the group of each item by its metadata, as a number, for the command line and the page.
 
     An item without a group is its own group. So is each item if all items have the same group, such as
-    a collection of one artist.
+    a collection of one artist. The groups are found once, and kept until the items change.
     """
+    return index._once("groups", lambda: _find_groups(index))
+
+
+def _find_groups(index):
     groups = [index.metadata_.get(name, {}).get("group") for name in index.ids_.tolist()]
     groups = ["" if group is None else str(group) for group in groups]
     of_one = len(set(groups) - {""}) < 2
     alone = index._numbers().tolist()
     rows = zip(groups, alone, strict=True)
-    return [number if of_one or not group else group for group, number in rows]
+    return label_numbers([number if of_one or not group else group for group, number in rows])
 
 
 def _passages(index, like):

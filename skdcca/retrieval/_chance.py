@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdcca._utils.validation import check_number, check_option
 from skdcca.metrics import comparison, scoring_rows
 from skdcca.retrieval._background import N_ROWS, background, spread
-from skdcca.retrieval._groups import OTHER
+from skdcca.retrieval._groups import OTHER, label_numbers
 from skdcca.retrieval._items import listed
 
 _MOST_KEPT = 100
@@ -149,7 +149,7 @@ class ChanceMixin:
         '0.01 for the best item, 0.90 for the worst'
         """
         labels, unrelated = self._labels_and_background(view, groups, like)
-        scores, places = np.asarray(scores, dtype=np.float64), _places(self.ids_, ids)
+        scores, places = np.asarray(scores, dtype=np.float64), _places(self, ids)
         if scores.shape != places.shape:
             raise ValueError(
                 f"`scores` must have one score for each of {len(places)} ids, got shape "
@@ -223,18 +223,23 @@ class ChanceMixin:
 
 
 def _labels(groups, n_items):
-    """Return the groups of the items as integers from 0."""
+    """Return the groups of the items as integers."""
     if len(groups) != n_items:
         raise ValueError(
             f"`groups` must have one group for each of {n_items} items, got {len(groups)}."
         )
-    groups, numbers = groups.tolist() if isinstance(groups, np.ndarray) else groups, {}
-    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=int)
+    if isinstance(groups, np.ndarray):
+        if groups.dtype.kind in "iu":
+            return groups
+        groups = groups.tolist()
+    return label_numbers(groups)
 
 
-def _places(all_ids, ids):
+def _places(index, ids):
     """Return the places of ids in the index."""
-    known = {name: place for place, name in enumerate(all_ids.tolist())}
+    known = index._once(
+        "places", lambda: {name: place for place, name in enumerate(index.ids_.tolist())}
+    )
     ids = np.asarray(ids).tolist()
     unknown = [name for name in ids if name not in known]
     if unknown:

@@ -5,14 +5,12 @@ import time
 from threading import Lock
 
 from skdcca.metrics import inside
-from skdcca.retrieval import ask, hearing_step, item_groups, more_like
+from skdcca.retrieval import ask, hearing_step, more_like, prepare_chance
 from skdcca.web import _limits
 from skdcca.web._map import Plane, song_map, spread
 from skdcca.web._songs import Songs, as_text, marked, seconds
 
 _log = logging.getLogger(__name__)
-# Numbers of words of common queries.
-_LENGTHS = (8, 4, 16, 2, 1, 32)
 
 
 class Gallery:
@@ -159,12 +157,9 @@ class Gallery:
         if not examples:
             return
         began = time.perf_counter()
-        groups = item_groups(self.index)
         try:
             self.search("lyrics", "y", examples[0], 1)
-            for n_words in _LENGTHS:
-                with self.lock:
-                    self.index.chance_score("y", groups=groups, like="a " * n_words)
+            prepare_chance(self.index, self.lock)
         except Exception:
             _log.exception("the index could not be prepared for queries")
         _log.info("ready for queries after %.2f s", time.perf_counter() - began)
