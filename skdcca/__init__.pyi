@@ -1,4 +1,5 @@
 from . import adapters as adapters
+from . import augmentation as augmentation
 from . import base as base
 from . import datasets as datasets
 from . import encoders as encoders

@@ -12,12 +12,14 @@ __all__ = [
     "DivergenceError",
     "FileVersionError",
     "InvalidSongsError",
+    "LinearFallbackWarning",
     "ManifestWarning",
     "MissingDependencyError",
     "NoSoundError",
     "PerfectCorrelationWarning",
     "PrecisionWarning",
     "RankWarning",
+    "ShortTrainingWarning",
     "SilentSongWarning",
     "SkippedSongsWarning",
     "SmallBatchWarning",
@@ -65,6 +67,19 @@ class DegenerateKernelWarning(UserWarning):
     >>> import warnings
     >>> from skdcca.exceptions import DegenerateKernelWarning
     >>> warnings.simplefilter("error", DegenerateKernelWarning)  # refuse such a kernel
+    """
+
+
+class LinearFallbackWarning(UserWarning):
+    """Warning issued when `DeepCCA` keeps a linear model, because its networks are not clearly better.
+
+    `DeepCCA.decision_` has the figures. With ``fallback=None`` the networks are kept whatever they are.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import LinearFallbackWarning
+    >>> warnings.simplefilter("ignore", LinearFallbackWarning)  # a linear model is welcome
     """
 
 
@@ -132,6 +147,20 @@ class RankWarning(UserWarning):
     ...     cca = LinearCCA(2).fit(X, X)
     >>> [warning.category.__name__ for warning in caught]
     ['RankWarning']
+    """
+
+
+class ShortTrainingWarning(UserWarning):
+    """Warning issued when `DeepCCA` reaches `max_epochs` too early.
+
+    The training had fewer than 300 gradient steps, or the held-out correlation was still rising in the
+    last epoch of a constant learning rate.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdcca.exceptions import ShortTrainingWarning
+    >>> warnings.simplefilter("ignore", ShortTrainingWarning)  # train for a few epochs on purpose
     """
 
 

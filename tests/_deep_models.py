@@ -20,9 +20,10 @@ def two_views(n=300, p=6, q=4):
 
 
 def small(n_components=2, **parameters):
-    """Return a DeepCCA that trains in a moment."""
+    """Return a DeepCCA of one network that trains in a moment and is kept."""
     encoder = MLP((16,), dropout=0)
     settings = {"x_encoder": encoder, "y_encoder": encoder, "max_epochs": 3, "random_state": 0}
+    settings |= {"fallback": None, "n_networks": 1, "batch_size": 256}
     return DeepCCA(n_components, **settings | parameters)
 
 

@@ -35,7 +35,9 @@ def new_axes():
 def small_deep(**params):
     """Return a DeepCCA that trains in a moment."""
     networks = {"x_encoder": MLP((8,)), "y_encoder": MLP((8,))}
-    return DeepCCA(2, **networks, **{"max_epochs": 2, "random_state": 0} | params)
+    return DeepCCA(
+        2, fallback=None, n_networks=1, **networks, **{"max_epochs": 2, "random_state": 0} | params
+    )
 
 
 def texts(ax):

@@ -5,7 +5,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import skdcca
-from skdcca import datasets, encoders, losses, metrics, plotting, retrieval
+from skdcca import augmentation, datasets, encoders, losses, metrics, plotting, retrieval
 
 
 class Doorbell:
@@ -50,6 +50,8 @@ def main(folder: str) -> None:
         2, x_encoder=conv, y_encoder=sequence, loss=loss, max_epochs=1, batch_size=4, random_state=0
     ).fit(spectra, parts)
     others = losses.CCALoss(0.1), losses.EYLoss(), losses.BarlowTwinsLoss(), losses.VICRegLoss(1.0)
+    both = losses.EYInfoNCELoss(weight=15.0, learn_temperature=False)
+    images, warp = encoders.ImageCNN(4, n_units=8, dropout=0.0), augmentation.Warp(5.0, elastic=0.1)
     wide = skdcca.DeepCCA(1, x_encoder=encoders.MLP((8,)), loss=others[1], max_epochs=1).fit(X, y)
     index = skdcca.CrossModalIndex(search.fit(X, y), neighbors=skdcca.FaissNeighbors(1)).fit(X, y)
     scores, ids = index.query(y=y[:1], n_neighbors=3)
@@ -67,6 +69,7 @@ def main(folder: str) -> None:
     plotting.RecallDisplay.from_estimator(linear, X, y).plot(names=("audio", "lyrics"))
     plotting.HistoryDisplay.from_estimator(wide)
     print(linear.transform(X).shape, linear.transform(X, y)[1].shape, kernel.score(X, y))
+    print(both.get_params(), images.get_params(), warp.get_params())
     print(lines, deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape, words[:2])
     print(heard.shape, songs.query(X, groups=[0, 1] * 4, n_neighbors=2)[1], joined.shape)
     print(transcript.text, transcript.segments, empty.language, states.shape)

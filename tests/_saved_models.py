@@ -31,8 +31,10 @@ def fitted_linear():
 
 
 def deep(**parameters):
-    """Return a DeepCCA that trains in a moment."""
-    return DeepCCA(2, **{"x_encoder": MLP((8,)), "max_epochs": 2, "random_state": 0} | parameters)
+    """Return a DeepCCA of one network that trains in a moment."""
+    settings = {"x_encoder": MLP((8,)), "fallback": None, "n_networks": 1}
+    settings |= {"max_epochs": 2, "random_state": 0}
+    return DeepCCA(2, **settings | parameters)
 
 
 def round_trip(model, path, **trusted):

@@ -117,9 +117,12 @@ def test_a_lower_limit_that_is_not_known_yet_is_mentioned(views):
     assert lower not in str(error.value)  # the columns of y set no limit here
 
 
-def test_more_components_than_rows_of_a_raw_projection_name_the_remedy(views):
+def test_rows_limit_the_components_of_networks_unless_the_projection_is_raw(views):
     X, y = views
-    model = DeepCCA(50, loss="infonce", projection="raw", validation_fraction=0)
+    model = DeepCCA(50, loss="infonce", validation_fraction=0, max_epochs=1)
+    assert model.fit(X[:30], y[:30]).transform(X).shape == (300, 50)
+    assert model.predict(X).shape == y.shape
+    model.set_params(projection="whitened")
     with pytest.raises(ValueError, match=r"must be <= 29 .the number of training .*, got 50\. Use"):
         model.fit(X[:30], y[:30])
 
@@ -354,7 +357,8 @@ def test_predict_x_of_kernels_is_predict_with_the_views_exchanged():
 
 def test_predictions_have_the_shape_of_y_and_the_type_of_X():
     X, y = scaled_views()
-    for model in (LinearCCA(1, reg=0), KernelCCA(1), DeepCCA(1, max_epochs=2, random_state=0)):
+    networks = {"fallback": None, "n_networks": 1, "max_epochs": 2, "random_state": 0}
+    for model in (LinearCCA(1, reg=0), KernelCCA(1), DeepCCA(1, **networks)):
         predicted = model.fit(X, y[:, 0].astype(np.float32)).predict(X)
         assert predicted.shape == (200,)
         assert predicted.dtype == np.float32

@@ -66,7 +66,8 @@ SLOW_CHECKS = {
             loss="infonce",
             max_epochs=2,
         ),
-        DeepCCA(1, x_encoder=MLP((8,)), loss="cca", projection="whitened", max_epochs=2),
+        DeepCCA(1, x_encoder=MLP((8,)), fallback=None, n_networks=1, loss="cca", max_epochs=2),
+        DeepCCA(1, x_encoder=MLP((8,)), y_encoder=MLP((8,)), fallback=None, max_epochs=2),
     ],
     expected_failed_checks=expected_failures,
 )

@@ -6,6 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
+from _deep_loop import Objective, run_loop
 from _deep_models import Sizes, small, two_views
 from sklearn.base import clone
 from skorch.callbacks import Callback
@@ -22,10 +24,14 @@ def test_default_batches():
     model = DeepCCA(
         x_encoder=MLP((64,), dropout=0),
         y_encoder=MLP((64,), dropout=0),
+        fallback=None,
+        n_networks=1,
         max_epochs=1,
         random_state=0,
     )
-    assert clone(model).fit(X, y).batch_size_ == 256
+    assert clone(model).fit(X, y).batch_size_ == 1350 // 8
+    assert clone(model).fit(X[:200], y[:200]).batch_size_ == 32
+    assert clone(model).fit(*two_views(n=2500)).batch_size_ == 256
     model.set_params(loss="cca")
     assert clone(model).fit(X, y).batch_size_ == 1000
     assert clone(model).set_params(n_components=60).fit(X, y).batch_size_ == 1200
@@ -78,6 +84,24 @@ def test_every_epoch_sees_every_training_row_and_no_held_out_one():
     assert set(epochs[0]) == set(epochs[1])
     assert len(set(epochs[0])) == 160
     assert list(epochs[0]) != list(epochs[1])
+
+
+def test_the_loss_gets_the_labels_of_the_rows_of_its_batch():
+    X, y = two_views(n=100)
+    codes = np.random.default_rng(0).integers(5, size=100)
+    rows, objective = [], Objective()
+
+    class Rows(Callback):
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            rows.append(batch[0]["x"][:, 0].numpy())
+
+    run_loop(X, y, labels=codes, objective=objective, callbacks=[Rows()])
+    assert len(objective.labels) == 9
+    for values, (labels,) in zip(rows, objective.labels, strict=True):
+        assert labels.dtype == torch.int64
+        np.testing.assert_array_equal(labels, codes[[list(X[:, 0]).index(v) for v in values]])
+    run_loop(X, y, objective=objective)
+    assert objective.labels[9:] == [()] * 9
 
 
 def test_small_batches_warn():

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from _deep_models import assert_same_states, without_time
 from _programs import run_killed
+from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback
 
 from skdcca import DeepCCA, load
 from skdcca._deep import checkpoint as _checkpoint
+from skdcca._deep import steps
 from skdcca.encoders import MLP
 from skdcca.exceptions import CheckpointWarning, TrainingInterruptedWarning
 
@@ -18,6 +20,7 @@ from skdcca.exceptions import CheckpointWarning, TrainingInterruptedWarning
 @pytest.fixture(autouse=True)
 def _after_every_epoch(monkeypatch):
     monkeypatch.setattr(_checkpoint, "_SHARE", 1)
+    monkeypatch.setattr(steps, "FEWEST_STEPS", 1)  # training stops early by `patience` alone
 
 
 RNG = np.random.default_rng(0)
@@ -31,6 +34,7 @@ Y = X[:, :3] + RNG.normal(size=(300, 3))
 
 NET = {"x_encoder": MLP((16,), dropout=0.2), "y_encoder": MLP((16,), dropout=0.2)}
 NET |= {"n_components": 2, "max_epochs": 8, "batch_size": 64, "random_state": 0}
+NET |= {"fallback": None, "n_networks": 1}
 
 
 class DieAfter(Callback):
@@ -113,6 +117,27 @@ def test_other_data_or_parameters_are_refused(params, rows, tmp_path):
     assert (tmp_path / "training.pt").read_bytes() == before
 
 
+class Shift(BaseEstimator):
+    def __init__(self, size=1.0):
+        self.size = size
+
+    def __call__(self, x, y):
+        return x + self.size, y
+
+
+def test_augmentation_labels_and_groups_are_part_of_the_fingerprint():
+    def of(size=1.0, **rows):
+        model = DeepCCA(y_encoder=MLP()).get_params()
+        augmentation = {"augmentation": Shift(size), "augmentation__size": size}
+        return _checkpoint.fingerprint_of(model | augmentation, X, Y, **rows)
+
+    codes = np.arange(len(X)) // 10
+    different = {of(), of(2.0), of(labels=codes), of(groups=codes), of(sample_weight=codes)}
+    assert len(different) == 5
+    assert of(labels=codes) == of(labels=codes.copy())
+    assert of(2.0) == of(2.0)
+
+
 def test_parameters_that_do_not_affect_the_weights_may_differ(tmp_path):
     first = DeepCCA(**NET, checkpoint=tmp_path).fit(X, Y)
     again = DeepCCA(**NET, checkpoint=tmp_path, verbose=1, device="cpu").fit(X, Y)
@@ -183,6 +208,7 @@ TRAINING = """
     import numpy as np, torch
     from skdcca import DeepCCA, save
     from skdcca._deep import checkpoint as _checkpoint
+from skdcca._deep import steps
     from skdcca.encoders import MLP
 
     DELAY = 0.05, 0.4
@@ -196,7 +222,7 @@ TRAINING = """
         return DeepCCA(3, **net, max_epochs=400, patience=None, random_state=0, checkpoint=checkpoint)
 
     def warm_up(place):
-        DeepCCA(1, max_epochs=1, checkpoint=place).fit(X[:50], y[:50])
+        DeepCCA(1, fallback=None, max_epochs=1, checkpoint=place).fit(X[:50], y[:50])
 
     def main(place):
         save(model(place + "/state").fit(X, y).set_params(checkpoint=None), place + "/model")

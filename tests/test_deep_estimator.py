@@ -124,14 +124,14 @@ def test_projections_are_one_model_seen_in_three_ways():
 def test_auto_projection_follows_the_loss():
     X, y = two_views(n=100)
     assert small(loss="infonce").fit(X, y).projection_ == "raw"
-    assert small(loss="cca").fit(X, y).projection_ == "weighted"
+    assert small(loss="cca").fit(X, y).projection_ == "whitened"
     assert small(loss=InfoNCELoss(0.5), projection="whitened").fit(X, y).projection_ == "whitened"
 
 
 def test_negative_held_out_correlations_have_no_weight():
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(2, 200, 3))
-    unrelated = small(3, max_epochs=1)
+    unrelated = small(3, max_epochs=1, projection="weighted")
     measured, weights = [], []
     for seed in range(10):
         with warnings.catch_warnings():
@@ -148,7 +148,7 @@ def test_negative_held_out_correlations_have_no_weight():
 def test_both_views_are_weighted_and_without_held_out_rows_by_the_training_ones():
     X, y = two_views(n=400)
     whitened = small(projection="whitened", validation_fraction=0).fit(X, y)
-    weighted = small(validation_fraction=0).fit(X, y)
+    weighted = small(projection="weighted", validation_fraction=0).fit(X, y)
     correlations = weighted.canonical_correlations_
     np.testing.assert_array_equal(weighted.component_weights_, correlations**2)
     for view in (0, 1):
@@ -190,7 +190,7 @@ def test_score_uses_sample_weights():
         ({"reg": -1}, "`reg` must be a finite number >= 0, got -1"),
         ({"weight_decay": "a"}, "`weight_decay` must be .*got 'a'"),
         ({"batch_size": 1}, "`batch_size` must be an integer >= 2, or None, got 1"),
-        ({"max_epochs": 0}, "`max_epochs` must be an integer >= 1, got 0"),
+        ({"max_epochs": 0}, "`max_epochs` must be an integer >= 1, or None, got 0"),
         ({"patience": 0}, "`patience` must be an integer >= 1, or None, got 0"),
         (
             {"validation_fraction": 1.0},
@@ -317,9 +317,8 @@ def test_parameters_of_a_wrong_type_are_named(params):
 @pytest.mark.parametrize("projection", ["whitened", "weighted", "raw"])
 def test_predict_is_the_regression_on_the_encodings(projection):
     X, y = scaled_views(n=400)
-    model = DeepCCA(
-        3, x_encoder=MLP((16,)), reg=0, projection=projection, max_epochs=3, validation_fraction=0
-    )
+    settings = {"fallback": None, "max_epochs": 3, "validation_fraction": 0}
+    model = DeepCCA(3, x_encoder=MLP((16,)), reg=0, projection=projection, **settings)
     model.set_params(random_state=0).fit(X, y)
     encodings = model._encode("x", X)
     expected = LinearRegression().fit(encodings, y).predict(encodings)

@@ -57,20 +57,22 @@ def test_views_of_any_dimension():
             fitted.transform(np.zeros((3, *x_shape, 2)))
         with pytest.raises(ValueError, match=r"must have shape \(.*in `fit`, got \(|features"):
             fitted.transform_y(np.zeros((3, *y_shape, 2)))
-    with pytest.raises(ValueError, match=r"`x_encoder` .*\(2, 3, 4\), got None"):
-        DeepCCA(2, y_transformer="not yet asked").fit(X.reshape(-1, 2, 3, 4), y)
+    with pytest.raises(ValueError, match=r"`x_encoder` .*\(2, 3, 2, 2\), got None"):
+        DeepCCA(2, y_transformer="not yet asked").fit(X.reshape(-1, 2, 3, 2, 2), y)
 
 
 def test_default_encoders_and_components():
     X, y = two_views(n=60, p=16 * 64, q=3)
-    fitted = DeepCCA(max_epochs=1, random_state=0).fit(X.reshape(-1, 16, 64), y)
+    fitted = DeepCCA(fallback=None, max_epochs=1, random_state=0).fit(X.reshape(-1, 16, 64), y)
     assert isinstance(fitted.x_encoder_, MelCNN)
     assert isinstance(fitted.y_encoder_, MLP)
     assert fitted.n_components_ == 3
-    assert DeepCCA(max_epochs=1).fit(X[:25], y[:25]).n_components_ == 2  # a tenth of the samples
-    assert DeepCCA(max_epochs=1).fit(X, y[:, 0]).n_components_ == 1
+    alone = DeepCCA(fallback=None, n_networks=1, max_epochs=1)
+    assert alone.fit(X[:25], y[:25]).n_components_ == 2  # a tenth of the samples
+    assert alone.fit(X, y[:, 0]).n_components_ == 1
     rng = np.random.default_rng(0)
-    many = DeepCCA(x_encoder=MLP((64,), dropout=0), y_encoder=MLP((64,), dropout=0), max_epochs=1)
+    networks = {"x_encoder": MLP((64,), dropout=0), "y_encoder": MLP((64,), dropout=0)}
+    many = DeepCCA(**networks, fallback=None, n_networks=1, max_epochs=1)
     assert many.fit(*rng.normal(size=(2, 600, 60))).n_components_ == 50
     assert (
         many.set_params(validation_fraction=0.5).fit(*rng.normal(size=(2, 600, 60))).n_components_

@@ -6,6 +6,7 @@ import pickle
 import re
 import signal
 import traceback
+import warnings
 from functools import partial
 from inspect import signature
 
@@ -22,9 +23,11 @@ from skdcca import DeepCCA
 from skdcca._deep.process_group import DistributedBatchNorm, ProcessGroup
 from skdcca._utils.process_group import SINGLE_PROCESS, SingleProcess
 from skdcca.encoders import MLP, Encoder, MelCNN
+from skdcca.exceptions import LinearFallbackWarning
 from skdcca.losses import (
     BarlowTwinsLoss,
     CCALoss,
+    EYInfoNCELoss,
     EYLoss,
     InfoNCELoss,
     Loss,
@@ -56,6 +59,8 @@ LOSSES = {
     "vicreg": VICRegLoss(),
     "infonce": InfoNCELoss(),
     "infonce, fixed": InfoNCELoss(learn_temperature=False),
+    "ey_infonce": EYInfoNCELoss(),
+    "ey_infonce, fixed": EYInfoNCELoss(15, learn_temperature=False),
     "a user's loss": DistanceLoss(),
 }
 
@@ -69,6 +74,11 @@ def views(n=N, dtype=np.float64):
 def row_weights(n=N):
     """Return weights of the rows, some of which are 0."""
     return np.random.default_rng(0).choice([0.0, 0.5, 1.0, 3.0], n)
+
+
+def row_groups(n=N):
+    """Return groups of three rows, some of which are divided between the processes."""
+    return np.random.default_rng(0).permutation(np.arange(n) // 3)
 
 
 def spectrograms():
@@ -105,6 +115,7 @@ class Cumulative(Encoder):
 def deep(n_components=2, **params):
     encoder = MLP((16,), dropout=0)
     settings = {"x_encoder": encoder, "y_encoder": encoder, "max_epochs": 3, "batch_size": 40}
+    settings |= {"fallback": None, "n_networks": 1}
     # Adam would take steps of full size by the rounding of gradients that are 0, as of a bias before
     # batch normalization.
     settings |= {"optimizer": "sgd", "lr": 0.05, "random_state": 0, "device": "cpu"}
@@ -227,6 +238,11 @@ def in_each_process():
     )
     (weight,) = own_rows(row_weights())
     found["weights"] = pickle.dumps(deep(distributed=True).fit(*mine, sample_weight=weight))
+    (groups,) = own_rows(row_groups())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LinearFallbackWarning)
+        linear = deep(distributed=True, fallback="linear", max_epochs=1).fit(*mine, groups=groups)
+    found["linear model"] = pickle.dumps(linear)
     warm = deep(distributed=True, warm_start=True)
     found["warm start"] = pickle.dumps(warm.fit(*mine).fit(*mine))
     # What the script has drawn before does not matter, and differs between the processes. The state of
@@ -385,6 +401,21 @@ def test_two_processes_train_as_one_that_has_all_rows(both, name):
     first, second = load(both, name)
     assert_equal_models(first, second)
     assert_close_models(first, FITS[name].set_params(distributed=False).fit(X, y), X, y)
+
+
+def test_two_processes_decide_as_one(both):
+    first, second = load(both, "linear model")
+    X, y = views()
+    with pytest.warns(LinearFallbackWarning):
+        whole = deep(fallback="linear", max_epochs=1).fit(X, y, groups=row_groups())
+    assert first.decision_ == second.decision_
+    assert first.decision_["model"] == whole.decision_["model"] == "linear"
+    for name in ("networks", "linear", "standard_error", "n_rows"):
+        assert first.decision_[name] == pytest.approx(whole.decision_[name], abs=1e-5), name
+    for ours in (first, second):
+        for one, other in zip(ours.transform(X, y), whole.transform(X, y), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-9)
+        np.testing.assert_allclose(ours.predict(X), whole.predict(X), atol=1e-9)
 
 
 def test_two_processes_with_weights_train_as_one(both):

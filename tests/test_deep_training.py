@@ -12,16 +12,19 @@ import torch
 from _deep_models import LOSS_NAMES, small, two_views
 from _programs import run_program
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.datasets import load_wine
 from skorch.callbacks import Callback
 from torch import nn
 
 from skdcca import LinearCCA
+from skdcca._deep import steps
 from skdcca.encoders import MLP
 from skdcca.exceptions import DivergenceError, TrainingInterruptedWarning
 from skdcca.losses import CCALoss
 
 
-def test_best_weights_are_restored_and_training_stops():
+def test_best_weights_are_restored_and_training_stops(monkeypatch):
+    monkeypatch.setattr(steps, "FEWEST_STEPS", 1)  # as with many batches in an epoch
     snapshots = []
 
     class Snapshot(Callback):
@@ -161,6 +164,39 @@ def test_an_optimizer_without_weight_decay():
         x_encoder=encoder, y_encoder=encoder, loss="cca", optimizer=torch.optim.LBFGS, lr=0.1
     ).fit(X, y)
     assert fitted.score(X, y) > LinearCCA(2, reg=0).fit(X, y).score(X, y) - 0.1
+
+
+def test_adam_is_fused_and_faster_for_linear_networks():
+    kept = []
+
+    class Keep(Callback):
+        def on_train_begin(self, net, **kwargs):
+            kept.append(net.optimizer_)
+
+    X, y = two_views()
+    for optimizer in ("adamw", "adam", "sgd", torch.optim.AdamW):
+        small(x_encoder=MLP(()), optimizer=optimizer, callbacks=[Keep()]).fit(X, y)
+    for optimizer in kept[:2]:
+        assert optimizer.defaults["fused"]
+        linear, other = optimizer.param_groups
+        assert linear["lr"] == pytest.approx(50 * other["lr"])
+        assert sorted(weight.numel() for weight in linear["params"]) == [2, 12]
+        assert len(other["params"]) == 6
+    for optimizer in kept[2:]:
+        (group,) = optimizer.param_groups
+        assert not optimizer.defaults["fused"]
+        assert len(group["params"]) == 8
+
+
+@pytest.mark.parametrize("encoder", [MLP(()), nn.Linear(6, 5)])
+def test_linear_networks_reach_the_linear_solution(encoder):
+    X = load_wine().data
+    X, y = X[:, :6], X[:, 6:12]
+    bases = [np.linalg.qr(view - view.mean(axis=0))[0] for view in (X, y)]
+    expected = np.linalg.svd(bases[0].T @ bases[1])[1][:5].sum()
+    model = small(5, x_encoder=encoder, y_encoder=MLP(()), batch_size=32, max_epochs=60)
+    fitted = model.set_params(validation_fraction=0).fit(X, y)
+    assert expected - 0.1 < fitted.canonical_correlations_.sum() < expected
 
 
 def test_weight_decay_shrinks_the_weights():

@@ -14,7 +14,7 @@ from torch import nn
 
 import skdcca
 from skdcca import DeepCCA
-from skdcca.encoders import MLP, Encoder, MelCNN, ModuleEncoder, SequenceEncoder
+from skdcca.encoders import MLP, Encoder, ImageCNN, MelCNN, ModuleEncoder, SequenceEncoder
 from skdcca.exceptions import UntrustedTypeError
 from skdcca.losses import CCALoss
 
@@ -37,6 +37,7 @@ ENCODERS = [
     MLP([6], activation="tanh", batch_norm=False, input_noise=0.2),
     *(MelCNN(4, head=head) for head in HEADS),
     *(SequenceEncoder(6, head=head) for head in HEADS),
+    ImageCNN(4, n_units=16),
     Bottleneck(width=5),
 ]
 each_encoder = pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
@@ -88,7 +89,8 @@ def test_parameters_are_keys_of_a_grid():
 def test_a_custom_encoder_is_trained():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
-    cca = DeepCCA(2, x_encoder=Bottleneck(5), max_epochs=1, random_state=0).fit(X, X[:, :3])
+    cca = DeepCCA(2, x_encoder=Bottleneck(5), fallback=None, n_networks=1, max_epochs=1)
+    cca.fit(X, X[:, :3])
     assert (5, 4) in [weights.shape for weights in cca.x_state_.values()]
     with pytest.raises(NotImplementedError, match="Encoder must implement build"):
         Encoder().build((3,), 2)
@@ -122,7 +124,8 @@ def layers(network, kind):
 @pytest.mark.parametrize(
     ("parameters", "hidden"),
     [
-        ({}, [nn.BatchNorm1d, nn.ReLU, nn.Dropout]),
+        ({}, [nn.BatchNorm1d, nn.GELU, nn.Dropout]),
+        ({"activation": "relu"}, [nn.BatchNorm1d, nn.ReLU, nn.Dropout]),
         ({"dropout": 0, "activation": "leaky_relu"}, [nn.BatchNorm1d, nn.LeakyReLU]),
         ({"batch_norm": False, "activation": "tanh"}, [nn.Tanh, nn.Dropout]),
         ({"batch_norm": False, "dropout": 0, "activation": "gelu"}, [nn.GELU]),
@@ -135,6 +138,37 @@ def test_layers_of_the_mlp(parameters, hidden):
     assert [type(layer) for layer in network] == [nn.Flatten, *2 * [nn.Linear, *hidden], nn.Linear]
     assert [tuple(m.weight.shape) for m in layers(network, nn.Linear)] == [(6, 8), (5, 6), (3, 5)]
     assert all(layer.p == 0.2 for layer in layers(network, nn.Dropout))
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid"),
+    [
+        ((28, 14), (7, 4)),
+        ((8, 4), (2, 1)),
+        ((1, 1), (1, 1)),
+        ((3, 28, 28), (7, 7)),
+        ((2, 100, 17), (8, 5)),
+    ],
+)
+def test_images_of_any_size(shape, grid):
+    network = built(ImageCNN(4, n_units=6), shape)
+    assert network(torch.randn(5, *shape)).shape == (5, 3)
+    channels = [convolution.in_channels for convolution in layers(network, nn.Conv2d)]
+    assert channels == [shape[0] if len(shape) == 3 else 1, 4, 8]
+    dense, last = layers(network, nn.Linear)
+    assert dense.in_features == 16 * grid[0] * grid[1]
+    assert (dense.out_features, last.in_features, last.out_features) == (6, 6, 3)
+    assert len(layers(network, nn.GELU)) == 4
+    assert len(layers(network, nn.BatchNorm2d)) == 3
+
+
+def test_deep_cca_of_images():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(60, 8, 6)).cumsum(axis=2)
+    networks = {"x_encoder": ImageCNN(2, n_units=8), "y_encoder": ImageCNN(2, n_units=8)}
+    cca = DeepCCA(2, **networks, loss="ey_infonce", n_networks=1, max_epochs=1, random_state=0)
+    for views in (np.split(images, 2, axis=2), [images[:, None, :4], images[:, None, 4:]]):
+        assert cca.fit(*views).transform(views[0]).shape == (60, 2)
 
 
 def test_no_hidden_layer_is_a_linear_map():
@@ -271,6 +305,11 @@ def test_attention_is_the_mean_weighted_by_the_softmax_of_the_scores():
             (16, 64),
             "`head` must be one of .'attention', 'gru', 'mean', 'steps'.*'max'",
         ),
+        (ImageCNN(), (640,), r"Samples must have shape .*, got shape \(640,\)"),
+        (ImageCNN(), (1, 2, 16, 64), r"Samples must have shape .*got shape \(1, 2, 16, 64\)"),
+        (ImageCNN(0), (16, 64), "`n_filters` must be an integer >= 1, got 0"),
+        (ImageCNN(n_units=1.5), (16, 64), "`n_units` must be an integer >= 1, got 1.5"),
+        (ImageCNN(dropout=-0.1), (16, 64), r"`dropout` must be .*got -0.1"),
         (MelCNN(dropout=1.0), (16, 64), r"`dropout` must be a finite number in \[0, 1\), got 1.0"),
         (SequenceEncoder(), (6,), r"Samples must have shape .*, got shape \(6,\)"),
         (SequenceEncoder(0), (6, 4), "`n_units` must be an integer >= 1, got 0"),
@@ -332,7 +371,9 @@ def module_views():
 
 
 def of_modules(**params):
-    return DeepCCA(2, **{"x_encoder": network(), "max_epochs": 2, "random_state": 0} | params)
+    # One network, whose weights are not compared with a linear model.
+    defaults = {"x_encoder": network(), "max_epochs": 2, "random_state": 0}
+    return DeepCCA(2, fallback=None, n_networks=1, **defaults | params)
 
 
 def state(module):

@@ -68,7 +68,14 @@ def sounds(n=20, seconds=1.0):
 
 def small_deep():
     return DeepCCA(
-        2, x_encoder=MLP((16,)), y_encoder=MLP((16,)), max_epochs=2, device="cpu", random_state=0
+        2,
+        x_encoder=MLP((16,)),
+        y_encoder=MLP((16,)),
+        fallback=None,
+        n_networks=1,
+        max_epochs=2,
+        device="cpu",
+        random_state=0,
     )
 
 
@@ -268,6 +275,7 @@ X = rng.normal(size=(400, 60))
 y = X[:, :50] + rng.normal(size=(400, 50))
 
 small = dict(x_encoder=MLP((64,)), y_encoder=MLP((64,)), max_epochs=2, device="cpu", random_state=0)
+small |= dict(fallback=None, n_networks=1)
 models = [LinearCCA(2), KernelCCA(2, n_landmarks=50, random_state=0), DeepCCA(2, **small)]
 songs = [(0.1 * rng.normal(size=8000), 8000) for _ in range(4)]
 mel = MelSpectrogram(sample_rate=8000, duration=1.0, n_jobs=2)

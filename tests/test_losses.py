@@ -19,6 +19,7 @@ from skdcca.exceptions import SmallBatchWarning
 from skdcca.losses import (
     BarlowTwinsLoss,
     CCALoss,
+    EYInfoNCELoss,
     EYLoss,
     InfoNCELoss,
     Loss,
@@ -28,7 +29,9 @@ from skdcca.losses import (
 
 COMPARING = [EYLoss(), EYLoss(reg=0.1), BarlowTwinsLoss(), VICRegLoss()]
 CONTRASTIVE = [InfoNCELoss(), InfoNCELoss(learn_temperature=False)]
-LOSSES = [CCALoss(reg=0), CCALoss(), CCALoss(reg=1.0), *COMPARING, *CONTRASTIVE]
+COMBINED = [EYInfoNCELoss(), EYInfoNCELoss(weight=15.0, learn_temperature=False)]
+SAME_WIDTH = [*COMPARING, *CONTRASTIVE, *COMBINED]
+LOSSES = [CCALoss(reg=0), CCALoss(), CCALoss(reg=1.0), *SAME_WIDTH]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
@@ -265,8 +268,26 @@ def test_info_nce_is_the_formula(temperature):
     assert value(loss.build(), X + 0.5, Y) == pytest.approx(expected, rel=1e-5)  # learns in float32
 
 
-def test_info_nce_learns_its_temperature():
-    module = InfoNCELoss(0.5).build()
+@pytest.mark.parametrize("weight", [0, 0.5, 15])
+def test_the_combined_loss_is_the_sum_and_does_not_depend_on_the_means(weight):
+    contrast = info_nce(X - X.mean(axis=0), Y - Y.mean(axis=0), 1 / 0.2)
+    expected = value(EYLoss(), X, Y) + weight * contrast
+    loss = EYInfoNCELoss(weight, temperature=0.2)
+    assert value(loss, X + 3, Y - 7) == pytest.approx(expected, rel=1e-9)
+    assert value(loss.build(), X + 3, Y - 7) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("n_components", [1, 4])
+def test_the_default_weight_is_in_proportion_to_the_components(n_components):
+    views = X[:, :n_components], Y[:, :n_components]
+    expected = value(EYInfoNCELoss(weight=n_components / 25), *views)
+    assert value(EYInfoNCELoss(), *views) == pytest.approx(expected, rel=1e-12)
+    assert expected > value(EYLoss(), *views)
+
+
+@pytest.mark.parametrize("loss", [InfoNCELoss(0.5), EYInfoNCELoss(10.0, 0.5)], ids=repr)
+def test_the_temperature_is_learned(loss):
+    module = loss.build()
     views = torch.as_tensor(X), torch.as_tensor(X)  # identical views: a lower temperature is better
     before = module(*views)
     before.backward()
@@ -274,7 +295,7 @@ def test_info_nce_learns_its_temperature():
     assert module(*views) < before
     (log_scale,) = module.parameters()
     assert log_scale > np.log(2)
-    assert not list(InfoNCELoss(learn_temperature=False).build().parameters())
+    assert not list(loss.set_params(learn_temperature=False).build().parameters())
 
 
 @pytest.mark.parametrize("log_scale", [4.7, 50.0])
@@ -290,9 +311,14 @@ def test_the_learned_scale_is_at_most_100(log_scale):
         (LOSSES, X, Y[:-1], r"got \(40, 4\) and \(39, 4\)"),
         (LOSSES, X[:, 0], Y[:, 0], r"got \(40,\) and \(40,\)"),
         (LOSSES, X, Y[:, :, None], r"got \(40, 4\) and \(40, 4, 1\)"),
-        ([*COMPARING, *CONTRASTIVE], X, Y[:, :3], "same number of components .*, got 4 and 3"),
         (
-            [CCALoss(), *COMPARING],
+            [*COMPARING, *CONTRASTIVE, *COMBINED],
+            X,
+            Y[:, :3],
+            "same number of components .*, got 4 and 3",
+        ),
+        (
+            [CCALoss(), *COMPARING, *COMBINED],
             X[:1],
             Y[:1],
             "must have at least 2 rows for a covariance, got 1",
@@ -319,6 +345,8 @@ def test_bad_shapes_are_named(losses, zx, zy, message):
         (VICRegLoss(covariance=np.nan), "`covariance` must be .*got nan"),
         (InfoNCELoss(temperature=0), "`temperature` must be a finite number >= 0.01, got 0"),
         (InfoNCELoss(temperature=-0.07), "`temperature` must be .*got -0.07"),
+        (EYInfoNCELoss(weight=-1), "`weight` must be .*>= 0, or None, got -1"),
+        (EYInfoNCELoss(temperature=0), "`temperature` must be .*got 0"),
     ],
 )
 def test_bad_parameters_are_named(loss, message):
@@ -355,15 +383,16 @@ def test_parameters_are_keys_of_a_grid():
 @pytest.mark.parametrize(
     ("loss", "projection", "min_rows", "batch_sizes"),
     [
-        (CCALoss(), "weighted", 5, [1000, 1200]),
-        (EYLoss(), "weighted", 1, [256, 256]),
-        (BarlowTwinsLoss(), "weighted", 0, [256, 256]),
-        (VICRegLoss(), "weighted", 0, [256, 256]),
+        (CCALoss(), "whitened", 5, [1000, 1200]),
+        (EYLoss(), "whitened", 1, [256, 256]),
+        (EYInfoNCELoss(), "whitened", 1, [256, 256]),
+        (BarlowTwinsLoss(), "whitened", 0, [256, 256]),
+        (VICRegLoss(), "whitened", 0, [256, 256]),
         (InfoNCELoss(), "raw", 0, [256, 256]),
-        (as_loss(torch.nn.MSELoss(), reg=0), "weighted", 0, [256, 256]),
-        (as_loss(lambda zx, zy: (zx - zy).sum(), reg=0), "weighted", 0, [256, 256]),
+        (as_loss(torch.nn.MSELoss(), reg=0), "whitened", 0, [256, 256]),
+        (as_loss(lambda zx, zy: (zx - zy).sum(), reg=0), "whitened", 0, [256, 256]),
     ],
-    ids=["cca", "ey", "barlow_twins", "vicreg", "infonce", "module", "function"],
+    ids=["cca", "ey", "ey_infonce", "barlow_twins", "vicreg", "infonce", "module", "function"],
 )
 def test_facts_of_each_loss(loss, projection, min_rows, batch_sizes):
     assert loss.projection == projection
@@ -372,7 +401,7 @@ def test_facts_of_each_loss(loss, projection, min_rows, batch_sizes):
 
 
 def test_names_of_losses_come_from_their_classes():
-    names = {"barlow_twins", "cca", "ey", "infonce", "vicreg"}
+    names = {"barlow_twins", "cca", "ey", "ey_infonce", "infonce", "vicreg"}
     assert set(losses_module.LOSSES) == names
     public = {getattr(losses_module, name) for name in losses_module.__all__} - {Loss}
     assert set(losses_module.LOSSES.values()) == public
@@ -386,7 +415,8 @@ def test_names_of_losses_come_from_their_classes():
 def test_the_help_of_a_loss_shows_no_processes(loss):
     shown = pydoc.plain(pydoc.render_doc(type(loss)))
     assert "__call__(self, zx" in shown
-    assert list(signature(type(loss).__call__).parameters) == ["self", "zx", "zy"]
+    labels = ["labels"] if loss.takes_labels else []
+    assert list(signature(type(loss).__call__).parameters) == ["self", "zx", "zy", *labels]
     for word in ("process", "group", "over="):
         assert word not in shown
 
@@ -410,7 +440,7 @@ class Scaled(Loss):
 def test_a_subclass_needs_only_to_be_callable():
     rng = np.random.default_rng(0)
     views = rng.normal(size=(2, 200, 3))
-    deep = DeepCCA(2, loss=Scaled(), max_epochs=2, random_state=0)
+    deep = DeepCCA(2, loss=Scaled(), fallback=None, max_epochs=2, random_state=0)
     with pytest.warns(SmallBatchWarning, match=r"Batches of 100 rows .* for 2 components"):
         fitted = deep.fit(*views)
     assert fitted.batch_size_ == 100
@@ -444,5 +474,5 @@ def test_attributes_of_other_losses_are_not_taken_for_facts():
             return (self.projection(zx) - zy).square().mean()
 
     views = np.random.default_rng(0).normal(size=(2, 100, 3))
-    deep = DeepCCA(2, loss=WithHead(), max_epochs=1, random_state=0).fit(*views)
-    assert deep.projection_ == "weighted"
+    deep = DeepCCA(2, loss=WithHead(), fallback=None, max_epochs=1, random_state=0).fit(*views)
+    assert deep.projection_ == "whitened"

@@ -112,3 +112,31 @@ def test_likelihood_ratio_needs_a_correlation_of_each_component():
         ValueError, match=r"`correlations` must .*, got shape \(2,\) for 4 components"
     ):
         similarity(np.zeros((3, 4)), np.zeros((3, 4)), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("how", [{"power": 2}, {}])
+def test_deviations_make_the_unit_of_the_variates_irrelevant(how):
+    rng = np.random.default_rng(0)
+    zx, zy = rng.normal(size=(5, 3)), rng.normal(size=(7, 3))
+    r, sx, sy = [0.9, 0.5, 0.2], np.array([2.0, 0.1, 3.0]), np.array([0.5, 4.0, 1.0])
+    expected = similarity(zx, zy, r, **how)
+    np.testing.assert_allclose(
+        similarity(zx * sx, zy * sy, r, deviations=(sx, sy), **how), expected, atol=1e-9
+    )
+    # A component without variance tells nothing.
+    sx[0] = sy[0] = 0
+    alone = similarity(zx, zy, r, deviations=(sx, sy), **how)
+    zx[:, 0] += 1
+    np.testing.assert_array_equal(similarity(zx, zy, r, deviations=(sx, sy), **how), alone)
+
+
+def test_deviations_are_checked():
+    z, ones = np.ones((3, 2)), np.ones(2)
+    with pytest.raises(ValueError, match=r"`correlations` must be given with deviations, got None"):
+        similarity(z, z, deviations=(ones, ones))
+    with pytest.raises(
+        ValueError, match=r"`deviations` must be a pair .* 2 components, got shapes"
+    ):
+        similarity(z, z, [0.5, 0.5], deviations=(ones, np.ones(3)))
+    with pytest.raises(ValueError, match="`product` must be False with"):
+        similarity(z, z, product=True, deviations=(ones, ones))

@@ -337,7 +337,7 @@ def test_too_many_components_are_named(songs):
 def make_joint_model(**parameters):
     """Return a pipeline from raw songs whose convolutions are trained by the correlation loss."""
     settings = {"x_encoder": MelCNN(8), "y_encoder": MLP((64,)), "lr": 3e-3, "batch_size": 100}
-    settings |= {"n_components": 4, "max_epochs": 20, "random_state": 0}
+    settings |= {"n_components": 4, "max_epochs": 20, "fallback": None, "random_state": 0}
     settings["y_transformer"] = Doc2VecLyrics(20, epochs=40, random_state=0)
     return Pipeline(
         [
@@ -387,6 +387,7 @@ def test_search_over_convolutions(songs):
 def test_one_grid_swaps_linear_kernel_and_deep_models_on_raw_songs(songs):
     lyrics = Doc2VecLyrics(20, epochs=15, random_state=0)
     small = {"x_encoder": MLP((16,)), "y_encoder": MLP((16,)), "max_epochs": 3, "random_state": 0}
+    small |= {"fallback": None, "n_networks": 1}
     exact = KernelCCA(4, y_transformer=lyrics)
     nystroem = KernelCCA(4, y_transformer=lyrics, approximation="nystroem", random_state=0)
     grid = [

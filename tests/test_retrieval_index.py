@@ -46,6 +46,26 @@ def test_answers_are_all_scores_sorted(views, model, similarity, k):
     np.testing.assert_allclose(found, scores[:, :k], atol=2e-8)
 
 
+class Rescaled(LinearCCA):
+    """Model whose variates have other variances on rows that it has not seen."""
+
+    def comparison(self):
+        k = np.arange(self.n_components_)
+        return super().comparison() | {"deviations": (1 + k, 1 / (1 + k))}
+
+
+@pytest.mark.parametrize("similarity", ["weighted", "likelihood"])
+def test_neighbors_are_those_of_variates_divided_by_their_deviations(views, similarity):
+    X, y = views
+    model = Rescaled(reg=0.01, similarity=similarity).fit(X[:200], y[:200])
+    index = CrossModalIndex(model, neighbors=NearestNeighbors(algorithm="brute")).fit(X, y)
+    for asked, scores in (
+        ({"y": y}, pair_scores(model, X, y).T),
+        ({"X": X}, pair_scores(model, X, y)),
+    ):
+        np.testing.assert_array_equal(index.query(**asked)[1], all_sorted(scores)[1][:, :10])
+
+
 def test_ranks_through_the_index_are_those_of_the_metrics(views, model):
     X, y = views
     index = CrossModalIndex(model).fit(X, y)
@@ -115,7 +135,7 @@ def test_works_with_pipelines_searches_and_other_models(views):
         cv=2,
     ).fit(X[:200], y[:200])
     small = {"x_encoder": MLP((16,)), "y_encoder": MLP((16,)), "max_epochs": 2, "random_state": 0}
-    deep = DeepCCA(3, **small).fit(X[:200], y[:200])
+    deep = DeepCCA(3, fallback=None, **small).fit(X[:200], y[:200])
     for fitted in (kernel, search, deep):
         _, ids = CrossModalIndex(fitted).fit(X).query(y=y[:20], n_neighbors=5)
         _, order = all_sorted(pair_scores(fitted, X, y[:20]).T)

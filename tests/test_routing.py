@@ -225,7 +225,15 @@ def test_a_list_of_views_with_weights():
 def test_deep_models_are_routed_too():
     X, y, weight = views()
     encoder = MLP((4,))
-    deep = DeepCCA(1, x_encoder=encoder, y_encoder=encoder, max_epochs=1, random_state=0)
+    deep = DeepCCA(
+        1,
+        fallback=None,
+        n_networks=1,
+        x_encoder=encoder,
+        y_encoder=encoder,
+        max_epochs=1,
+        random_state=0,
+    )
     pipeline = make_pipeline(request(StandardScaler(), False), request(deep, True, True))
     pipeline.fit(X, y, sample_weight=weight)
     alone = clone(deep).fit(StandardScaler().fit_transform(X), y, sample_weight=weight)

@@ -332,7 +332,7 @@ def test_weights_that_sum_to_too_little_are_refused():
         LinearCCA(2, reg=0),
         KernelCCA(2, scale=False),
         NYSTROEM,
-        DeepCCA(2, max_epochs=1, random_state=0),
+        DeepCCA(2, fallback=None, n_networks=1, max_epochs=1, random_state=0),
     ],
     ids=["linear", "exact", "landmarks", "deep"],
 )

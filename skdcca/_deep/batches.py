@@ -3,6 +3,7 @@
 import mmap
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,14 +33,31 @@ class Pairs(Dataset):
         Generator that shuffles the rows. If None, the default generator of torch is used.
     weight : ndarray of shape (n_training_rows,), default=None
         Weight of each training row, > 0. If None, all rows have the same weight.
+    labels : ndarray of int64 of shape (n_local_rows,), default=None
+        Label of each local row. If None, rows have no labels.
     """
 
-    def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None, weight=None):
+    def __init__(self, X, y, rows, group=SINGLE_PROCESS, generator=None, weight=None, labels=None):
         self.views, self.rows, self.weight = (X, y), rows, weight
-        self.group, self.generator = group, generator
+        self.group, self.generator, self.labels = group, generator, labels
 
     def __len__(self):
         return len(self.rows)
+
+
+class Target(NamedTuple):
+    """What the training loop knows of a batch besides the samples.
+
+    Attributes
+    ----------
+    n_rows : int
+        Total number of rows in the batch, over all processes.
+    labels : torch.Tensor of shape (n_local_rows,) or None
+        Labels of the local rows.
+    """
+
+    n_rows: int
+    labels: torch.Tensor | None
 
 
 class Batches:
@@ -49,7 +67,7 @@ class Batches:
     sample, which can take longer than training a small network. The rows are spread evenly over the
     batches, so that no batch has fewer than `batch_size` rows: the covariance of a small batch is a poor
     estimate, and the covariance of a single row is NaN. In a process group, each process gets its local
-    rows of the batch and the total number of rows in the batch.
+    rows of the batch. A `Target` comes with each batch.
 
     With weights, an epoch has the same number of rows, drawn in proportion to their weights: a row whose
     weight is twice the mean is in two batches of the epoch. Losses therefore need no weights.
@@ -65,8 +83,11 @@ class Batches:
     def __iter__(self):
         pairs, batches = self.pairs, self._draw()
         local = [pairs.group.local_rows(rows) for rows in batches]
-        for rows, (x, y) in zip(batches, read(pairs.views, local), strict=True):
-            yield {"x": x, "y": y}, len(rows) if pairs.group.distributed else None
+        for rows, of_process, (x, y) in zip(batches, local, read(pairs.views, local), strict=True):
+            labels = None
+            if pairs.labels is not None:
+                labels = torch.from_numpy(pairs.labels[of_process])
+            yield {"x": x, "y": y}, Target(len(rows), labels)
 
     def _draw(self):
         """Return the rows of each batch of the next epoch."""
@@ -111,7 +132,7 @@ def read(views, blocks):
     def read_block(rows):
         return [torch.from_numpy(_take_rows(view, rows)) for view in views]
 
-    return _map_ahead(read_block, blocks) if any(map(_in_file, views)) else map(read_block, blocks)
+    return _map_ahead(read_block, blocks) if any(map(in_file, views)) else map(read_block, blocks)
 
 
 def _map_ahead(function, items):
@@ -130,7 +151,7 @@ def _map_ahead(function, items):
 
 def _take_rows(view, rows):
     """Return a copy of these rows; a file is read in the order of its rows."""
-    if not _in_file(view):
+    if not in_file(view):
         return view[rows]
     order = np.argsort(rows)
     found = np.empty((len(rows), *view.shape[1:]), view.dtype)
@@ -138,7 +159,7 @@ def _take_rows(view, rows):
     return found
 
 
-def _in_file(view):
+def in_file(view):
     """Return True if an array, or the array of which it is a slice, is memory-mapped."""
     while isinstance(view, np.ndarray) and not isinstance(view, np.memmap):
         view = view.base

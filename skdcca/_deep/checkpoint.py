@@ -15,7 +15,7 @@ from skdcca._utils.warnings import warn
 from skdcca.exceptions import CheckpointWarning
 
 # Increase this number whenever training gives different results, so that old files are refused.
-_FORMAT = 1
+_FORMAT = 2
 # Parameters left out of the hash: they do not affect the weights, except for `y_transformer`, whose
 # output is hashed instead.
 _IRRELEVANT = ("callbacks", "checkpoint", "device", "verbose", "y_transformer")
@@ -133,20 +133,19 @@ class Checkpoint(Callback):
         """Return the objects with a state dict, by name."""
         parts = {"module": net.module_, "objective": net.criterion_, "optimizer": net.optimizer_}
         if schedule := dict(net.callbacks_).get("lr_schedule"):
-            parts["schedule"] = schedule.lr_scheduler_
+            parts["schedule"] = schedule
         return parts
 
 
-def fingerprint_of(params, X, y, sample_weight=None):
+def fingerprint_of(params, X, y, sample_weight=None, *, groups=None, labels=None):
     """Return a hash of everything that the weights depend on."""
     relevant = {
         name: _identity(value)
         for name, value in params.items()
         if name.partition("__")[0] not in _IRRELEVANT
     }
-    data = [X, y] if sample_weight is None else [X, y, sample_weight]
     try:
-        return joblib.hash([_FORMAT, relevant, *data])
+        return joblib.hash([_FORMAT, relevant, X, y, sample_weight, groups, labels])
     except Exception as error:
         raise ValueError(
             "Parameters must be picklable with `checkpoint`, which compares them when it continues. Use "

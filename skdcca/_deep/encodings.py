@@ -17,6 +17,11 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
                 f"The network of {name} returns the same encoding for every sample, because all of its "
                 "outputs are dead. Use a smaller lr or another network."
             )
+    return fit_in_group(linear, zx, zy, group, weight)
+
+
+def fit_in_group(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
+    """Fit a linear model on the local rows of all processes of a group."""
     if group.distributed:
         return linear.fit_blocks(LocalBlocks(zx, zy, group, weight))
     return linear.fit(zx, zy, weight)

@@ -8,41 +8,47 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import check_weight
+from skdcca._deep.batches import count_batches
 from skdcca._deep.checkpoint import Checkpoint, fingerprint_of
-from skdcca._deep.checks import check_parameters
-from skdcca._deep.networks import Branch, encode, resolve_device
+from skdcca._deep.checks import check_parameters, class_numbers, shared_facts
+from skdcca._deep.fitting import fit_model, split_rows
+from skdcca._deep.held_out import group_numbers
+from skdcca._deep.inputs import InputMixin
+from skdcca._deep.linear_model import linear_inputs
+from skdcca._deep.networks import encode, resolve_device
+from skdcca._deep.plan import make_plan, resolve_max_epochs, resolve_projection
 from skdcca._deep.process_group import ProcessGroup
-from skdcca._deep.run import TrainingRun, resolve_batch_size
+from skdcca._deep.regression import regress_y
+from skdcca._deep.rows import FitRows
+from skdcca._deep.run import Training, resolve_batch_size
 from skdcca._deep.training import TrainingSettings
 from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_option, check_pairs
 from skdcca.base import WEIGHTING_POWER, BaseCCA
-from skdcca.encoders import MLP, MelCNN, as_encoder
 from skdcca.losses import as_loss
 
-# If fewer rows than this would be held out, none are, because their correlations would be meaningless.
-_FEWEST_HELD_OUT = 10
-_VIEWS = {"x": "X", "y": "y"}
 # Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
 _NETWORKS = weakref.WeakKeyDictionary()
 
 
-class DeepCCA(BaseCCA):
-    r"""Deep canonical correlation analysis, with two networks whose outputs are maximally correlated.
+class DeepCCA(InputMixin, BaseCCA):
+    r"""Deep canonical correlation analysis, with networks whose outputs are maximally correlated.
 
     `DeepCCA` trains one network (encoder) for each view on a common loss, and then fits a `LinearCCA` on
-    the outputs of both networks (the encodings), which orders and whitens the components.
+    the outputs of both networks (the encodings), which orders and whitens the components. Networks and
+    a plain `LinearCCA` are compared on held-out rows: the networks are kept only if they are clearly
+    better, otherwise the fitted model is the linear one. `decision_` has the figures.
 
-    Fit a `LinearCCA` first: with few rows it may be better, and it shows whether a network is worth its
-    time. Then begin with the defaults of `DeepCCA`. If the held-out correlation still rises in the
-    last epochs, increase `max_epochs` or `patience`. If it is far below the training correlation, use a
-    smaller network or more dropout. For retrieval alone, try ``loss="infonce"``.
+    Begin with the defaults. With fewer than 1,000 rows, five networks are trained, each without a fifth
+    of the rows, and joined into one model; memory, file size and the time of `transform` grow with
+    their number. With more rows there is one network, which stops early. If rows come in groups that
+    resemble each other, such as the windows of a song, pass ``groups`` to `fit`. For retrieval alone,
+    try ``loss="infonce"``, and for both aims ``loss="ey_infonce"``.
 
     Both views may be vectors, of shape ``(n_samples, n_features)``, or arrays with more axes, such as
     spectrograms of shape ``(n_samples, n_mels, n_frames)``. Each channel (index along axis 1, such as a
@@ -55,30 +61,48 @@ class DeepCCA(BaseCCA):
     n_components : int, default=None
         Number of pairs of variates, and number of outputs of each network. If None, it is the minimum of
         the size of a sample of X, the size of a sample of y, 50, and a tenth of the number of training
-        rows, but at least 1.
+        rows, but at least 1. With ``projection="raw"`` the number of rows sets no limit.
     x_encoder : Encoder or torch.nn.Module, default=None
         Network of the first view. An encoder of `skdcca.encoders` builds a network for the shape of the
         view. A module must map a float32 tensor of shape ``(n_samples, *shape)`` to a tensor of shape
         ``(n_samples, n_components)``. A copy of the module is trained from new weights; to start from
         the weights of the module, pass ``ModuleEncoder(module, keep_weights=True)``. If None, ``MLP()``
-        is used for vectors and ``MelCNN()`` for samples with two axes.
+        is used for vectors, ``MelCNN()`` for samples with two axes, and ``ImageCNN()`` for samples with
+        three axes.
     y_encoder : Encoder or torch.nn.Module, default=None
         Network of the second view, with the same options.
-    loss : {"barlow_twins", "cca", "ey", "infonce", "vicreg"} or callable, default="ey"
+    loss : {"barlow_twins", "cca", "ey", "ey_infonce", "infonce", "vicreg"} or callable, default="ey"
         Loss of the encodings of both views. Pass a loss of `skdcca.losses` to set its parameters, or any
         callable or ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and
         "cca" both maximize correlation, but "ey" works with smaller batches. "infonce" optimizes
-        retrieval instead.
+        retrieval instead, and "ey_infonce" both.
+    fallback : {"linear"} or None, default="linear"
+        If "linear", the networks are kept only if the sum of their correlations on held-out rows exceeds
+        that of a `LinearCCA` by more than two standard errors, or by more than one with several
+        networks. Otherwise the model is a ``LinearCCA(reg="ledoit_wolf")`` on all rows, and a
+        `LinearFallbackWarning` is issued. If None, the networks are always kept, as they
+        are if there is no comparison: with ``projection="raw"``, `warm_start` or `labels`, without
+        held-out rows, and for views with more than one axis a sample.
+    n_networks : int, default=None
+        Number of networks of each view, >= 1. Several networks hold out different folds (of at least
+        five), are trained for the same number of gradient steps without early stopping, and are joined:
+        a `LinearCCA` turns the variates of all of them into the components of the model. If None, there
+        are five for fewer than 1,000 rows of vectors, and one otherwise. Several networks cannot be
+        combined with ``projection="raw"``, `checkpoint`, `warm_start` or `distributed`.
+    similarity : {"weighted", "cosine", "likelihood"} or float, default="likelihood"
+        How `compare`, the retrieval scorers and indexes score a row of X for a row of y, as in
+        `LinearCCA`. The correlations and variances of held-out rows are used (those of the training rows
+        if none are held out). With a `projection` other than "whitened", the score is always the cosine
+        of the output of `transform`.
     projection : {"auto", "raw", "weighted", "whitened"}, default="auto"
         Output of `transform`. It does not change `score`.
 
         - ``"whitened"``: canonical variates, with variance 1 on the training rows;
         - ``"weighted"``: canonical variates multiplied by their squared held-out correlations (training
-          correlations if no rows are held out), so that the components that generalize dominate the
-          cosines by which retrieval ranks;
+          correlations if no rows are held out), for plain cosines outside of skdcca;
         - ``"raw"``: encodings, for losses that are computed from cosines;
         - ``"auto"``: the `projection` attribute of the loss, which is "raw" for "infonce" and
-          "weighted" for the other losses and for callables.
+          "whitened" for the other losses and for callables.
     reg : float, default=1e-3
         Ridge, >= 0, of the `LinearCCA` on the encodings and of ``loss="cca"``, relative to the mean
         variance of the outputs. A loss object has its own `reg`.
@@ -89,23 +113,33 @@ class DeepCCA(BaseCCA):
     weight_decay : float, default=1e-2
         Weight decay, >= 0. Ignored if the optimizer does not support it.
     lr_schedule : {"constant", "cosine"}, default="cosine"
-        With "cosine", the learning rate rises during the first tenth of `max_epochs` and then falls to
-        0.
+        With "cosine", the learning rate rises during the first twentieth of the gradient steps and then
+        falls to 0.
     batch_size : int, default=None
         Smallest number of rows in a batch, >= 2. The rows of an epoch are spread evenly over
-        ``n_rows // batch_size`` batches, so no batch is smaller. If None, the loss sets it: 256 for
-        most losses. With ``loss="cca"``, whose correlations are biased in small batches, it is 20 rows
-        for each component, but at least 1000. If there are fewer training rows than `batch_size`, all of
-        them form a single batch.
-    max_epochs : int, default=100
-        Maximum number of passes over the training rows, >= 1.
+        ``n_rows // batch_size`` batches, so no batch is smaller. If None, it is an eighth of the
+        training rows, but at least 32 and at most 256. With ``loss="cca"``, whose correlations are
+        biased in small batches, it is 20 rows for each component, but at least 1000. If there are fewer
+        training rows than `batch_size`, all of them form a single batch.
+    max_epochs : int, default=None
+        Maximum number of passes over the training rows, >= 1. If None, several networks on fewer
+        than 1,000 rows train for 300 gradient steps each; otherwise there are 100 epochs, but at least
+        300 steps.
     validation_fraction : float, default=0.1
-        Fraction of the rows that are held out, in [0, 1). Held-out rows are chosen at random. The
-        correlation on them is measured after every epoch, and the weights of the best epoch are kept.
-        If fewer than 10 rows would be held out, none are, and the weights of the last epoch are kept.
+        Fraction of the rows that a single network holds out, in [0, 1); several networks hold out folds
+        instead. Held-out rows are chosen at random, by group if groups are given. The correlation on
+        them is measured after every epoch, and the weights of the best epoch are kept. If fewer than 10
+        rows would be held out, none are, and the weights of the last epoch are kept. If 0, no network
+        holds out rows.
     patience : int, default=20
-        Number of epochs without a rise of the held-out correlation after which training stops, >= 1.
-        If None, training never stops early. Ignored if no rows are held out.
+        Number of epochs without a rise of the held-out correlation after which training stops, >= 1, but
+        at least as many as have 300 gradient steps. If None, training never stops early. Ignored if no
+        rows are held out, and with several networks.
+    augmentation : callable, default=None
+        Function ``(x, y) -> (x, y)`` that changes the samples of a training batch, such as
+        `skdcca.augmentation.Warp`. It gets both views as tensors of shape ``(n_samples, *shape)``, with
+        values as passed to `fit`, and returns tensors of the same shapes. Random numbers should come
+        from the default generator of torch, which `random_state` seeds.
     device : str, default="auto"
         Device on which to compute, such as "cpu", "cuda" or "cuda:1". "auto" is a GPU if one is
         available, otherwise the CPU.
@@ -135,7 +169,8 @@ class DeepCCA(BaseCCA):
         Seed of the weights, the batches, dropout and the choice of held-out rows. Pass an int to
         reproduce a fit bit for bit, on the same machine with the same number of threads.
     verbose : int, default=0
-        If > 0, show a progress bar with the loss and the training and held-out correlations.
+        If > 0, show a progress bar with the loss and the training and held-out correlations, and print
+        the decision.
 
     Attributes
     ----------
@@ -143,12 +178,20 @@ class DeepCCA(BaseCCA):
         Canonical correlations of the encodings of the training rows, in descending order. For a large
         network they are all close to 1.
     validation_correlations_ : ndarray of shape (n_components_,) or None
-        Correlations of the variates on the held-out rows. None if no rows are held out.
+        Correlations of the variates on the held-out rows. With several networks, each row's variates are
+        those of the network that holds it out. None if no rows are held out.
+    decision_ : dict
+        ``model`` is "linear" or "networks", and ``reason`` tells why. If both were compared, also
+        ``networks`` and ``linear`` (sums of the correlations of the held-out rows), ``difference``,
+        its ``standard_error`` (infinitesimal jackknife over rows or groups) and ``n_rows``.
+    n_networks_ : int
+        Number of networks of each view; 0 if the model is linear.
     n_epochs_ : int
-        Number of completed epochs; with `warm_start`, the total over all calls of `fit`.
+        Number of completed epochs of each network; with `warm_start`, the total over all calls of `fit`.
     history_ : list of dict
         One entry for each epoch: ``epoch``, ``train_loss``, ``dur`` (seconds) and the numbers and texts
-        that `callbacks` recorded. If rows are held out, also ``train_correlation`` and
+        that `callbacks` recorded. With several networks also ``network``, the number of the network
+        from 0. If a single network holds out rows, also ``train_correlation`` and
         ``valid_correlation``, which are sums over the components. ``train_correlation`` is measured on
         the last batches of the epoch, with dropout.
     projection_ : str
@@ -158,12 +201,15 @@ class DeepCCA(BaseCCA):
         "weighted". With "weighted", a component whose held-out correlation is not positive has factor
         0, so unrelated views are mapped to zeros.
     linear_ : LinearCCA
-        Linear model on the encodings.
+        Linear model on the encodings of one network, on the variates of several networks, or on the
+        views themselves if the model is linear. With ``projection="raw"`` it has at most one component
+        less than training rows.
     x_encoder_, y_encoder_ : Encoder
         Encoders of both views. A module is wrapped in a `skdcca.encoders.ModuleEncoder`.
-    x_state_, y_state_ : dict of str to ndarray
-        Weights of both networks, as in ``torch.nn.Module.state_dict``. They are NumPy arrays, so a
-        model that was trained on a GPU can be loaded on any machine.
+    x_state_, y_state_ : dict of str to ndarray or None
+        Weights of the networks of both views, as in ``torch.nn.Module.state_dict``. They are NumPy
+        arrays, so a model that was trained on a GPU can be loaded on any machine. None if the model is
+        linear.
     x_shape_, y_shape_ : tuple of int
         Shape of one sample of each view.
     batch_size_ : int
@@ -192,6 +238,11 @@ class DeepCCA(BaseCCA):
 
     Warns
     -----
+    LinearFallbackWarning
+        If the linear model is kept.
+    ShortTrainingWarning
+        If `max_epochs` gives fewer than 300 gradient steps, or if the last epoch is the best one of a
+        constant learning rate.
     SmallBatchWarning
         If a batch has fewer than 5 rows for each component with the loss "cca", or fewer rows than
         components with "ey".
@@ -266,6 +317,9 @@ class DeepCCA(BaseCCA):
         x_encoder: Any = None,
         y_encoder: Any = None,
         loss: Any = "ey",
+        fallback: str | None = "linear",
+        n_networks: int | None = None,
+        similarity: str | float = "likelihood",
         projection: str = "auto",
         reg: float = 1e-3,
         optimizer: str | Callable[..., Any] = "adamw",
@@ -273,9 +327,10 @@ class DeepCCA(BaseCCA):
         weight_decay: float = 1e-2,
         lr_schedule: str = "cosine",
         batch_size: int | None = None,
-        max_epochs: int = 100,
+        max_epochs: int | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = 20,
+        augmentation: Callable[..., Any] | None = None,
         device: str = "auto",
         callbacks: Sequence[Any] | None = None,
         checkpoint: str | PathLike[str] | None = None,
@@ -289,6 +344,9 @@ class DeepCCA(BaseCCA):
         self.x_encoder = x_encoder
         self.y_encoder = y_encoder
         self.loss = loss
+        self.fallback = fallback
+        self.n_networks = n_networks
+        self.similarity = similarity
         self.projection = projection
         self.reg = reg
         self.optimizer = optimizer
@@ -299,6 +357,7 @@ class DeepCCA(BaseCCA):
         self.max_epochs = max_epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.augmentation = augmentation
         self.device = device
         self.callbacks = callbacks
         self.checkpoint = checkpoint
@@ -308,8 +367,16 @@ class DeepCCA(BaseCCA):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Train both networks, and fit the linear model on their outputs.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> Self:
+        """Train the networks, and keep them if they are better than a linear model.
 
         Parameters
         ----------
@@ -322,6 +389,14 @@ class DeepCCA(BaseCCA):
             Weight of each row, >= 0. A row with weight 2 counts as two rows, and a row with weight 0 is
             not used, except that `y_transformer` is fitted on all rows without weights. If None, all
             rows have weight 1. See the Notes.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, such as its song or artist. All rows of a group are either held out or
+            trained on, so pass groups if rows of a group resemble each other: otherwise the held-out
+            correlations are too high. To pass them through a `Pipeline` or a search, enable metadata
+            routing and call ``model.set_fit_request(groups=True)``.
+        labels : array-like of shape (n_samples,), default=None
+            Class of each row, for a loss that brings all rows of a class together, such as `EYLoss`
+            and `InfoNCELoss`. If None, only row i of X and row i of y belong together.
 
         Returns
         -------
@@ -333,7 +408,8 @@ class DeepCCA(BaseCCA):
         TypeError
             If `y_transformer` is not a transformer.
         ValueError
-            If a parameter, a view or a weight is invalid; see the description of the class.
+            If a parameter, a view, a weight, a group or a label is invalid; see the description of the
+            class.
 
         Notes
         -----
@@ -343,7 +419,7 @@ class DeepCCA(BaseCCA):
         The correlations on them, the linear model, `component_weights_` and the coefficients of
         `predict` are computed with the weights themselves, exactly.
         """
-        return self._learn(X, y, sample_weight)
+        return self._learn(X, y, sample_weight, groups, labels)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the sum of the correlations of all pairs of variates on the given rows.
@@ -378,127 +454,156 @@ class DeepCCA(BaseCCA):
         zx, zy = self._encode("x", X), self._encode("y", self._validate_y(y))
         return self.linear_.score(zx, zy, sample_weight)
 
-    def _learn(self, X, y, sample_weight=None):
+    def comparison(self) -> dict[str, Any]:
+        """Return the arguments with which `compare` calls `skdcca.metrics.similarity`.
+
+        Returns
+        -------
+        arguments : dict
+            Empty for the cosine of the output of `transform`. Otherwise ``correlations`` and
+            ``deviations`` of held-out rows (of the training rows if none are held out), with ``power``
+            unless `similarity` is "likelihood".
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `similarity` is not an allowed value.
+        """
+        check_is_fitted(self)
+        kind = self._check_similarity()
+        if kind == "cosine" or self.projection_ != "whitened":
+            return {}
+        arguments = {"correlations": self._measured_correlations()}
+        if self._deviations is not None:
+            arguments["deviations"] = self._deviations
+        if kind != "likelihood":
+            arguments["power"] = WEIGHTING_POWER if kind == "weighted" else kind
+        return arguments
+
+    def _measured_correlations(self):
+        measured = self.validation_correlations_
+        return self.canonical_correlations_ if measured is None else measured
+
+    def _learn(self, X, y, sample_weight=None, groups=None, labels=None):
         """Fit on the rows of this process, or together with the other processes."""
         check_option("distributed", self.distributed, (False, True))
         # The group is entered before anything can fail, so that the other processes are informed.
         processes = nullcontext(SINGLE_PROCESS)
         if self.distributed:
             processes = ProcessGroup(num_samples(X))
-        with processes as group, self._rollback():
+        with processes as process_group, self._rollback():
             # The weights of one process may all be 0.
             weight = check_weight(sample_weight, X, complete=not self.distributed)
+            numbers = group_numbers(groups, X, process_group)
+            codes = class_numbers(labels, X, self)
             X, y = self._validate(X, y, reset=True)
-            self._fit(X, y, weight, group)
+            self._fit(X, y, weight, process_group, numbers, codes)
         return self
 
-    def _fit(self, X, y, weight=None, group=SINGLE_PROCESS):
-        facts = self._facts(X, y) | {"Passing sample_weight": weight is not None}
-        group.check_same(**facts)
-        n_rows = group.total_rows(len(X))
+    def _fit(self, X, y, weight=None, process_group=SINGLE_PROCESS, groups=None, labels=None):
+        passed = {"Passing sample_weight": weight is not None, "Passing groups": groups is not None}
+        passed |= {"Continuing a fitted model": self._continues()}
+        process_group.check_same(**shared_facts(self, X, y) | passed)
+        n_rows = process_group.total_rows(len(X))
         if weight is not None:
-            n_rows = group.count(np.count_nonzero(weight))
-        self._check_n_rows(n_rows)
+            n_rows = process_group.count(np.count_nonzero(weight))
+        plan = make_plan(self, n_rows, X.shape[1:], y.shape[1:], labels is not None)
+        self._check_n_rows(n_rows, plan)
         device = resolve_device(self.device)
-        seed, checkpoint = self._draw_seeds(X, y, weight, group, device)
+        seed, checkpoint = self._draw_seeds(X, y, weight, groups, labels, process_group, device)
+        rows = FitRows((X, y), device, process_group, weight, groups, labels)
+        # The same rows are held out when training continues.
+        splits = split_rows(rows, plan, self._split_seed)
+        n_training = min((len(split.training) for split in splits), default=n_rows)
+        self._check_n_training(n_training)
         if not self._continues():
-            self._set_up(X, y, n_rows)
-        run = TrainingRun(
-            X,
-            y,
-            group=group,
-            device=device,
-            n_held_out=self._count_held_out(n_rows),
-            # The same rows are held out when training continues.
-            split_seed=self._split_seed,
-            seed=seed,
-            sample_weight=weight,
-        )
-        loss = as_loss(self.loss, self.reg)
-        self.batch_size_ = resolve_batch_size(
-            self.batch_size, len(run.rows), self.n_components_, loss
-        )
-        fitted = run.fit(
-            (self._branch("x"), self._branch("y")),
-            loss,
-            self._settings(device),
-            self.reg,
+            self._set_up(X, y, n_training)
+        training = self._training(device, plan, n_training)
+        fitted, history, self.decision_ = fit_model(
+            rows,
+            plan,
+            splits,
+            [seed + i for i in range(len(splits))],
+            training,
             states=(self.x_state_, self.y_state_) if self._continues() else None,
             checkpoint=checkpoint,
+            verbose=self.verbose,
         )
-        self._set_fitted(fitted, loss)
+        self._set_fitted(rows, fitted, history)
 
-    def _facts(self, X, y):
-        """Return the values that must be the same in all processes."""
-        params = {name: repr(value) for name, value in self.get_params(deep=False).items()}
-        # These may differ: they concern a single process, or are taken from process 0.
-        for name in ("callbacks", "device", "random_state", "verbose"):
-            del params[name]
-        comparable = {f"`{name}`": value for name, value in params.items() if " at 0x" not in value}
-        views = {"A sample of X": X, "A sample of y": y}
-        shapes = {name: f"{view.dtype} of shape {view.shape[1:]}" for name, view in views.items()}
-        return comparable | shapes | {"Continuing a fitted model": self._continues()}
-
-    def _draw_seeds(self, X, y, weight, group, device):
+    def _draw_seeds(self, X, y, weight, groups, labels, process_group, device):
         """Set the seed of the held-out rows; return the seed of the training run and the checkpoint.
 
         A training run that continues from a checkpoint keeps the seeds with which it began.
         """
         random = check_random_state(self.random_state)
         if self._continues():
-            return group.broadcast(random.randint(2**31 - 1)), None
+            return process_group.broadcast(random.randint(2**31 - 1)), None
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = fingerprint_of(self.get_params(), X, y, weight)
+            fingerprint = fingerprint_of(
+                self.get_params(), X, y, weight, groups=groups, labels=labels
+            )
             checkpoint = Checkpoint(self.checkpoint, fingerprint)
         seeds = random.randint(2**31 - 1), random.randint(2**31 - 1)
         if checkpoint is not None:
             seeds = checkpoint.open(seeds, device)
-        self._split_seed, seed = group.broadcast(seeds)
+        self._split_seed, seed = process_group.broadcast(seeds)
         return seed, checkpoint
 
-    def _set_up(self, X, y, n_rows):
+    def _set_up(self, X, y, n_training):
         """Set the fitted attributes that a later fit with `warm_start` keeps."""
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        n_rows -= self._count_held_out(n_rows)
-        most = min(np.prod(self.x_shape_), np.prod(self.y_shape_), 50, n_rows // 10)
-        self.n_components_ = int(self.n_components or max(1, most))
+        most = [int(np.prod(self.x_shape_)), int(np.prod(self.y_shape_)), 50]
+        if resolve_projection(self) != "raw":
+            most.append(n_training // 10)
+        self.n_components_ = int(self.n_components or max(1, min(most)))
         self.x_encoder_ = self._new_encoder("x", self.x_shape_)
         self.y_encoder_ = self._new_encoder("y", self.y_shape_)
         self.history_ = []
 
-    def _settings(self, device):
-        return TrainingSettings(
+    def _training(self, device, plan, n_training):
+        """Return what is trained, and how."""
+        loss = as_loss(self.loss, self.reg)
+        self.batch_size_ = resolve_batch_size(self.batch_size, n_training, self.n_components_, loss)
+        n_batches = count_batches(n_training, self.batch_size_)
+        settings = TrainingSettings(
             optimizer=self.optimizer,
             lr=self.lr,
             weight_decay=self.weight_decay,
             lr_schedule=self.lr_schedule,
             batch_size=self.batch_size_,
-            max_epochs=self.max_epochs,
+            max_epochs=resolve_max_epochs(self.max_epochs, n_training, n_batches, plan.n_networks),
             patience=self.patience,
             callbacks=self.callbacks,
             verbose=self.verbose,
             device=device,
+            augmentation=self.augmentation,
         )
+        return Training((self._branch("x"), self._branch("y")), loss, settings, self.reg)
 
-    def _set_fitted(self, fitted, loss):
+    def _set_fitted(self, rows, fitted, history):
         """Set the fitted attributes, and the weights of the components."""
         n_done = len(self.history_)
-        self.history_ = self.history_ + [
-            row | {"epoch": n_done + row["epoch"]} for row in fitted.history
-        ]
-        self.n_epochs_ = len(self.history_)
+        self.history_ = self.history_ + [row | {"epoch": n_done + row["epoch"]} for row in history]
+        self.n_epochs_ = max((row["epoch"] for row in self.history_), default=0)
+        self.n_networks_ = fitted.n_networks
         self.x_state_, self.y_state_ = fitted.states
         self.linear_ = fitted.linear
         self.canonical_correlations_ = fitted.linear.canonical_correlations_
-        self.validation_correlations_ = fitted.validation_correlations
-        self._y_mean, self._y_of_variates = fitted.y_mean, fitted.y_of_variates
-        self.projection_ = loss.projection if self.projection == "auto" else self.projection
+        self.validation_correlations_ = self._deviations = None
+        if fitted.held_out is not None:
+            weight = rows.weights.of(fitted.held_out.rows)
+            self.validation_correlations_ = fitted.held_out.correlations(weight)
+            self._deviations = fitted.held_out.deviations(weight)
+        if fitted.n_networks:
+            self._y_mean, self._y_of_variates = regress_y(rows, fitted.split, fitted.x_variates)
+        self.projection_ = resolve_projection(self)
         self.component_weights_ = np.ones(self.n_components_)
         if self.projection_ == "weighted":
-            measured = self.validation_correlations_
-            measured = self.canonical_correlations_ if measured is None else measured
-            self.component_weights_ = np.clip(measured, 0, None) ** WEIGHTING_POWER
+            self.component_weights_ = self._measured_correlations().clip(0) ** WEIGHTING_POWER
 
     def _project_x(self, X):
         encodings = self._encode("x", X)
@@ -513,106 +618,30 @@ class DeepCCA(BaseCCA):
         return (self.linear_._project_y(encodings) * self.component_weights_).astype(y.dtype)
 
     def _predict_y(self, X):
-        variates = self.linear_._project_x(self._encode("x", X))
+        inputs = self._encode("x", X)
+        if self.x_state_ is None:
+            return self.linear_._predict_y(inputs)[:, : self.y_shape_[0]]
+        variates = self.linear_._project_x(inputs)
         return (variates @ self._y_of_variates).reshape(-1, *self.y_shape_) + self._y_mean
 
     def _encode(self, side, view):
-        """Return the outputs of a network, which is rebuilt from its weights on first use."""
+        """Return the input of the linear model: outputs of a network, or the view itself.
+
+        A network is rebuilt from its weights on first use.
+        """
+        state = getattr(self, f"{side}_state_")
+        if state is None:
+            return linear_inputs(view, self.n_components_)
         device = resolve_device(self.device, must_exist=False)
         networks = _NETWORKS.setdefault(self, {})
-        state = getattr(self, f"{side}_state_")
         built_from, network = networks.get((side, device), (None, None))
         if built_from is not state:
-            network = self._branch(side).rebuild(state).to(device)
+            network = self._fitted_branch(side).rebuild(state).to(device)
             networks[side, device] = state, network
         return encode(network, view)
 
-    def _branch(self, side):
-        encoder, shape = getattr(self, f"{side}_encoder_"), getattr(self, f"{side}_shape_")
-        return Branch(_VIEWS[side], encoder, shape, self.n_components_)
-
-    def _new_encoder(self, side, shape):
-        """Return a copy of the encoder of a view, or the default encoder for this shape."""
-        encoder = as_encoder(getattr(self, f"{side}_encoder"))
-        if encoder is not None:
-            return clone(encoder)
-        if len(shape) > 2:
-            raise ValueError(
-                f"`{side}_encoder` must be an encoder or a torch.nn.Module for samples of shape "
-                f"{shape}, got None. Set it, because there is no default for more than two axes."
-            )
-        return MLP() if len(shape) == 1 else MelCNN()
-
-    def _continues(self):
-        return self.warm_start and hasattr(self, "linear_")
-
-    def _validate_x(self, X, *, reset=False, min_rows=1):
-        X = super()._validate_x(X, reset=reset and not self._continues(), min_rows=min_rows)
-        return self._check_view("x", X, reset)
-
-    def _validate_y(self, y, *, reset=False, min_rows=1):
-        y = super()._validate_y(y, reset=reset and not self._continues(), min_rows=min_rows)
-        return self._check_view("y", y, reset)
-
-    def _check_view(self, side, view, reset):
-        """Return the view; raise ValueError if its shape does not suit the encoder or fitted model."""
-        shape = view.shape[1:]
-        if reset:
-            self._check_encoder(side, shape)
-        if reset and not self._continues():
-            return view
-        fitted = getattr(self, f"{side}_shape_")
-        if shape != fitted:
-            raise ValueError(
-                f"A sample of {_VIEWS[side]} must have shape {fitted}, as in `fit`, got {shape}. Pass "
-                "samples of the same shape."
-            )
-        return view
-
-    def _check_encoder(self, side, shape):
-        """Raise ValueError if no encoder suits the shape, or if the encoder is not the fitted one."""
-        encoder = self._new_encoder(side, shape)
-        if not self._continues():
-            return
-        fitted = getattr(self, f"{side}_encoder_")
-        if repr(encoder) != repr(fitted):
-            raise ValueError(
-                f"`{side}_encoder` must be the fitted {fitted!r} with warm_start=True, got {encoder!r}. "
-                "Use the same encoder, or set warm_start=False."
-            )
-
-    def _check_n_components(self, x_shape, y_shape=None):
-        # With several processes, the total number of rows is known only in `_fit`.
-        if not self.distributed:
-            self._check_n_rows(x_shape[0])
-
-    def _check_n_rows(self, n_rows):
-        """Raise ValueError if there are too few rows for the held-out rows and the components."""
-        n_held_out = self._count_held_out(n_rows)
-        if n_rows - n_held_out < 2:
-            raise ValueError(
-                f"`validation_fraction` must leave at least 2 samples for training, got "
-                f"{self.validation_fraction}, which holds out {n_held_out} of {n_rows}. Use a smaller "
-                "fraction."
-            )
-        super()._check_n_components((n_rows,))
-        if self._continues() and self.n_components not in (None, self.n_components_):
-            raise ValueError(
-                f"`n_components` must be the {self.n_components_} of the fitted networks with "
-                f"warm_start=True, got {self.n_components}. Use the same number, or set "
-                "warm_start=False."
-            )
-
-    def _most_components(self, x_shape, y_shape):
-        # The columns set no limit here, because a network can have more outputs than inputs.
-        n_rows = x_shape[0] - self._count_held_out(x_shape[0])
-        return {"the number of training samples - 1": n_rows - 1}
-
-    def _count_held_out(self, n_samples):
-        n_held_out = round(self.validation_fraction * n_samples)
-        return n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
-
     def _check_parameters(self):
+        super()._check_parameters()
         check_parameters(self)
 
     def __sklearn_tags__(self):

@@ -1,210 +1,265 @@
-"""One fit of `DeepCCA`: train the networks, then fit the linear model."""
+"""Train networks for `DeepCCA`, each on its part of the rows."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from skdcca._cca import LinearCCA
-from skdcca._deep.batches import Pairs, read
+from skdcca._deep.batches import Pairs
+from skdcca._deep.decision import HeldOutVariates
 from skdcca._deep.encodings import fit_linear
+from skdcca._deep.ensemble import JoinedBranch, joined_state
+from skdcca._deep.held_out import Split
 from skdcca._deep.networks import TwoBranches, encode, load_state, seeded, state_of
-from skdcca._deep.row_weights import RowWeights
 from skdcca._deep.training import HeldOut, train
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import SmallBatchWarning, TrainingInterruptedWarning
 from skdcca.losses import build_objective
-from skdcca.metrics import variate_correlations
+
+# Ridge of the linear model on the variates of several networks, which are nearly equal.
+_JOINED_REG = 0.1
+# Bounds of the default batch size, unless the loss needs larger batches.
+_BATCHES_AN_EPOCH, _SMALLEST_BATCH = 8, 32
+
+
+class Training(NamedTuple):
+    """What is trained, and how; the same for all networks of a fit.
+
+    Attributes
+    ----------
+    branches : pair of Branch
+        Descriptions of the networks of both views.
+    loss : Loss
+        Loss to be minimized.
+    settings : TrainingSettings
+        Parameters of the training.
+    reg : float
+        Ridge of the linear model on the outputs of a network.
+    """
+
+    branches: tuple
+    loss: object
+    settings: object
+    reg: float
 
 
 @dataclass(frozen=True)
-class FittedNetworks:
-    """Result of a training run.
+class FittedVariates:
+    """Model that turns both views into variates, and what it shows on held-out rows.
 
     Attributes
     ----------
-    states : tuple of dict of str to ndarray
-        Weights of both networks.
-    history : list of dict
-        One entry for each epoch.
+    states : pair of dict of str to ndarray
+        Weights of the networks of both views; None if the model is linear in the views.
     linear : LinearCCA
-        Linear model on the encodings.
-    validation_correlations : ndarray of shape (n_components,) or None
-        Correlations of the variates of the held-out rows; None if no rows are held out.
-    y_mean : ndarray
-        Mean of the second view.
-    y_of_variates : ndarray of shape (n_components, n_features_y)
-        Coefficients that predict the centered second view from the variates of the first.
+        Linear model on the outputs of the networks, or on the views.
+    split : Split
+        Rows that `linear` is fitted on; none of them are held out if there are folds.
+    x_variates : ndarray of shape (n_local_rows, n_components)
+        Variates of the first view.
+    held_out : HeldOutVariates or None
+        Variates of rows that neither a network nor its linear model has seen.
+    history : list of dict
+        One entry for each epoch of each network.
+    n_networks : int
+        Number of networks of each view; 0 if the model is linear in the views.
     """
 
     states: tuple
-    history: list
     linear: LinearCCA
-    validation_correlations: np.ndarray | None
-    y_mean: np.ndarray
-    y_of_variates: np.ndarray
+    split: Split
+    x_variates: np.ndarray
+    held_out: HeldOutVariates | None
+    history: list
+    n_networks: int
 
 
 class TrainingRun:
-    """Training run, with the state of one fit of `DeepCCA`.
+    """Training of one network for each view.
 
     Parameters
     ----------
-    X, y : ndarray
-        Local rows of both views.
-    group : process group
-        Processes that fit the model.
-    device : torch.device
-        Device on which to compute.
-    n_held_out : int
-        Total number of held-out rows.
-    split_seed : int
-        Seed of the choice of held-out rows.
+    rows : FitRows
+        Rows of the fit.
+    split : Split
+        Training rows, and rows that are held out.
     seed : int
         Seed of the networks, batches and dropout.
-    sample_weight : ndarray, default=None
-        Weight of each local row, >= 0. Rows with weight 0 are not used. If None, all rows have weight 1.
-
-    Attributes
-    ----------
-    rows : ndarray of int
-        Positions of the training rows among the rows of all processes.
-    local_rows, held_out : ndarray of int
-        Positions of the training rows and of the held-out rows of this process.
     """
 
-    def __init__(self, X, y, *, group, device, n_held_out, split_seed, seed, sample_weight=None):
-        self.views = X, y
-        self.group = group
-        self.device = device
-        self.n_held_out = n_held_out
-        self.seed = seed
-        self.weights = RowWeights(sample_weight, group)
-        order = self.weights.shuffled(split_seed, group.total_rows(len(X)))
-        self.rows = order[n_held_out:]
-        self.local_rows = group.local_rows(self.rows)
-        self.held_out_rows = np.sort(order[:n_held_out])
-        self.held_out = group.local_rows(self.held_out_rows)
-        self.weights.check_training_rows(self.rows)
+    def __init__(self, rows, split, seed):
+        self.rows, self.split, self.seed = rows, split, seed
+        self.group = rows.process_group
 
-    def fit(self, branches, loss, settings, reg, *, states=None, checkpoint=None):
-        """Train the networks of both views, and fit a linear model on their outputs.
+    def train(self, training, *, states=None, checkpoint=None, stops_early=True):
+        """Train the networks of both views.
 
         Parameters
         ----------
-        branches : pair of Branch
-            Descriptions of the networks.
-        loss : Loss
-            Loss to be minimized.
-        settings : TrainingSettings
-            Parameters of the training.
-        reg : float
-            Ridge of the linear model.
+        training : Training
+            What is trained, and how.
         states : pair of dict of str to ndarray, default=None
             Weights to start from. If None, new weights are drawn.
         checkpoint : Checkpoint, default=None
             Callback that saves the state of the training run and restores it. If None, nothing is saved.
+        stops_early : bool, default=True
+            Measure the correlations on held-out rows after each epoch, and keep the best epoch.
 
         Returns
         -------
-        fitted : FittedNetworks
-            Result of the training run.
+        states : pair of dict of str to ndarray
+            Weights of both networks.
+        history : list of dict
+            One entry for each epoch.
+        complete : bool
+            False if the training was interrupted.
         """
-        states, history = self._train(branches, states, loss, settings, reg, checkpoint)
-        # The encodings come from rebuilt networks, as they will in later calls of `transform`.
-        zx, zy = (
-            encode(branch.rebuild(state).to(self.device), view)
-            for branch, state, view in zip(branches, states, self.views, strict=True)
-        )
-        linear = self._fit_linear(LinearCCA(branches[0].n_outputs, reg=reg), zx, zy)
-        y_mean, y_of_variates = self._regress_y(linear._project_x(zx))
-        held_out = self._held_out_correlations(linear, zx, zy)
-        return FittedNetworks(states, history, linear, held_out, y_mean, y_of_variates)
-
-    def _train(self, branches, states, loss, settings, reg, checkpoint):
-        """Return the trained weights of both networks, and the history."""
-        with seeded(self.seed, self.device):
-            module = self._build_networks(branches, states)
+        rows, split, group = self.rows, self.split, self.group
+        with seeded(self.seed, rows.device):
+            module = self._build_networks(training.branches, states)
             # The generator of the batches is set up before the loss, which may draw weights from it.
-            generator = self.group.batch_generator(self.seed, self.device)
-            shares = self.weights.unequal(self.rows)
-            pairs = Pairs(*self.views, self.rows, self.group, generator, shares)
-            objective = build_objective(loss, self.group)
+            generator = group.batch_generator(self.seed, rows.device)
+            shares = rows.weights.unequal(split.training)
+            pairs = Pairs(*rows.views, split.training, group, generator, shares, rows.labels)
+            objective = build_objective(training.loss, group)
             held_out = None
-            if self.n_held_out:
-                linear, weight = LinearCCA(reg=reg), self.weights.of(self.held_out_rows)
-                held_out = HeldOut(*self.views, self.held_out, linear, self.group, weight)
+            if stops_early and len(split.held_out):
+                linear, weight = LinearCCA(reg=training.reg), rows.weights.of(split.held_out)
+                local = rows.of_held_out(split)
+                held_out = HeldOut(*rows.views, local, linear, group, weight)
             history, complete = train(
-                module, objective, pairs, settings, held_out=held_out, checkpoint=checkpoint
+                module,
+                objective,
+                pairs,
+                training.settings,
+                held_out=held_out,
+                checkpoint=checkpoint,
             )
         if not complete:
-            _warn_interrupted(len(history), settings.max_epochs, self.n_held_out)
-        self.group.broadcast_state(module)
-        return (state_of(module.x_network), state_of(module.y_network)), history
+            _warn_interrupted(len(history), training.settings.max_epochs, held_out)
+        group.broadcast_state(module)
+        return (state_of(module.x_network), state_of(module.y_network)), history, complete
 
     def _build_networks(self, branches, states):
         """Return both networks, the same in all processes."""
+        local_rows = self.group.local_rows(self.split.training)
         networks = []
-        for branch, view, state in zip(branches, self.views, states or (None, None), strict=True):
+        for branch, view, state in zip(
+            branches, self.rows.views, states or (None, None), strict=True
+        ):
             network = branch.build()
             if state is None:
-                network[0].fit(view, self.local_rows, branch.view, self.group)
+                network[0].fit(view, local_rows, branch.view, self.group)
             else:
                 load_state(network, state)
             networks.append(network)
-        for branch, network, view in zip(branches, networks, self.views, strict=True):
+        for branch, network, view in zip(branches, networks, self.rows.views, strict=True):
             branch.check_outputs(network, view)
         module = TwoBranches(*networks)
         self.group.broadcast_state(module)
         self.group.convert_batch_norm(module)
         return module
 
-    def _fit_linear(self, linear, zx, zy):
-        """Fit the linear model on the encodings of the local rows."""
-        rows = np.sort(self.local_rows)
-        weight = self.weights.of_local(rows)
-        return self.group.broadcast(fit_linear(linear, zx[rows], zy[rows], self.group, weight))
 
-    def _held_out_correlations(self, linear, zx, zy):
-        """Return the correlations of the held-out variates, or None if no rows are held out."""
-        if not self.n_held_out:
-            return None
-        encodings = [self.group.gather_rows(z[self.held_out]) for z in (zx, zy)]
-        weight = self.weights.of(self.held_out_rows)
-        return variate_correlations(*linear.transform(*encodings), weight)
-
-    def _regress_y(self, variates):
-        """Return the mean of y and its regression coefficients on the (nearly white) variates."""
-        rows, y = np.sort(self.local_rows), self.views[1]
-        weight = self.weights.of_local(rows)
-        total = (
-            self.group.count(len(rows)) if weight is None else self.group.all_reduce(weight.sum())
-        )
-        blocks = list(gen_batches(len(rows), 256))
-        read_rows = [rows[block] for block in blocks]
-        sums = 0.0
-        for block, (values,) in zip(blocks, read([y], read_rows), strict=True):
-            sums += _weighted(values.numpy(), weight, block).sum(axis=0, dtype=np.float64)
-        mean = self.group.all_reduce(sums / total)
-        products = 0.0
-        for block, (values,) in zip(blocks, read([y], read_rows), strict=True):
-            centered = _weighted(values.numpy() - mean, weight, block)
-            products += variates[rows[block]].T @ centered.reshape(len(centered), -1)
-        return mean, self.group.all_reduce(products) / (total - 1)
+def fit_one(rows, split, seed, training, *, states=None, checkpoint=None):
+    """Train one network for each view, which stops early if rows are held out."""
+    run = TrainingRun(rows, split, seed)
+    states, history, _ = run.train(training, states=states, checkpoint=checkpoint)
+    encodings = _encode(rows, training.branches, states)
+    linear = _fit_linear(rows, split, encodings, training)
+    held_out = held_out_variates(rows, split, linear, encodings)
+    variates = linear._project_x(encodings[0])
+    return FittedVariates(states, linear, split, variates, held_out, history, n_networks=1)
 
 
-def _weighted(values, weight, block):
-    """Return rows multiplied by the weights of their block, or unchanged without weights."""
-    if weight is None:
-        return values
-    return values * weight[block].reshape(-1, *(1,) * (values.ndim - 1))
+def fit_several(rows, splits, seeds, training):
+    """Train a network for each split, for a fixed number of epochs, and join them.
+
+    If the training is interrupted, the remaining splits are left out.
+    """
+    networks, history = [], []
+    for number, (split, seed) in enumerate(zip(splits, seeds, strict=True)):
+        run = TrainingRun(rows, split, seed)
+        states, course, complete = run.train(training, stops_early=False)
+        history += [{"network": number} | row for row in course]
+        encodings = _encode(rows, training.branches, states)
+        linear = _fit_linear(rows, split, encodings, training)
+        networks.append((states, linear, held_out_variates(rows, split, linear, encodings)))
+        if not complete:
+            break
+    states, linears, found = zip(*networks, strict=True)
+    states = _joined_states(states, linears)
+    branches = [JoinedBranch(branch, len(networks)) for branch in training.branches]
+    whole = rows.hold_out(0, 0)
+    encodings = _encode(rows, branches, states)
+    n_components = training.branches[0].n_outputs
+    positions, weight = rows.of_training(whole)
+    linear = LinearCCA(n_components, reg=_JOINED_REG)
+    fit_linear(linear, *(z[positions] for z in encodings), weight=weight)
+    variates = linear._project_x(encodings[0])
+    held_out = pooled(found)
+    n_networks = len(networks)
+    return FittedVariates(states, linear, whole, variates, held_out, history, n_networks)
+
+
+def _joined_states(states, linears):
+    """Return the weights of the joined networks of both views."""
+    x_states, y_states = zip(*states, strict=True)
+    of_x = [model.x_mean_ for model in linears], [model.x_weights_ for model in linears]
+    of_y = [model.y_mean_ for model in linears], [model.y_weights_ for model in linears]
+    return joined_state(x_states, *of_x), joined_state(y_states, *of_y)
+
+
+def _encode(rows, branches, states):
+    """Return the outputs of rebuilt networks for all local rows, as later calls of `transform` do."""
+    return tuple(
+        encode(branch.rebuild(state).to(rows.device), view)
+        for branch, state, view in zip(branches, states, rows.views, strict=True)
+    )
+
+
+def _fit_linear(rows, split, encodings, training):
+    """Fit the linear model on the outputs for the training rows of all processes."""
+    group = rows.process_group
+    positions, weight = rows.of_training(split)
+    # Only encodings that are used as they are may have more columns than there are training rows.
+    n_components = min(training.branches[0].n_outputs, len(split.training) - 1)
+    linear = LinearCCA(n_components, reg=training.reg)
+    zx, zy = (z[positions] for z in encodings)
+    return group.broadcast(fit_linear(linear, zx, zy, group, weight))
+
+
+def held_out_variates(rows, split, linear, inputs):
+    """Return the variates of the held-out rows of all processes, or None if none are held out.
+
+    `inputs` are both inputs of the linear model, for all local rows.
+    """
+    if not len(split.held_out):
+        return None
+    local = rows.of_held_out(split)
+    gathered = (rows.process_group.gather_rows(z[local]) for z in inputs)
+    return HeldOutVariates(*linear.transform(*gathered), split.held_out)
+
+
+def pooled(found):
+    """Return the held-out variates of several folds as one, or None if no rows are held out."""
+    if found[0] is None:
+        return None
+    return HeldOutVariates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def resolve_batch_size(batch_size, n_rows, n_components, loss):
     """Return the smallest number of rows in a batch; warn if it is too small for the loss."""
-    size = loss.default_batch_size(n_components) if batch_size is None else batch_size
-    size = min(size, n_rows)
     least = loss.min_rows_per_component
+    if batch_size is None:
+        size = loss.default_batch_size(n_components)
+        if loss.small_batches:
+            for_steps = max(n_rows // _BATCHES_AN_EPOCH, _SMALLEST_BATCH, least * n_components)
+            size = min(size, for_steps)
+    else:
+        size = batch_size
+    size = min(size, n_rows)
     if size < least * n_components:
         larger = "a larger batch_size" if size < n_rows else "more samples"
         warn(
@@ -215,8 +270,8 @@ def resolve_batch_size(batch_size, n_rows, n_components, loss):
     return size
 
 
-def _warn_interrupted(n_epochs, max_epochs, n_held_out):
-    state = "best epoch so far" if n_held_out and n_epochs else "last batch"
+def _warn_interrupted(n_epochs, max_epochs, held_out):
+    state = "best epoch so far" if held_out and n_epochs else "last batch"
     warn(
         f"Training was interrupted by Ctrl-C or a callback after {n_epochs} of {max_epochs} epochs. The "
         f"model has the weights of the {state}.",

@@ -1,23 +1,26 @@
 """Train two networks on a common loss with skorch."""
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.callbacks import Callback, EarlyStopping
 
-from skdcca._deep.batches import Batches, count_batches
-from skdcca._deep.encodings import fit_linear
-from skdcca._deep.networks import encode
+from skdcca._deep.batches import Batches
+from skdcca._deep.epoch_correlations import sums_of_correlations
+from skdcca._deep.net import Cosine, Net
+from skdcca._deep.networks import encode, is_linear
+from skdcca._deep.steps import count_steps, patience_of, warn_if_short
 from skdcca._utils.process_group import SINGLE_PROCESS
-from skdcca.exceptions import DivergenceError
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+_ADAPTIVE = (torch.optim.Adam, torch.optim.AdamW)
+# Adam changes a weight by about the learning rate in each step. In a wide network, many small changes
+# add up, but the few weights of a linear network must become as large as those of a linear model.
+_LINEAR_RATE = 50
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class TrainingSettings:
     callbacks: list | None
     verbose: int
     device: Any
+    augmentation: Callable | None = None
 
 
 def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None):
@@ -61,8 +65,8 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
     complete : bool
         False if the training was interrupted.
     """
-    stopper = _early_stopping(settings) if held_out else None
-    net = _Net(
+    stopper = _early_stopping(settings, len(pairs)) if held_out else None
+    net = Net(
         module,
         criterion=objective,
         lr=settings.lr,
@@ -73,9 +77,9 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
         callbacks=_callbacks(pairs, settings, held_out, stopper, checkpoint),
         device=settings.device,
         verbose=0,
-        **_optimizer(settings),
+        **_optimizer(module, objective, settings),
     )
-    net.process_group = pairs.group
+    net.process_group, net.augmentation = pairs.group, settings.augmentation
     n_done = checkpoint.n_epochs if checkpoint else 0
     net.fit(pairs, epochs=settings.max_epochs - n_done)  # also returns after Ctrl-C
     history = [_plain_values(row) for row in net.history if "dur" in row]
@@ -83,27 +87,40 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
     complete = stopped or len(history) == settings.max_epochs
     if pairs.group.distributed and not complete:
         raise KeyboardInterrupt  # the other processes are in the middle of an epoch
+    if complete:
+        warn_if_short(history, settings, len(pairs))
     return history, complete
 
 
-def _optimizer(settings):
-    """Return the optimizer arguments of the net, with weight decay if the optimizer supports it."""
-    optimizer = settings.optimizer
+def _optimizer(module, objective, settings):
+    """Return the optimizer arguments of the net."""
+    optimizer, arguments = settings.optimizer, {}
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]
-    arguments = {"optimizer": optimizer}
+        if optimizer in _ADAPTIVE:
+            arguments = _adaptive(module, objective, settings.lr)
     given = getattr(optimizer, "keywords", {})  # the arguments of a functools.partial
     if "weight_decay" in inspect.signature(optimizer).parameters and "weight_decay" not in given:
         arguments["optimizer__weight_decay"] = settings.weight_decay
-    return arguments
+    return {"optimizer": optimizer, **arguments}
 
 
-def _early_stopping(settings):
+def _adaptive(module, objective, lr):
+    """Return arguments that make Adam faster, and train linear networks to their optimum."""
+    weights = [*module.parameters(), *getattr(objective, "parameters", list)()]
+    linear = [name for name, network in module.named_children() if is_linear(network)]
+    return {
+        "optimizer__fused": all(weight.is_floating_point() for weight in weights),
+        "optimizer__param_groups": [(f"{name}.*", {"lr": _LINEAR_RATE * lr}) for name in linear],
+    }
+
+
+def _early_stopping(settings, n_rows):
     """Return the callback that stops training and restores the best epoch."""
     return EarlyStopping(
         "valid_correlation",
         # Without a limit, the callback is still needed to restore the best epoch.
-        patience=settings.patience or settings.max_epochs + 1,
+        patience=patience_of(settings, n_rows) or settings.max_epochs + 1,
         threshold=0,
         lower_is_better=False,
         load_best=True,
@@ -118,14 +135,7 @@ def _callbacks(pairs, settings, held_out, stopper, checkpoint):
     if stopper:
         callbacks.append(("early_stopping", stopper))
     if settings.lr_schedule == "cosine":
-        n_steps = settings.max_epochs * count_batches(len(pairs), settings.batch_size)
-        schedule = LRScheduler(
-            torch.optim.lr_scheduler.LambdaLR,
-            lr_lambda=_Cosine(n_steps),
-            step_every="batch",
-            event_name=None,
-        )
-        callbacks.append(("lr_schedule", schedule))
+        callbacks.append(("lr_schedule", Cosine(count_steps(settings, len(pairs)))))
     if checkpoint:
         callbacks.append(("checkpoint", checkpoint))  # after all callbacks whose state it saves
     if settings.verbose and pairs.group.rank == 0:
@@ -144,48 +154,6 @@ def check_callbacks(callbacks):
         callback = given[-1] if isinstance(given, tuple) and len(given) == 2 else given
         if not hasattr(callback, "on_train_begin"):
             raise ValueError(f"{rule}, got a list that contains {given!r}. Remove it.")
-
-
-class _Net(NeuralNet):
-    """Training loop of skorch for a loss of two encodings, without printing."""
-
-    process_group = SINGLE_PROCESS
-
-    @property
-    def _default_callbacks(self):
-        return [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-        ]
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        # Checking every batch finds divergence at once, rather than after the last epoch.
-        finite = all(torch.isfinite(encodings).all() for encodings in y_pred)
-        if self.process_group.count(not finite):
-            raise self._diverged("the encodings contain NaN or infinity")
-        loss = self.criterion_(*y_pred)
-        if not isinstance(loss, torch.Tensor) or loss.ndim:
-            found = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
-            raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
-        if not torch.isfinite(loss):
-            raise self._diverged(f"the loss is {loss.item()}")
-        return loss
-
-    def train_step_single(self, batch, **params):
-        step = super().train_step_single(batch, **params)
-        self.process_group.all_reduce_gradients(self.module_, self.criterion_)
-        return step
-
-    def on_batch_end(self, net, batch=None, **kwargs):
-        # The mean loss of an epoch weights each batch by its total number of rows.
-        if self.process_group.distributed:
-            self.history.record_batch("train_batch_size", batch[1])
-
-    def _diverged(self, found):
-        return DivergenceError(
-            f"Training diverged in epoch {self.history[-1, 'epoch']} with lr={self.lr}: {found}. Use a "
-            "smaller lr, or check the loss."
-        )
 
 
 class HeldOut(Callback):
@@ -223,8 +191,7 @@ class HeldOut(Callback):
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
         """Keep the encodings of the last batches."""
-        n_rows = batch[1] if self.group.distributed else len(y_pred[0])
-        self.last.append((n_rows, *(encodings.detach() for encodings in y_pred)))
+        self.last.append((batch[1].n_rows, *(encodings.detach() for encodings in y_pred)))
         enough = 20 * y_pred[0].shape[1]
         while sum(n for n, *_ in self.last[1:]) >= enough:
             del self.last[0]
@@ -232,14 +199,12 @@ class HeldOut(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Record the sums of the correlations."""
         _, *last = zip(*self.last, strict=True)
-        zx, zy = (self.group.gather_rows(torch.cat(parts).cpu().numpy()) for parts in last)
-        linear = fit_linear(self.linear, zx, zy)
-        held_out = linear.score(
+        training = [self.group.gather_rows(torch.cat(parts).cpu().numpy()) for parts in last]
+        held_out = [
             self.group.gather_rows(encode(net.module_.x_network, self.X, self.rows)),
             self.group.gather_rows(encode(net.module_.y_network, self.y, self.rows)),
-            self.weight,
-        )
-        found = float(linear.canonical_correlations_.sum()), held_out
+        ]
+        found = sums_of_correlations(self.linear, training, held_out, self.weight)
         # All processes use the values of process 0, because machines may differ in the last digit.
         trained, held_out = self.group.broadcast(found)
         net.history.record("train_correlation", trained)
@@ -265,17 +230,6 @@ class _Progress(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.bar.close()
-
-
-class _Cosine:
-    """Factor of the learning rate, which rises over the first tenth of the steps and then falls to 0."""
-
-    def __init__(self, n_steps):
-        self.n_steps = n_steps
-
-    def __call__(self, step):
-        rise = min(1.0, (step + 1) / (0.1 * self.n_steps))
-        return rise * (1 + math.cos(math.pi * min(1.0, step / self.n_steps))) / 2
 
 
 def _plain_values(row):

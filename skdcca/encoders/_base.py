@@ -42,7 +42,7 @@ class Encoder(BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 5))
     >>> y = X[:, :3] + 0.1 * rng.normal(size=(200, 3))
-    >>> cca = DeepCCA(2, x_encoder=Bottleneck(width=4), max_epochs=5, random_state=0).fit(X, y)
+    >>> cca = DeepCCA(2, x_encoder=Bottleneck(width=4), fallback=None, max_epochs=5).fit(X, y)
     >>> cca.transform(X).shape
     (200, 2)
     """
@@ -116,7 +116,7 @@ class ModuleEncoder(Encoder):
     >>> X = rng.normal(size=(200, 5))
     >>> y = X[:, :3] + 0.1 * rng.normal(size=(200, 3))
     >>> network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))
-    >>> cca = DeepCCA(2, x_encoder=network, max_epochs=5, random_state=0).fit(X, y)
+    >>> cca = DeepCCA(2, x_encoder=network, fallback=None, max_epochs=5, random_state=0).fit(X, y)
     >>> cca.x_encoder_.keep_weights
     False
     >>> pretrained = ModuleEncoder(network, keep_weights=True)

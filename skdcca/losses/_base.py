@@ -25,11 +25,19 @@ class Loss(BaseEstimator):
 
     Attributes
     ----------
-    projection : {"raw", "weighted", "whitened"}, default="weighted"
+    projection : {"raw", "weighted", "whitened"}, default="whitened"
         Projection that ``DeepCCA(projection="auto")`` uses with this loss. Set it to "raw" for a loss
         that is computed from cosines between the encodings.
+    takes_labels : bool, default=False
+        Whether the loss can be trained with the `labels` of ``DeepCCA.fit``. If True, it must be
+        implemented as ``__call__(zx, zy, labels=None)``, where `labels` is None or an integer tensor of
+        shape ``(n_samples,)``. Samples with the same label belong to the same class.
     min_rows_per_component : int, default=0
         If a batch has fewer rows for each component, `DeepCCA` issues a `SmallBatchWarning`.
+    small_batches : bool, default=True
+        If True, `DeepCCA` uses smaller batches than `default_batch_size` for fewer than 2,000 rows, so
+        that an epoch has at least eight batches. Set it to False for a loss that is biased in small
+        batches.
 
     See Also
     --------
@@ -50,14 +58,16 @@ class Loss(BaseEstimator):
     ...         spread = sum((1 - z.std(dim=0)).relu().mean() for z in (zx, zy))
     ...         return (zx - zy).square().mean() + self.variance * spread
     >>> X = np.random.default_rng(0).normal(size=(200, 3))
-    >>> model = DeepCCA(1, loss=DistanceLoss(), max_epochs=5, random_state=0).fit(X, X)
+    >>> model = DeepCCA(1, loss=DistanceLoss(), fallback=None, max_epochs=5).fit(X, X)
     >>> model.set_params(loss__variance=2.0).loss
     DistanceLoss(variance=2.0)
     """
 
     name = None
-    projection = "weighted"
+    projection = "whitened"
+    takes_labels = False
     min_rows_per_component = 0
+    small_batches = True
 
     def __call__(self, zx: torch.Tensor, zy: torch.Tensor) -> torch.Tensor:
         """Compute the loss of a batch.
@@ -129,14 +139,49 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(zx, zy).")
 
-    def _compute_in_group(self, zx, zy, group):
+    def _compute_in_group(self, zx, zy, group, *labels):
         """Return the loss of the rows of a process group.
 
         If a subclass overrides ``__call__``, it gets the gathered rows of all processes.
         """
-        if type(self).__call__ is Loss.__call__:
-            return self._compute(zx, zy, group)
-        return self(*group.gather_tensors(zx, zy))
+        if type(self).__call__ in (Loss.__call__, LabeledLoss.__call__):
+            return self._compute(zx, zy, group, *labels)
+        return self(*group.gather_tensors(zx, zy), *labels)
+
+
+class LabeledLoss(Loss):
+    """Base class of losses that can be trained with labels."""
+
+    takes_labels = True
+
+    def __call__(
+        self, zx: torch.Tensor, zy: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Compute the loss of a batch.
+
+        Parameters
+        ----------
+        zx, zy : torch.Tensor of shape (n_samples, n_components)
+            Encodings of the two views. Row i of each belongs to the same sample.
+        labels : torch.Tensor of shape (n_samples,), default=None
+            Class of each sample, as integers. If None, each sample is a class of its own.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            Loss to be minimized.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or the shapes of the encodings or labels do not match.
+        """
+        self._check_parameters()
+        return self._compute(zx, zy, SINGLE_PROCESS, labels)
+
+    def _compute(self, zx, zy, group, labels=None):
+        """Return the loss of the rows of a process group; with labels, there is a single process."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(zx, zy, labels).")
 
 
 class CallableLoss(Loss):
@@ -174,8 +219,9 @@ class LossModule(nn.Module):
         super().__init__()
         self.loss = loss
 
-    def forward(self, zx, zy):
-        return self.loss._compute_in_group(zx, zy, self.process_group)
+    def forward(self, zx, zy, labels=None):
+        given = () if labels is None else (labels,)
+        return self.loss._compute_in_group(zx, zy, self.process_group, *given)
 
 
 class _GatheredRows(nn.Module):
@@ -194,13 +240,28 @@ def centered(zx, zy, group, same_width=False):
     """Return the total number of rows, and the centered local rows of both encodings in float64."""
     check_pair(zx, zy, same_width)
     n = group.count(len(zx))
+    check_rows(n)
+    sums = [z.double().sum(dim=0) for z in (zx, zy)]
+    sums = group.sum_tensors(*sums, reduce_gradients=True)
+    return n, *(z.double() - total / n for z, total in zip((zx, zy), sums, strict=True))
+
+
+def check_rows(n):
     if n < 2:
         raise ValueError(
             f"A batch must have at least 2 rows for a covariance, got {n}. Use a larger batch."
         )
-    sums = [z.double().sum(dim=0) for z in (zx, zy)]
-    sums = group.sum_tensors(*sums, reduce_gradients=True)
-    return n, *(z.double() - total / n for z, total in zip((zx, zy), sums, strict=True))
+
+
+def class_codes(labels, zx):
+    """Return the class of each row, numbered from 0, and the number of rows of each class."""
+    if labels.shape != (len(zx),) or labels.is_floating_point():
+        raise ValueError(
+            f"`labels` must be integers of shape ({len(zx)},), one for each row, got "
+            f"{str(labels.dtype).removeprefix('torch.')} of shape {tuple(labels.shape)}."
+        )
+    _, codes, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    return codes, counts
 
 
 def check_pair(zx, zy, same_width):

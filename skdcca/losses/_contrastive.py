@@ -5,7 +5,7 @@ import math
 from skdcca._utils.optional import needed_by
 from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.validation import check_number
-from skdcca.losses._base import Loss, check_pair
+from skdcca.losses._base import LabeledLoss, check_pair, class_codes
 
 with needed_by("skdcca.losses"):
     import torch
@@ -13,15 +13,18 @@ with needed_by("skdcca.losses"):
     from torch.nn import functional
 
 # Lowest temperature. Below it, the most difficult row determines the loss of a batch.
-_COLDEST = 0.01
+COLDEST = 0.01
 
 
-class InfoNCELoss(Loss):
+class InfoNCELoss(LabeledLoss):
     r"""Symmetric InfoNCE loss, the contrastive loss of CLIP, for retrieval.
 
     Each row of one view must be recognized among all rows of the other view in the batch, in both
     directions. The default temperature is a good start. The loss does not maximize correlation; for
-    that, use `EYLoss`.
+    that, use `EYLoss`, or `EYInfoNCELoss` for both at once.
+
+    With labels, it is the supervised contrastive loss across the views [3]_: each row must be recognized
+    by all rows of its class.
 
     Parameters
     ----------
@@ -48,12 +51,20 @@ class InfoNCELoss(Loss):
     The mutual information of the views is at least ``log(n_samples)`` minus the loss, so only large
     batches can show that this information is large.
 
+    With labels, the logarithms of a row are averaged over its partners :math:`P(i)`, the rows of its
+    class in the other view, as in :math:`L^{sup}_{out}` of [3]_:
+
+    .. math:: -\frac{1}{2n} \sum_i \frac{1}{|P(i)|} \sum_{p \in P(i)} \Big(
+        \log \frac{e^{s_{ip} / \tau}}{\sum_j e^{s_{ij} / \tau}}
+        + \log \frac{e^{s_{pi} / \tau}}{\sum_j e^{s_{ji} / \tau}} \Big).
+
     References
     ----------
     .. [1] A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive predictive
        coding", 2018, arXiv:1807.03748.
     .. [2] A. Radford et al., "Learning transferable visual models from natural language supervision",
        ICML 2021.
+    .. [3] P. Khosla et al., "Supervised contrastive learning", NeurIPS 2020.
 
     Examples
     --------
@@ -64,6 +75,13 @@ class InfoNCELoss(Loss):
     >>> z = torch.eye(4)
     >>> print(f"{InfoNCELoss()(z, z):.3f} {InfoNCELoss()(z, z.roll(1, dims=0)):.3f}")
     0.000 14.286
+
+    With labels, all rows of a class are partners, and they should be equally similar:
+
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> same = torch.eye(2)[labels]
+    >>> print(f"{InfoNCELoss()(z, z, labels):.3f} {InfoNCELoss()(same, same, labels):.3f}")
+    7.143 0.693
     """
 
     name = "infonce"
@@ -89,35 +107,52 @@ class InfoNCELoss(Loss):
         if not self.learn_temperature:
             return super().build()
         self._check_parameters()
-        return _LearnedTemperature(self.temperature)
+        return LearnedTemperature(self)
 
     def _check_parameters(self):
-        check_number("temperature", self.temperature, ge=_COLDEST)
+        check_number("temperature", self.temperature, ge=COLDEST)
 
-    def _compute(self, zx, zy, group):
-        return _info_nce(zx, zy, 1 / self.temperature, group)
+    def _compute(self, zx, zy, group, labels=None):
+        return self._compute_at(1 / self.temperature, zx, zy, group, labels)
+
+    def _compute_at(self, scale, zx, zy, group, labels):
+        return info_nce(scale, zx, zy, group, labels)
 
 
-class _LearnedTemperature(nn.Module):
-    """Module of the InfoNCE loss with a learned temperature."""
+class LearnedTemperature(nn.Module):
+    """Module that learns the temperature of a loss.
+
+    The loss must have ``temperature`` and ``_compute_at(scale, zx, zy, group, labels)``, where the scale
+    is the reciprocal of the temperature.
+    """
 
     process_group = SINGLE_PROCESS
 
-    def __init__(self, temperature):
+    def __init__(self, loss):
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.loss = loss
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(loss.temperature)))
 
-    def forward(self, zx, zy):
+    def forward(self, zx, zy, labels=None):
         # Clipping inside the graph would make the gradient 0 beyond the bound.
         with torch.no_grad():
-            self.log_scale.clamp_(max=-math.log(_COLDEST))
-        return _info_nce(zx, zy, self.log_scale.exp(), self.process_group)
+            self.log_scale.clamp_(max=-math.log(COLDEST))
+        return self.loss._compute_at(self.log_scale.exp(), zx, zy, self.process_group, labels)
 
 
-def _info_nce(zx, zy, scale, group):
+def info_nce(scale, zx, zy, group, labels=None):
+    """Return the InfoNCE loss of the rows of a process group, for cosines times a scale."""
     check_pair(zx, zy, same_width=True)
+    partners = None if labels is None else _partners(labels, zx)
     zx, zy = group.gather_tensors(zx, zy)
     scores = scale * functional.normalize(zx) @ functional.normalize(zy).T
-    partner = torch.arange(len(zx), device=zx.device)
-    there = functional.cross_entropy(scores, partner)
-    return (there + functional.cross_entropy(scores.T, partner)) / 2
+    if partners is None:
+        partners = torch.arange(len(zx), device=zx.device)
+    there = functional.cross_entropy(scores, partners)
+    return (there + functional.cross_entropy(scores.T, partners)) / 2
+
+
+def _partners(labels, zx):
+    """Return the share of each row among the partners of each row, in the dtype of the encodings."""
+    codes, counts = class_codes(labels, zx)
+    return (codes[:, None] == codes).to(zx.dtype) / counts[codes][:, None]

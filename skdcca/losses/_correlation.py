@@ -2,7 +2,15 @@
 
 from skdcca._utils.optional import needed_by
 from skdcca._utils.validation import check_number
-from skdcca.losses._base import DEAD_VARIANCE, Loss, centered
+from skdcca.losses._base import (
+    DEAD_VARIANCE,
+    LabeledLoss,
+    Loss,
+    centered,
+    check_pair,
+    check_rows,
+    class_codes,
+)
 
 with needed_by("skdcca.losses"):
     import torch
@@ -62,6 +70,7 @@ class CCALoss(Loss):
 
     name = "cca"
     min_rows_per_component = 5  # with fewer, the correlations of a batch are strongly biased
+    small_batches = False
 
     def __init__(self, reg: float = 1e-3) -> None:
         self.reg = reg
@@ -106,13 +115,16 @@ class CCALoss(Loss):
         return torch.linalg.cholesky(covariance + ridge * torch.eye(len(covariance)).to(covariance))
 
 
-class EYLoss(Loss):
+class EYLoss(LabeledLoss):
     r"""Eckart-Young (EY) loss of canonical correlation analysis, for small batches.
 
     It maximizes correlation without whitening, and is the default loss of `DeepCCA`. Unlike
     `CCALoss`, it has a gradient with little bias in small batches, so it needs only one row for each
     component.
     The default ``reg=0`` suits most data.
+
+    With labels, it is the loss of cluster CCA [2]_: each row of one view is paired with all rows of its
+    class in the other view. At most ``n_classes - 1`` components can then be correlated.
 
     Parameters
     ----------
@@ -130,6 +142,7 @@ class EYLoss(Loss):
     --------
     CCALoss : Minus the sum of the canonical correlations, for large batches.
     InfoNCELoss : Loss for retrieval.
+    EYInfoNCELoss : Sum of both, for correlation and retrieval at once.
 
     Notes
     -----
@@ -145,10 +158,15 @@ class EYLoss(Loss):
     :math:`r_i / 2`, and by any common rotation of them. `DeepCCA` undoes scale and rotation with the
     `LinearCCA` that it fits on the encodings.
 
+    With labels, the covariances are those of all pairs of rows of the same class. They are computed from
+    sums over classes, so the cost does not grow with the number of pairs.
+
     References
     ----------
     .. [1] J. Chapman, L. Wells and A. L. Aguila, "Unconstrained stochastic CCA: unifying multiview and
        self-supervised learning", ICLR 2024, arXiv:2310.01012.
+    .. [2] N. Rasiwasia, D. Mahajan, V. Mahadevan and G. Aggarwal, "Cluster canonical correlation
+       analysis", AISTATS 2014.
 
     Examples
     --------
@@ -178,8 +196,32 @@ class EYLoss(Loss):
     def _check_parameters(self):
         check_number("reg", self.reg, ge=0)
 
-    def _compute(self, zx, zy, group):
-        n, zx, zy = centered(zx, zy, group, same_width=True)
-        scatter, product = group.sum_tensors(zx.T @ zx + zy.T @ zy, (zx * zy).sum())
-        variance = scatter / (n - 1) + 2 * self.reg * torch.eye(zx.shape[1]).to(zx)
-        return variance.square().sum() - 4 * product / (n - 1)
+    def _compute(self, zx, zy, group, labels=None):
+        return eckart_young(zx, zy, group, labels, self.reg)
+
+
+def eckart_young(zx, zy, group, labels=None, reg=0.0):
+    """Return the Eckart-Young loss of the rows of a process group."""
+    moments = _pair_moments if labels is None else _class_moments
+    n, scatter, product = moments(zx, zy, group, labels)
+    variance = scatter / (n - 1) + 2 * reg * torch.eye(len(scatter)).to(scatter)
+    return variance.square().sum() - 4 * product / (n - 1)
+
+
+def _pair_moments(zx, zy, group, labels):
+    """Return the number of pairs, the sum of the scatter matrices, and the trace of the product."""
+    n, zx, zy = centered(zx, zy, group, same_width=True)
+    return n, *group.sum_tensors(zx.T @ zx + zy.T @ zy, (zx * zy).sum())
+
+
+def _class_moments(zx, zy, group, labels):
+    """Return the same over all pairs of rows of the same class, in a single process."""
+    check_pair(zx, zy, same_width=True)
+    check_rows(len(zx))
+    codes, counts = class_codes(labels, zx)
+    n_pairs = counts[codes][:, None].double()  # of each row
+    n = n_pairs.sum()
+    zx, zy = (z.double() - (n_pairs * z.double()).sum(dim=0) / n for z in (zx, zy))
+    scatter = zx.T @ (n_pairs * zx) + zy.T @ (n_pairs * zy)
+    x_sums, y_sums = (z.new_zeros(len(counts), z.shape[1]).index_add(0, codes, z) for z in (zx, zy))
+    return n, scatter, (x_sums * y_sums).sum()

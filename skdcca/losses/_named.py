@@ -2,12 +2,14 @@
 
 from skdcca._utils.validation import check_option
 from skdcca.losses._base import CallableLoss, Loss
+from skdcca.losses._combined import EYInfoNCELoss
 from skdcca.losses._contrastive import InfoNCELoss
 from skdcca.losses._correlation import CCALoss, EYLoss
 from skdcca.losses._redundancy import BarlowTwinsLoss, VICRegLoss
 
 _PROJECTIONS = ("raw", "weighted", "whitened")
-LOSSES = {loss.name: loss for loss in (BarlowTwinsLoss, CCALoss, EYLoss, InfoNCELoss, VICRegLoss)}
+_CLASSES = (BarlowTwinsLoss, CCALoss, EYInfoNCELoss, EYLoss, InfoNCELoss, VICRegLoss)
+LOSSES = {loss.name: loss for loss in _CLASSES}
 
 
 def as_loss(loss, reg):

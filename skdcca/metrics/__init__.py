@@ -51,6 +51,7 @@ from skdcca.metrics._similarity import (
     similarity,
     standardize,
     variate_correlations,
+    with_unit_variance,
 )
 
 __all__ = [

@@ -18,6 +18,7 @@ def similarity(
     correlations: ArrayLike | None = None,
     power: float | None = None,
     *,
+    deviations: tuple[ArrayLike, ArrayLike] | None = None,
     product: bool = False,
 ) -> NDArray[np.float64]:
     r"""Return the similarity of every row of `zx` to every row of `zy`.
@@ -44,6 +45,10 @@ def similarity(
         the cosine is computed, so that reliable components count more [1]_. Try 2 first, and 4 with
         many components and many rows. Requires `correlations`. If None and `correlations` are
         given, the score is the log-likelihood ratio.
+    deviations : pair of array-like of shape (n_components,), default=None
+        Standard deviations of the variates of both views on rows that the model has not seen, by which
+        the variates are divided first. The correlations should then be those of the same rows. If None,
+        they are 1, as on the training rows. Requires `correlations`.
     product : bool, default=False
         If True, the score is the inner product of the rows. `correlations` and `power` must be None.
 
@@ -57,9 +62,9 @@ def similarity(
     Raises
     ------
     ValueError
-        If shapes do not match, if `power` is negative or given without `correlations`, if `product`
-        is combined with either of them, if variates contain NaN or infinity, or if the scores
-        overflow.
+        If shapes do not match, if `power` is negative, if `power` or `deviations` are given without
+        `correlations`, if `product` is combined with any of them, if variates contain NaN or infinity,
+        or if the scores overflow.
 
     Notes
     -----
@@ -100,8 +105,9 @@ def similarity(
     """
     x = check_array(zx, dtype=np.float64, input_name="zx")
     y = check_array(zy, dtype=np.float64, input_name="zy")
-    x_rows = scoring_rows(x, "x", correlations, power, product)
-    y_rows = scoring_rows(y, "y", correlations, power, product)
+    how = {"correlations": correlations, "power": power}
+    how |= {"deviations": deviations, "product": product}
+    x_rows, y_rows = scoring_rows(x, "x", **how), scoring_rows(y, "y", **how)
     if x.shape[1] != y.shape[1]:
         raise ValueError(
             f"zx and zy must have the same number of components, got {x.shape[1]} and {y.shape[1]}. "
@@ -115,22 +121,24 @@ def similarity(
     return scores
 
 
-def scoring_rows(z, view, correlations=None, power=None, product=False):
+def scoring_rows(z, view, correlations=None, power=None, deviations=None, product=False):
     """Return rows whose inner products with the rows of the other view are the similarity scores.
 
     A search for the largest inner products then finds the highest scores of `similarity`.
     """
     if product:
-        if correlations is not None or power is not None:
+        if any(value is not None for value in (correlations, power, deviations)):
             raise ValueError(
-                "`product` must be False with `correlations` or `power`, got True. Pass one of them."
+                "`product` must be False with `correlations`, `power` or `deviations`, got True. Pass "
+                "one of them."
             )
         return z
     if correlations is None:
-        if power is not None:
+        if power is not None or deviations is not None:
+            name = "deviations" if power is None else f"power={power!r}"
             raise ValueError(
-                f"`correlations` must be given with power={power!r}, got None. Pass the canonical "
-                "correlations of the variates."
+                f"`correlations` must be given with {name}, got None. Pass the canonical correlations "
+                "of the variates."
             )
         return normalize(z)
     r = check_array(correlations, dtype=np.float64, ensure_2d=False, input_name="correlations")
@@ -139,10 +147,24 @@ def scoring_rows(z, view, correlations=None, power=None, product=False):
             f"`correlations` must have one value for each component of z{view}, got shape {r.shape} for "
             f"{z.shape[1]} components."
         )
+    if deviations is not None:
+        z = with_unit_variance(z, view, deviations)
     if power is not None:
         check_number("power", power, ge=0)
         return normalize(z * np.clip(r, 0.0, None) ** power)
     return _likelihood_rows(z, view, np.clip(r, 0.0, MOST))
+
+
+def with_unit_variance(z, view, deviations):
+    """Return variates divided by their deviations; a component without variance becomes 0."""
+    shapes = [np.shape(of_view) for of_view in deviations]
+    if shapes != [z.shape[1:]] * 2:
+        raise ValueError(
+            f"`deviations` must be a pair of arrays with one value for each of {z.shape[1]} "
+            f"components, got shapes {shapes}."
+        )
+    deviation = np.asarray(deviations["xy".index(view)], dtype=np.float64)
+    return np.divide(z, deviation, out=np.zeros(z.shape), where=deviation > 0)
 
 
 def _likelihood_rows(z, view, r):
@@ -155,7 +177,7 @@ def _likelihood_rows(z, view, r):
     return np.column_stack([z, ones, own_term])
 
 
-def score_decimals(correlations=None, power=None, product=False):
+def score_decimals(correlations=None, power=None, deviations=None, product=False):
     """Return the number of decimals that `similarity` rounds to."""
     is_likelihood = correlations is not None and power is None
     return 8 if is_likelihood or product else 10

@@ -36,8 +36,16 @@ _CLASSES = {
     ],
     "skdcca._cca": ["FourierMap", "KernelMap", "PairMoments"],
     "skdcca.adapters": ["ViewsList"],
-    "skdcca.encoders": ["MLP", "MelCNN", "SequenceEncoder"],
-    "skdcca.losses": ["BarlowTwinsLoss", "CCALoss", "EYLoss", "InfoNCELoss", "VICRegLoss"],
+    "skdcca.augmentation": ["Warp"],
+    "skdcca.encoders": ["ImageCNN", "MLP", "MelCNN", "SequenceEncoder"],
+    "skdcca.losses": [
+        "BarlowTwinsLoss",
+        "CCALoss",
+        "EYInfoNCELoss",
+        "EYLoss",
+        "InfoNCELoss",
+        "VICRegLoss",
+    ],
     "sklearn.cluster": ["FeatureAgglomeration", "KMeans", "MiniBatchKMeans"],
     "sklearn.compose": ["make_column_selector"],
     "sklearn.discriminant_analysis": [

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from skdcca.metrics import MOST, scoring_rows
+from skdcca.metrics import MOST, scoring_rows, with_unit_variance
 
 
-def distance_rows(z, *, of_queries, correlations=None, power=None, product=False):
+def distance_rows(
+    z, view="x", *, of_queries, correlations=None, power=None, deviations=None, product=False
+):
     """Return rows whose Euclidean distances rank a gallery as the scores of `scoring_rows` do.
 
     The log-likelihood ratio is ``-|r w x - w y|**2 / 2`` plus a term that depends only on the query,
@@ -15,10 +17,12 @@ def distance_rows(z, *, of_queries, correlations=None, power=None, product=False
     .. [1] Y. Bachrach et al., "Speeding up the Xbox recommender system using a Euclidean transformation
        for inner-product spaces", RecSys 2014.
     """
+    if deviations is not None:
+        z = with_unit_variance(z, view, deviations)
     if correlations is not None and power is None:
         r = np.clip(correlations, 0.0, MOST)
         return z * ((1.0 if of_queries else r) / np.sqrt(1 - r**2))
-    rows = scoring_rows(z, "x", correlations, power, product)
+    rows = scoring_rows(z, "x", correlations, power, product=product)
     if of_queries:
         return np.column_stack([rows, np.zeros(len(rows))])
     squares = np.einsum("ij,ij->i", rows, rows)

@@ -452,7 +452,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         z = check_array(z, dtype=np.float64)
         queries, vectors = scoring_rows(z, view, **how), None
         if self.neighbors is not None:
-            vectors = distance_rows(z, of_queries=True, **how)
+            vectors = distance_rows(z, view, of_queries=True, **how)
         if self.groups_ is None and query_groups is None:
             return self._nearest_rows(view, queries, vectors, k)
         return self._nearest_groups(view, queries, vectors, min(k, self._n_results()), query_groups)
@@ -506,7 +506,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         if self._searches_means():
             return distance_rows(self._mean_rows(view), of_queries=False, product=True)
         how = comparison(self.estimator)
-        return distance_rows(self._variates(view), of_queries=False, **how)
+        return distance_rows(self._variates(view), view, of_queries=False, **how)
 
     def _keep(self, view, gallery, compared_by):
         known = compared_by == self._compared_by

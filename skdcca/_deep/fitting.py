@@ -1,0 +1,101 @@
+"""Fit the networks and the linear model of one `DeepCCA`, and decide between them."""
+
+from skdcca._deep.decision import compare
+from skdcca._deep.linear_model import fit_linear_model, held_out_by_linear_model
+from skdcca._deep.plan import n_folds
+from skdcca._deep.run import fit_one, fit_several
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import LinearFallbackWarning
+
+
+def split_rows(rows, plan, seed):
+    """Return the split of each network; the seed chooses the held-out rows."""
+    if plan.n_networks == 1:
+        return [rows.hold_out(seed, plan.n_held_out)]
+    if not plan.n_held_out:
+        return [rows.hold_out(seed, 0)] * plan.n_networks
+    return rows.folds(seed, n_folds(plan.n_networks))[: plan.n_networks]
+
+
+def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=None, verbose=0):
+    """Fit networks, compare them with a linear model, and return the better model.
+
+    Parameters
+    ----------
+    rows : FitRows
+        Rows of the fit.
+    plan : Plan
+        Number of networks, and whether they are compared.
+    splits : list of Split
+        Split of each network.
+    seeds : list of int
+        Seed of each network.
+    training : Training
+        What is trained, and how.
+    states, checkpoint
+        As in `TrainingRun.train`, for a single network.
+    verbose : int, default=0
+        If > 0, print the decision.
+
+    Returns
+    -------
+    fitted : FittedVariates
+        The better model.
+    history : list of dict
+        One entry for each epoch of each network, also if the linear model is better.
+    decision : dict
+        The entries of `DeepCCA.decision_`.
+    """
+    n_components = training.branches[0].n_outputs
+    if plan.linear_at_once or not splits:
+        fitted = fit_linear_model(rows, n_components)
+        decision = {"model": "linear", "reason": "there are too few rows to judge networks"}
+        _tell(decision, rows, verbose)
+        return fitted, [], decision
+    if len(splits) == 1:
+        fitted = fit_one(rows, *splits, *seeds, training, states=states, checkpoint=checkpoint)
+    else:
+        fitted = fit_several(rows, splits, seeds, training)
+    decision = {"model": "networks", "reason": plan.not_compared}
+    if plan.not_compared:
+        return fitted, fitted.history, decision
+    trained = splits[: fitted.n_networks]
+    linear = held_out_by_linear_model(rows, trained, n_components)
+    decision = _decide(rows, fitted, linear)
+    history = fitted.history
+    if decision["model"] == "linear":
+        fitted = fit_linear_model(rows, n_components, linear)
+    _tell(decision, rows, verbose)
+    return fitted, history, decision
+
+
+def _decide(rows, fitted, linear):
+    """Return the decision of process 0, because machines may differ in the last digit."""
+    held_out = linear.rows
+    groups = None if rows.groups is None else rows.groups[held_out]
+    found = compare(
+        fitted.held_out, linear, rows.weights.of(held_out), groups, joined=fitted.n_networks > 1
+    )
+    return rows.process_group.broadcast(found)
+
+
+def _tell(decision, rows, verbose):
+    """Warn if the linear model was kept, and print the decision."""
+    found = decision["reason"]
+    if "networks" in decision:
+        found = (
+            f"sum of correlations of {decision['n_rows']} held-out rows: networks "
+            f"{decision['networks']:.2f}, linear {decision['linear']:.2f}, standard error of the "
+            f"difference {decision['standard_error']:.2f}"
+        )
+    if decision["model"] == "linear":
+        warn(
+            f"DeepCCA keeps a linear model, because its networks are not clearly better ({found}). Pass "
+            "fallback=None to keep the networks.",
+            LinearFallbackWarning,
+        )
+    if verbose and rows.process_group.rank == 0:
+        print(f"DeepCCA keeps {_NAMES[decision['model']]}: {found}.")
+
+
+_NAMES = {"linear": "the linear model", "networks": "the networks"}

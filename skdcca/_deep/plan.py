@@ -1,0 +1,106 @@
+"""Plan a fit of `DeepCCA`: how many networks there are, and which rows are held out from them."""
+
+from typing import NamedTuple
+
+from skdcca._deep.linear_model import why_no_linear_model
+from skdcca._deep.steps import FEWEST_STEPS
+from skdcca.losses import as_loss
+
+# If fewer rows than this would be held out, none are, because their correlations would be meaningless.
+_FEWEST_HELD_OUT = 10
+# With fewer rows, a tenth of them is too small to judge a model, so every row is held out once.
+_ENOUGH_ROWS = 1000
+N_FOLDS = 5
+_EPOCHS = 100
+
+
+class Plan(NamedTuple):
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    n_networks : int
+        Number of networks of each view.
+    n_held_out : int
+        Number of rows that each network holds out.
+    not_compared : str
+        Why the networks are not compared with a linear model; empty if they are.
+    """
+
+    n_networks: int
+    n_held_out: int
+    not_compared: str
+
+    @property
+    def linear_at_once(self):
+        """True if there are too few rows to train and judge networks."""
+        return not self.not_compared and not self.n_held_out
+
+
+def make_plan(model, n_rows, x_shape, y_shape=(1,), has_labels=False):
+    """Return the plan of a fit.
+
+    Parameters
+    ----------
+    model : DeepCCA
+        Model with valid parameters.
+    n_rows : int
+        Number of rows with positive weights, of all processes.
+    x_shape, y_shape : tuple of int
+        Shapes of one sample of each view.
+    has_labels : bool, default=False
+        True if labels are passed.
+    """
+    shapes = (x_shape, y_shape)
+    is_raw = resolve_projection(model) == "raw"
+    n_networks = model.n_networks
+    if n_networks is None:
+        alone = is_raw or model.distributed or model.warm_start or model.checkpoint is not None
+        alone = alone or not model.validation_fraction or any(len(shape) > 1 for shape in shapes)
+        n_networks = 1 if alone or n_rows >= _ENOUGH_ROWS else N_FOLDS
+    if n_rows < _FEWEST_HELD_OUT:
+        return Plan(n_networks, 0, _why_not_compared(model, shapes, n_rows, is_raw, has_labels))
+    if n_networks > 1:
+        n_held_out = -(-n_rows // n_folds(n_networks)) if model.validation_fraction else 0
+    else:
+        n_held_out = round(model.validation_fraction * n_rows)
+        n_held_out = n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
+    not_compared = _why_not_compared(model, shapes, n_rows, is_raw, has_labels)
+    if not n_held_out:
+        not_compared = not_compared or "no rows are held out"
+    return Plan(n_networks, n_held_out, not_compared)
+
+
+def n_folds(n_networks):
+    """Return the number of folds, of which each network holds out one."""
+    return max(N_FOLDS, n_networks)
+
+
+def resolve_projection(model):
+    """Return the projection of a model with valid parameters."""
+    if model.projection == "auto":
+        return as_loss(model.loss, model.reg).projection
+    return model.projection
+
+
+def _why_not_compared(model, shapes, n_rows, is_raw, has_labels):
+    if model.fallback is None:
+        return "fallback=None"
+    if is_raw:
+        return "the projection is raw, so the aim is not correlation"
+    if has_labels:
+        return "labels are given, so the aim is not the correlation of pairs"
+    if model.warm_start:
+        return "warm_start=True"
+    if not model.validation_fraction:
+        return "no rows are held out"
+    return why_no_linear_model(shapes, n_rows)
+
+
+def resolve_max_epochs(max_epochs, n_training, n_batches, n_networks):
+    """Return the number of epochs; if None, it gives enough gradient steps."""
+    if max_epochs is not None:
+        return max_epochs
+    enough = -(-FEWEST_STEPS // n_batches)
+    # Several networks never stop early, and more steps make them worse on few rows.
+    return enough if n_networks > 1 and n_training < _ENOUGH_ROWS else max(_EPOCHS, enough)
