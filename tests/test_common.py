@@ -44,21 +44,16 @@ def expected_failures(estimator):
     return {}
 
 
-# A default network takes long for these checks; the networks with two epochs pass them too.
-SLOW_CHECKS = {
-    "check_regressor_data_not_an_array",
-    "check_regressor_multioutput",
-    "check_regressors_int",
-    "check_regressors_no_decision_function",
-    "check_supervised_y_2d",
-}
+may_be_linear = pytest.mark.filterwarnings("ignore::skdcca.exceptions.LinearFallbackWarning")
+SMALL = {"x_encoder": MLP((8,)), "y_encoder": MLP((8,)), "max_epochs": 2}
 
 
+@may_be_linear
 @parametrize_with_checks(
     [
         LinearCCA(),
         LinearCCA(1, reg=0.1),
-        DeepCCA(),
+        DeepCCA(**SMALL),
         DeepCCA(
             1,
             x_encoder=MLP((8,), activation="gelu", batch_norm=False, input_noise=0.1),
@@ -66,18 +61,19 @@ SLOW_CHECKS = {
             loss="infonce",
             max_epochs=2,
         ),
-        DeepCCA(1, x_encoder=MLP((8,)), fallback=None, n_networks=1, loss="cca", max_epochs=2),
-        DeepCCA(1, x_encoder=MLP((8,)), y_encoder=MLP((8,)), fallback=None, max_epochs=2),
+        DeepCCA(1, **SMALL, fallback=None, n_networks=1, loss="cca"),
+        DeepCCA(1, **SMALL, fallback=None),
     ],
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_contract(estimator, check):
-    is_default_network = isinstance(estimator, DeepCCA) and estimator.x_encoder is None
-    name = check.func.__name__
-    # One of the three checks of the score is enough.
-    is_repeated = name == "check_regressors_train" and check.keywords
-    if is_default_network and (name in SLOW_CHECKS or is_repeated):
-        pytest.skip("runs on smaller networks")
+    check(estimator)
+
+
+@pytest.mark.slow
+@may_be_linear
+@parametrize_with_checks([DeepCCA()], expected_failed_checks=expected_failures)
+def test_scikit_learn_contract_of_default_networks(estimator, check):
     check(estimator)
 
 
