@@ -23,7 +23,7 @@ def small(n_components=2, **parameters):
     """Return a DeepCCA of one network that trains in a moment and is kept."""
     encoder = MLP((16,), dropout=0)
     settings = {"x_encoder": encoder, "y_encoder": encoder, "max_epochs": 3, "random_state": 0}
-    settings |= {"fallback": None, "n_networks": 1, "batch_size": 256}
+    settings |= {"fallback": None, "n_networks": 1, "batch_size": 256, "loss": "ey"}
     return DeepCCA(n_components, **settings | parameters)
 
 

@@ -35,9 +35,9 @@ def new_axes():
 def small_deep(**params):
     """Return a DeepCCA that trains in a moment."""
     networks = {"x_encoder": MLP((8,)), "y_encoder": MLP((8,))}
-    return DeepCCA(
-        2, fallback=None, n_networks=1, **networks, **{"max_epochs": 2, "random_state": 0} | params
-    )
+    settings = {"fallback": None, "n_networks": 1, "loss": "ey", "batch_size": 256}
+    settings |= {"max_epochs": 2, "random_state": 0}
+    return DeepCCA(2, **networks, **settings | params)
 
 
 def texts(ax):

@@ -34,7 +34,7 @@ Y = X[:, :3] + RNG.normal(size=(300, 3))
 
 NET = {"x_encoder": MLP((16,), dropout=0.2), "y_encoder": MLP((16,), dropout=0.2)}
 NET |= {"n_components": 2, "max_epochs": 8, "batch_size": 64, "random_state": 0}
-NET |= {"fallback": None, "n_networks": 1}
+NET |= {"fallback": None, "n_networks": 1, "loss": "ey"}
 
 
 class DieAfter(Callback):

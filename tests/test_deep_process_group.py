@@ -115,7 +115,7 @@ class Cumulative(Encoder):
 def deep(n_components=2, **params):
     encoder = MLP((16,), dropout=0)
     settings = {"x_encoder": encoder, "y_encoder": encoder, "max_epochs": 3, "batch_size": 40}
-    settings |= {"fallback": None, "n_networks": 1}
+    settings |= {"fallback": None, "n_networks": 1, "loss": "ey"}
     # Adam would take steps of full size by the rounding of gradients that are 0, as of a bias before
     # batch normalization.
     settings |= {"optimizer": "sgd", "lr": 0.05, "random_state": 0, "device": "cpu"}

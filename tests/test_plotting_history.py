@@ -57,6 +57,17 @@ def test_without_held_out_rows_only_the_loss_is_drawn():
     assert len(display.ax_.get_lines()) == 1
 
 
+def test_each_of_several_networks_has_a_line():
+    history = [
+        {"network": i, "epoch": epoch, "train_loss": i - epoch}
+        for i in (0, 1)
+        for epoch in (1, 2, 3)
+    ]
+    first, second = HistoryDisplay(history=history).plot(new_axes()).ax_.get_lines()
+    np.testing.assert_array_equal(first.get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(second.get_ydata(), [0, -1, -2])
+
+
 def test_models_without_history_are_refused(linear):
     with pytest.raises(TypeError, match=r"LinearCCA has no history_.*Use a fitted DeepCCA"):
         HistoryDisplay.from_estimator(linear)

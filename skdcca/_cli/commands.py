@@ -11,6 +11,7 @@ from skdcca._cli.model_files import check_input, check_output, is_model, load_in
 from skdcca._cli.output import (
     answer_as_json,
     describe_correlations,
+    describe_decision,
     describe_file,
     describe_steps,
     print_answer,
@@ -69,6 +70,9 @@ def fit(options):
     kind, songs = training_songs(kind, songs, options)
     model = song_model(kind, len(songs.audio), **settings)
     model, found = train(model, kind, songs, options)
+    decision = describe_decision(model)
+    if decision:
+        print(decision)
     print(describe_correlations(model))
     notes = {"manifest": Path(options.manifest).name, "model": kind, "seed": options.seed, **found}
     if whisper is not None:

@@ -7,6 +7,7 @@ from skdcca.metrics import inside
 from skdcca.retrieval import metadata_text
 
 _FAR = "This query is unlike the songs of this index, so its scores mean little."
+_KEPT = {"networks": "Networks kept", "linear": "Linear model kept"}
 _REMEDIES = {"y": "Try more words, or a whole line.", "x": "Try a longer or clearer clip."}
 _OTHER_WORDS = {
     "y": "Try other words of the song, or check their spelling.",
@@ -72,6 +73,25 @@ def describe_correlations(model):
     if held_out is not None:
         lines.append(f"Canonical correlations, held-out songs: {_rounded(held_out)}")
     return "\n".join(lines)
+
+
+def describe_decision(model):
+    """Return a line on the choice of a deep model between networks and a linear model.
+
+    It is empty for models that do not choose.
+    """
+    decision = getattr(inside(model)[1], "decision_", None)
+    if decision is None:
+        return ""
+    if "difference" not in decision:
+        return f"{_KEPT[decision['model']]}, without a comparison: {decision['reason']}."
+    clearly = "clearly" if decision["model"] == "networks" else "not clearly"
+    return (
+        f"{_KEPT[decision['model']]}: the networks are {clearly} better than a linear model (sum of "
+        f"correlations of {decision['n_rows']} held-out songs: networks {decision['networks']:.2f}, "
+        f"linear {decision['linear']:.2f}, standard error of the difference "
+        f"{decision['standard_error']:.2f})."
+    )
 
 
 def _rounded(correlations):

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 
 from skdcca._cli.parser import COMMANDS, make_parser
 from skdcca._cli.quiet import quiet_libraries
-from skdcca.exceptions import TrainingInterruptedWarning
+from skdcca.exceptions import LinearFallbackWarning, TrainingInterruptedWarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         # In Python, interrupted training returns the partial model. Here the command must end.
         warnings.simplefilter("error", TrainingInterruptedWarning)
+        warnings.simplefilter("ignore", LinearFallbackWarning)  # `fit` prints the decision
         return _run(options)
 
 

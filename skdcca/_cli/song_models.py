@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from skdcca import (
     DeepCCA,
@@ -26,7 +27,6 @@ from skdcca.metrics import inside
 from skdcca.retrieval import CrossModalIndex, prepare_chance
 
 TRAINED_ON = "learned_from"  # key in the notes of a file: fingerprints of the training songs
-MAX_EPOCHS = 100
 _MAX_EXACT = 5000  # songs; with more, an exact kernel takes minutes and gigabytes
 
 
@@ -95,10 +95,29 @@ def _cca(kind, n_songs, random_state, verbose):
         n_components,
         x_encoder=encoder,
         y_encoder=MLP((256,), input_noise=0.1),
-        max_epochs=MAX_EPOCHS,
         random_state=random_state,
         verbose=verbose,
     )
+
+
+def fit_parameters(model, groups):
+    """Return the parameters with which `fit` of a deep model holds out whole groups.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A model of `song_model`, or part of one.
+    groups : array-like of shape (n_songs,)
+        Group of each training song.
+
+    Returns
+    -------
+    parameters : dict
+        Empty for models that hold out no songs, and if all songs are in one group.
+    """
+    if len(set(groups)) < 2 or not has_fit_parameter(model["cca"], "groups"):
+        return {}
+    return {"cca__groups": groups}
 
 
 def training_notes(songs):

@@ -1,8 +1,12 @@
 """Choose the training songs of a model, and fit or tune it."""
 
+from contextlib import redirect_stdout
+from io import StringIO
+
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
+from skdcca._cli.song_models import fit_parameters
 from skdcca._cli.songs import LEAST_GROUPS, LEAST_SONGS, check_enough, with_lyrics
 from skdcca._cli.tuning import limit_components, tune
 
@@ -49,7 +53,7 @@ def train(model, kind, songs, options):
     model : estimator
         Fitted model.
     notes : dict
-        The result of the search, if there was one.
+        The result of the search, if there was one, and the decision of a deep model.
     """
     notes = {}
     if kind == "words":
@@ -58,8 +62,12 @@ def train(model, kind, songs, options):
         return model.fit(songs.audio, _words(model, songs)), notes
     if options.search:
         model, notes["search"] = tune(model, songs, kind, quiet=options.quiet)
-        return model, notes
-    return model.fit(songs.audio, songs.lyrics), notes
+    else:
+        with redirect_stdout(StringIO()):  # `fit` of the commands prints the decision, in songs
+            model.fit(songs.audio, songs.lyrics, **fit_parameters(model, songs.groups))
+    if hasattr(model["cca"], "decision_"):
+        notes["decision"] = model["cca"].decision_
+    return model, notes
 
 
 def _train_words(model, songs, options, notes):

@@ -2,23 +2,28 @@
 
 import tempfile
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid
 from tqdm import tqdm
 
-from skdcca.metrics import chance, mrr_scorer
+from skdcca._cli.song_models import fit_parameters
+from skdcca.metrics import both_directions, chance, compare, embed, mrr_scorer
 
 _COMPONENTS = "cca__n_components"
-_SIMILARITIES = ["cosine", "weighted", "likelihood"]
-_LINEAR = {"cca__reg": [0.1, 1.0, 10.0], "cca__similarity": _SIMILARITIES}
+_LINEAR = {"cca__reg": [0.1, 1.0, 10.0]}
+_LOSSES = ["ey", "ey_infonce", "infonce"]
 # Parameter grid of each kind of model; that of "words" is for its model of the sound.
 GRIDS = {
     "linear": _LINEAR,
     "words": _LINEAR,
-    "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1], "cca__similarity": _SIMILARITIES},
-    "deep": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},
-    "joint": {"cca__loss": ["ey", "infonce"], "cca__lr": [1e-4, 1e-3]},
+    "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1]},
+    "deep": {"cca__loss": _LOSSES},
+    "joint": {"cca__loss": _LOSSES, "cca__lr": [1e-4, 1e-3]},
 }
+# Each candidate is scored with all of them, because they do not change the fit. The first is chosen if
+# they make no difference, as after "infonce".
+SIMILARITIES = ("weighted", "cosine", "likelihood")
 N_SPLITS = 3
 
 
@@ -68,6 +73,8 @@ def limit_components(model, grid, folds):
 def tune(model, songs, kind, quiet=False):
     """Tune a model on the grid of its kind, with folds by group, and print the best candidate.
 
+    The rows that deep models hold out in each fit are chosen by group, too.
+
     Parameters
     ----------
     model : Pipeline
@@ -89,10 +96,9 @@ def tune(model, songs, kind, quiet=False):
     """
     folds = list(GroupKFold(N_SPLITS).split(songs.audio, groups=songs.groups))
     model, grid = limit_components(clone(model), GRIDS[kind], folds)
-    n_candidates = len(ParameterGrid(grid))
+    n_fits = len(ParameterGrid(grid)) * N_SPLITS
     if "cca__verbose" in model.get_params():
         model.set_params(cca__verbose=0)  # the search has its own progress bar
-    n_fits = n_candidates * N_SPLITS
     with (
         tempfile.TemporaryDirectory() as scratch,
         tqdm(total=n_fits, desc="search", unit="fit", disable=quiet) as bar,
@@ -100,19 +106,39 @@ def tune(model, songs, kind, quiet=False):
 
         def score(*arguments):
             bar.update()
-            return mrr_scorer(*arguments)
+            return _mrr_by_similarity(*arguments)
 
         search = search_over(model, grid, scratch, scoring=score, cv=folds)
-        search.fit(songs.audio, songs.lyrics)
+        search.set_params(refit=lambda results: _best(results)[0])
+        search.fit(songs.audio, songs.lyrics, **fit_parameters(model, songs.groups))
     gallery = min(len(test) for _, test in folds)
+    _, similarity, mrr = _best(search.cv_results_)
+    best = {**search.best_params_, "cca__similarity": similarity}
     result = {
-        "best": {key.removeprefix("cca__"): value for key, value in search.best_params_.items()},
-        "mrr": float(search.best_score_),
+        "best": {key.removeprefix("cca__"): value for key, value in best.items()},
+        "mrr": mrr,
         "chance": chance(gallery)["mrr"],
         "gallery": gallery,
     }
-    _print_choice(result, n_candidates)
-    return search.best_estimator_, result
+    _print_choice(result, len(search.cv_results_["params"]) * len(SIMILARITIES))
+    return search.best_estimator_.set_params(cca__similarity=similarity), result
+
+
+def _mrr_by_similarity(model, X, y):
+    """Return the mean reciprocal rank, over both directions, with each similarity."""
+    zx, zy = embed(model, X, y)
+    found = {}
+    for similarity in SIMILARITIES:
+        ways = both_directions(compare(model.set_params(cca__similarity=similarity), zx, zy))
+        found[similarity] = np.mean([metrics["mrr"] for metrics in ways.values()])
+    return found
+
+
+def _best(results):
+    """Return the position of the best candidate of a search, its similarity, and its score."""
+    means = np.array([results[f"mean_test_{similarity}"] for similarity in SIMILARITIES])
+    similarity, candidate = np.unravel_index(means.argmax(), means.shape)
+    return candidate, SIMILARITIES[similarity], float(means.max())
 
 
 def _print_choice(result, n_candidates):

@@ -48,7 +48,7 @@ class DeepCCA(InputMixin, BaseCCA):
     of the rows, and joined into one model; memory, file size and the time of `transform` grow with
     their number. With more rows there is one network, which stops early. If rows come in groups that
     resemble each other, such as the windows of a song, pass ``groups`` to `fit`. For retrieval alone,
-    try ``loss="infonce"``, and for both aims ``loss="ey_infonce"``.
+    try ``loss="infonce"``, and for correlation alone ``loss="ey"``.
 
     Both views may be vectors, of shape ``(n_samples, n_features)``, or arrays with more axes, such as
     spectrograms of shape ``(n_samples, n_mels, n_frames)``. Each channel (index along axis 1, such as a
@@ -71,11 +71,12 @@ class DeepCCA(InputMixin, BaseCCA):
         three axes.
     y_encoder : Encoder or torch.nn.Module, default=None
         Network of the second view, with the same options.
-    loss : {"barlow_twins", "cca", "ey", "ey_infonce", "infonce", "vicreg"} or callable, default="ey"
+    loss : {"barlow_twins", "cca", "ey", "ey_infonce", "infonce", "vicreg"} or callable, \
+default="ey_infonce"
         Loss of the encodings of both views. Pass a loss of `skdcca.losses` to set its parameters, or any
         callable or ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and
         "cca" both maximize correlation, but "ey" works with smaller batches. "infonce" optimizes
-        retrieval instead, and "ey_infonce" both.
+        retrieval instead, and "ey_infonce" is "ey" with a small part of it.
     fallback : {"linear"} or None, default="linear"
         If "linear", the networks are kept only if the sum of their correlations on held-out rows exceeds
         that of a `LinearCCA` by more than two standard errors, or by more than one with several
@@ -270,9 +271,9 @@ class DeepCCA(InputMixin, BaseCCA):
         -\Big\| (\Sigma_{xx} + \rho_x I)^{-1/2}\, \Sigma_{xy}\, (\Sigma_{yy} + \rho_y I)^{-1/2} \Big\|_*,
 
     where :math:`\|\cdot\|_*` is the sum of the singular values, and the ridges are `reg` times the mean
-    variance of the outputs. The default loss, `skdcca.losses.EYLoss`, is also minimized by maximally
-    correlated encodings, but needs no whitening. Yu et al. [2]_ applied deep CCA to music audio and
-    lyrics, with convolutions that are trained by the correlation loss.
+    variance of the outputs. The larger part of the default loss, `skdcca.losses.EYLoss`, is also
+    minimized by maximally correlated encodings, but needs no whitening. Yu et al. [2]_ applied deep CCA
+    to music audio and lyrics, with convolutions that are trained by the correlation loss.
 
     References
     ----------
@@ -316,7 +317,7 @@ class DeepCCA(InputMixin, BaseCCA):
         *,
         x_encoder: Any = None,
         y_encoder: Any = None,
-        loss: Any = "ey",
+        loss: Any = "ey_infonce",
         fallback: str | None = "linear",
         n_networks: int | None = None,
         similarity: str | float = "likelihood",
@@ -483,8 +484,8 @@ class DeepCCA(InputMixin, BaseCCA):
         return arguments
 
     def _measured_correlations(self):
-        measured = self.validation_correlations_
-        return self.canonical_correlations_ if measured is None else measured
+        held_out = self.validation_correlations_
+        return self.canonical_correlations_ if held_out is None else held_out
 
     def _learn(self, X, y, sample_weight=None, groups=None, labels=None):
         """Fit on the rows of this process, or together with the other processes."""
@@ -552,17 +553,6 @@ class DeepCCA(InputMixin, BaseCCA):
             seeds = checkpoint.open(seeds, device)
         self._split_seed, seed = process_group.broadcast(seeds)
         return seed, checkpoint
-
-    def _set_up(self, X, y, n_training):
-        """Set the fitted attributes that a later fit with `warm_start` keeps."""
-        self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        most = [int(np.prod(self.x_shape_)), int(np.prod(self.y_shape_)), 50]
-        if resolve_projection(self) != "raw":
-            most.append(n_training // 10)
-        self.n_components_ = int(self.n_components or max(1, min(most)))
-        self.x_encoder_ = self._new_encoder("x", self.x_shape_)
-        self.y_encoder_ = self._new_encoder("y", self.y_shape_)
-        self.history_ = []
 
     def _training(self, device, plan, n_training):
         """Return what is trained, and how."""

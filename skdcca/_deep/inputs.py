@@ -1,5 +1,6 @@
 """Check the views of `DeepCCA`, and choose and describe the networks for them."""
 
+import numpy as np
 from sklearn.base import clone
 
 from skdcca._deep.ensemble import JoinedBranch
@@ -94,6 +95,17 @@ class InputMixin:
 
     def _continues(self):
         return self.warm_start and getattr(self, "x_state_", None) is not None
+
+    def _set_up(self, X, y, n_training):
+        """Set the fitted attributes that a later fit with `warm_start` keeps."""
+        self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
+        most = [int(np.prod(self.x_shape_)), int(np.prod(self.y_shape_)), 50]
+        if resolve_projection(self) != "raw":
+            most.append(n_training // 10)
+        self.n_components_ = int(self.n_components or max(1, min(most)))
+        self.x_encoder_ = self._new_encoder("x", self.x_shape_)
+        self.y_encoder_ = self._new_encoder("y", self.y_shape_)
+        self.history_ = []
 
     def _branch(self, side):
         encoder, shape = getattr(self, f"{side}_encoder_"), getattr(self, f"{side}_shape_")

@@ -12,6 +12,7 @@ from skdcca._deep.encodings import fit_linear
 from skdcca._deep.ensemble import JoinedBranch, joined_state
 from skdcca._deep.held_out import Split
 from skdcca._deep.networks import TwoBranches, encode, load_state, seeded, state_of
+from skdcca._deep.steps import warn_if_short
 from skdcca._deep.training import HeldOut, train
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import SmallBatchWarning, TrainingInterruptedWarning
@@ -92,7 +93,7 @@ class TrainingRun:
         self.rows, self.split, self.seed = rows, split, seed
         self.group = rows.process_group
 
-    def train(self, training, *, states=None, checkpoint=None, stops_early=True):
+    def train(self, training, *, states=None, checkpoint=None, stops_early=True, warns=True):
         """Train the networks of both views.
 
         Parameters
@@ -105,6 +106,8 @@ class TrainingRun:
             Callback that saves the state of the training run and restores it. If None, nothing is saved.
         stops_early : bool, default=True
             Measure the correlations on held-out rows after each epoch, and keep the best epoch.
+        warns : bool, default=True
+            Warn if the training is too short.
 
         Returns
         -------
@@ -136,6 +139,8 @@ class TrainingRun:
                 held_out=held_out,
                 checkpoint=checkpoint,
             )
+        if complete and warns:
+            warn_if_short(history, training.settings, len(split.training))
         if not complete:
             _warn_interrupted(len(history), training.settings.max_epochs, held_out)
         group.broadcast_state(module)
@@ -181,7 +186,7 @@ def fit_several(rows, splits, seeds, training):
     networks, history = [], []
     for number, (split, seed) in enumerate(zip(splits, seeds, strict=True)):
         run = TrainingRun(rows, split, seed)
-        states, course, complete = run.train(training, stops_early=False)
+        states, course, complete = run.train(training, stops_early=False, warns=number == 0)
         history += [{"network": number} | row for row in course]
         encodings = _encode(rows, training.branches, states)
         linear = _fit_linear(rows, split, encodings, training)

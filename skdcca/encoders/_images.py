@@ -29,7 +29,7 @@ class ImageCNN(Encoder):
         previous one.
     n_units : int, default=512
         Width of the dense layer, >= 1.
-    dropout : float, default=0.2
+    dropout : float, default=0.1
         Fraction of the units of the dense layer that are set to 0 in training, in [0, 1).
 
     Raises
@@ -61,7 +61,7 @@ class ImageCNN(Encoder):
     torch.Size([5, 3])
     """
 
-    def __init__(self, n_filters: int = 32, *, n_units: int = 512, dropout: float = 0.2) -> None:
+    def __init__(self, n_filters: int = 32, *, n_units: int = 512, dropout: float = 0.1) -> None:
         self.n_filters = n_filters
         self.n_units = n_units
         self.dropout = dropout

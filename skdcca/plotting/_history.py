@@ -34,6 +34,7 @@ class HistoryDisplay:
     history : list of dict
         The attribute `history_` of a fitted `DeepCCA`. Each dict has the keys ``epoch`` and
         ``train_loss`` and, if rows were held out, ``train_correlation`` and ``valid_correlation``.
+        With several networks, it also has the key ``network``, and each network has a line.
 
     Attributes
     ----------
@@ -62,7 +63,8 @@ class HistoryDisplay:
     >>> from skdcca import DeepCCA
     >>> from skdcca.plotting import HistoryDisplay
     >>> X, y = np.hsplit(load_digits().data, 2)  # upper and lower halves of digits
-    >>> model = DeepCCA(2, max_epochs=3, random_state=0).fit(X[:200] / 16, y[:200] / 16)
+    >>> model = DeepCCA(2, n_networks=1, fallback=None, max_epochs=3, random_state=0)
+    >>> model = model.fit(X[:200] / 16, y[:200] / 16)
     >>> display = HistoryDisplay.from_estimator(model, ax=Figure().subplots())
     >>> len(display.history), display.loss_ax_.get_ylabel()
     (3, 'loss')
@@ -96,7 +98,10 @@ class HistoryDisplay:
             self.loss_ax_, self.correlation_ax_ = _split(self.ax_)
             bottom = self.correlation_ax_
             self._plot_correlations(bottom)
-        self.loss_ax_.plot(self._values("epoch"), self._values("train_loss"), color="black")
+        epoch, loss, network = map(self._values, ("epoch", "train_loss", "network"))
+        for number in np.unique(network):  # NaN if there is a single network
+            rows = np.isnan(network) if np.isnan(number) else network == number
+            self.loss_ax_.plot(epoch[rows], loss[rows], color="black")
         self.loss_ax_.set_ylabel("loss")
         bottom.set_xlabel("epoch")
         use_integer_ticks(bottom.xaxis)
