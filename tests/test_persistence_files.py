@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 import skdcca
 from skdcca import Doc2VecLyrics, KernelCCA, LinearCCA
 from skdcca.exceptions import DamagedFileError, FileVersionError, VersionWarning
-from skdcca.metrics import embed
+from skdcca.metrics import embed, similarity
 from skdcca.persistence import load, read_header, save
 
 
@@ -103,6 +103,17 @@ def test_models_of_format_1_have_the_parameters_of_today(name, scale):
     found = {key: model.get_params()[key] for key in ("scale", "y_reg")}
     assert found == {"scale": scale, "y_reg": None}  # what they were fitted with
     assert clone(model).fit(X, y).transform(X).shape == (len(X), model.n_components_)
+
+
+def test_a_deep_model_of_format_1_keeps_its_network():
+    answers = np.load(FORMAT_1 / "answers.npz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VersionWarning)
+        model = load(FORMAT_1 / "deep.skdcca")
+    assert "fallback=None" in repr(model)
+    zx, zy = model.transform(answers["X"], answers["y"])
+    np.testing.assert_array_equal(model.compare(zx, zy), similarity(zx, zy))
+    assert clone(model).fit(answers["X"], answers["y"]).decision_["reason"] == "fallback=None"
 
 
 def test_stored_files_are_small():

@@ -17,7 +17,7 @@ from skdcca._deep.checkpoint import Checkpoint, fingerprint_of
 from skdcca._deep.checks import check_parameters, class_numbers, shared_facts
 from skdcca._deep.fitting import fit_model, split_rows
 from skdcca._deep.held_out import group_numbers
-from skdcca._deep.inputs import InputMixin
+from skdcca._deep.inputs import InputMixin, from_older_file
 from skdcca._deep.linear_model import linear_inputs
 from skdcca._deep.networks import encode, resolve_device
 from skdcca._deep.plan import make_plan, resolve_max_epochs, resolve_projection
@@ -633,6 +633,10 @@ default="ey_infonce"
     def _check_parameters(self):
         super()._check_parameters()
         check_parameters(self)
+
+    def __setstate__(self, state):
+        defaults = type(self)().get_params(deep=False)
+        super().__setstate__(defaults | from_older_file(state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

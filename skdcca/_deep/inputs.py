@@ -12,6 +12,15 @@ VIEWS = {"x": "X", "y": "y"}
 _DEFAULTS = (MLP, MelCNN, ImageCNN)  # for samples with one, two and three axes
 
 
+def from_older_file(state):
+    """Return the state of a `DeepCCA` with what files of earlier versions do not have."""
+    older = {"fallback": None, "n_networks": 1, "similarity": "cosine", "augmentation": None}
+    if "linear_" in state:
+        decision = {"model": "networks", "reason": "fitted with an earlier version"}
+        older |= {"n_networks_": 1, "decision_": decision, "_deviations": None}
+    return older | state
+
+
 class InputMixin:
     """Mixin of `DeepCCA` with what depends on the shapes of the views and on the number of rows."""
 
@@ -113,6 +122,5 @@ class InputMixin:
 
     def _fitted_branch(self, side):
         """Return the description of the fitted network, or of several that are joined."""
-        n_networks = getattr(self, "n_networks_", 1)  # missing in older files
         branch = self._branch(side)
-        return branch if n_networks == 1 else JoinedBranch(branch, n_networks)
+        return branch if self.n_networks_ == 1 else JoinedBranch(branch, self.n_networks_)
