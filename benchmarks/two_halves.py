@@ -7,9 +7,12 @@ loss, and for the deep CCA of cca-zoo if `--peer` names the Python of an environ
 
     python benchmarks/two_halves.py --data DATA [--peer PYTHON] [--seeds 3] [--quick]
     python benchmarks/two_halves.py --data DATA --choose [--peer PYTHON]
+    python benchmarks/two_halves.py --data DATA --labels
 
 `--choose` compares the candidates of each row on the training digits only: 6,400 for training and 1,600
-for testing. Each row of the table runs in a separate process, to measure its peak memory.
+for testing. Each row of the table runs in a separate process, to measure its peak memory. `--labels`
+trains with and without the classes of the digits, and measures how well halves of the same digit are
+found.
 """
 
 import argparse
@@ -22,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from _common.arguments import add_data, data_folder, make_parser
-from _common.digits import halves
+from _common.digits import halves, labels_of_digits
 from _common.memory import greatest_resident
 from _common.peers import run_script
 from _common.processes import run_part
@@ -33,15 +36,35 @@ N_COMPONENTS = 50
 # Two layers for correlation, as in the deep CCA literature; no training rows are held out.
 DEEP = {
     "hidden_layer_sizes": (1024, 1024),
+    "activation": "relu",
     "dropout": 0.2,
     "max_epochs": 60,
     "validation_fraction": 0,
 }
 WIDE = {**DEEP, "hidden_layer_sizes": (2048,)}
+# Convolutions over the halves as images; the whole digits are warped.
+IMAGES = {
+    "loss": "ey_infonce",
+    "weight": 6.0,
+    "dropout": 0.1,
+    "warp": {},
+    "n_networks": 3,
+    "batch_size": 125,
+    "lr": 2e-3,
+    "max_epochs": 28,
+    "validation_fraction": 0,
+}
+# With fewer epochs, to compare single changes.
+SHORT = {**IMAGES, "n_networks": 1, "max_epochs": 8}
 # Candidates of each row; the first is the best one according to `--choose`.
 ROWS = {
     "linear": [{"reg": 1e-2}, {"reg": 1e-3}, {"reg": 1e-1}],
-    "default": [{}],
+    "default": [
+        {},
+        {"loss": "ey"},
+        {"loss": "ey", "hidden_layer_sizes": (1024,), "activation": "relu"},
+        {"loss": "ey_infonce", "hidden_layer_sizes": (1024,)},
+    ],
     "ey": [
         {**DEEP, "batch_size": 125},
         {**DEEP, "batch_size": 250},
@@ -58,6 +81,20 @@ ROWS = {
         {**DEEP, "batch_size": 1000, "lr": 2e-3},
         {**WIDE, "batch_size": 1000, "lr": 2e-3},
         {**DEEP, "batch_size": 1000, "lr": 2e-3, "activation": "gelu"},
+    ],
+    "ey_infonce": [
+        {**DEEP, "batch_size": 250, "activation": "gelu"},
+    ],
+    "images": [
+        IMAGES,
+        SHORT,
+        {**SHORT, "weight": 2.0},
+        {**SHORT, "weight": 15.0},
+        {**SHORT, "batch_size": 250},
+        {**SHORT, "warp": None},
+        {**SHORT, "warp": {"shift": 2.0}},
+        {**SHORT, "average": 0.99},
+        {**SHORT, "loss": "cca_layer", "weight": None, "batch_size": 500},
     ],
     "barlow_twins": [
         {**DEEP, "batch_size": 250, "redundancy": 5e-2},
@@ -77,14 +114,24 @@ ROWS = {
 NAMES = {
     "linear": "LinearCCA, 50 components (retrieval: 100, weighted by correlation ** 4)",
     "default": "DeepCCA(50), default",
+    "ey": 'DeepCCA, loss="ey"',
+    "cca": 'DeepCCA, loss="cca"',
+    "infonce": 'DeepCCA, loss="infonce"',
+    "ey_infonce": 'DeepCCA, loss="ey_infonce"',
+    "barlow_twins": 'DeepCCA, loss="barlow_twins"',
+    "vicreg": 'DeepCCA, loss="vicreg"',
+    "images": 'DeepCCA, "ey_infonce", ImageCNN and Warp, three networks',
     "peer": "cca-zoo 4 DCCA and CCA",
 }
+ONE_SEED = ("linear", "images")  # the networks of "images" have three seeds
 
 
 def main():
     options = parse_arguments()
     if options.row:
         print(json.dumps(measure(options)))
+    elif options.labels:
+        compare_labels(options)
     elif options.choose:
         choose(options)
     else:
@@ -98,6 +145,7 @@ def parse_arguments():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="only these")
     parser.add_argument("--choose", action="store_true", help="compare the candidates")
+    parser.add_argument("--labels", action="store_true", help="compare training with labels")
     parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
     parser.add_argument("--candidate", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -108,19 +156,13 @@ def tabulate(options):
     print_head(
         "model", "sum of 50 correlations", "MRR there / back", "recall@1 there / back", "s", "GB"
     )
-    means = {}
     for row in wanted_rows(options, ["linear", "default", "ey"] if options.quick else ROWS):
-        seeds = range(1 if row == "linear" or options.quick else options.seeds)
+        seeds = range(1 if row in ONE_SEED or options.quick else options.seeds)
         found = [run(options, row, 0, seed) for seed in seeds]
-        means[row] = {key: np.mean([one[key] for one in found], axis=0) for key in found[0]}
-        print_row(*cells(row, means[row], [one["correlation"] for one in found]))
+        for name in found[0]:
+            print_row(*cells(NAMES[row] + name, [one for fit in found for one in fit[name]]))
     n = 2000
     print(f"gallery {n}; chance: MRR {np.sum(1 / np.arange(1, n + 1)) / n:.4f}, recall@1 {1 / n}")
-    if "infonce" in means:
-        print(f"best_mrr={max(mean['mrr'].mean() for mean in means.values()):.3f}")
-    if "default" in means:
-        print(f"default_mrr={means['default']['mrr'].mean():.3f}")
-    print(f"best_correlation={max(mean['correlation'] for mean in means.values()):.2f}")
 
 
 def wanted_rows(options, rows):
@@ -128,13 +170,15 @@ def wanted_rows(options, rows):
     return [row for row in options.rows or rows if row != "peer" or options.peer]
 
 
-def cells(row, mean, correlations):
-    """Return the cells of a row: means over seeds, and the range of the correlation."""
+def cells(name, found):
+    """Return the cells of a row: means over models, and the range of the correlation."""
+    mean = {key: np.mean([one[key] for one in found], axis=0) for key in found[0]}
+    correlations = [one["correlation"] for one in found]
     spread = ""
     if len(correlations) > 1:
         spread = f" ({min(correlations):.2f} to {max(correlations):.2f})"
     return [
-        NAMES.get(row, f'DeepCCA, loss="{row}"'),
+        name,
         f"{mean['correlation']:.2f}{spread}",
         both_ways(mean["mrr"]),
         both_ways(mean["recall"]),
@@ -146,12 +190,13 @@ def cells(row, mean, correlations):
 def choose(options):
     for row in wanted_rows(options, ROWS):
         for i, candidate in enumerate(ROWS[row]):
-            found = run(options, row, i, 0)
-            print(
-                f"{row} {candidate}: correlation {found['correlation']:.2f}, MRR "
-                f"{np.mean(found['mrr']):.3f}, {found['seconds']:.0f} s",
-                flush=True,
-            )
+            for name, found in run(options, row, i, 0).items():
+                print(
+                    f"{row} {candidate}{name}: correlation "
+                    f"{np.mean([one['correlation'] for one in found]):.2f}, MRR "
+                    f"{np.mean([one['mrr'] for one in found]):.3f}, {found[0]['seconds']:.0f} s",
+                    flush=True,
+                )
 
 
 def run(options, row, candidate, seed):
@@ -168,65 +213,67 @@ def run(options, row, candidate, seed):
 
 
 def measure(options):
-    """Fit one row and score it on the test rows."""
+    """Fit one row, and score its models on the test rows; return a list of scores for each name."""
     train, test = halves(data_folder(options.data), options.choose)
     parameters = dict(ROWS[options.row][options.candidate])
     if options.quick and options.row != "linear":
         parameters["max_epochs"] = 3
     fit = {"linear": linear, "peer": peer}.get(options.row, deep)
     fitting = timed(fit, train, test, parameters, options)
-    correlation, embeddings = fitting.result
-    from skdcca.metrics import retrieval_metrics
-
     ran = resource.RUSAGE_CHILDREN if options.row == "peer" else resource.RUSAGE_SELF
-    found = retrieval_metrics(*embeddings, k=(1,))
+    memory = greatest_resident(ran) / 2**30
+    return {
+        name: [scored(*model, fitting.wall / len(models), memory) for model in models]
+        for name, models in fitting.result.items()
+    }
+
+
+def scored(correlation, scores, seconds, memory):
+    """Return the figures of one model."""
+    from skdcca.metrics import both_directions
+
+    found = both_directions(scores, k=(1,))
     return {
         "correlation": float(correlation),
         "mrr": [found[way]["mrr"] for way in ("x_to_y", "y_to_x")],
         "recall": [found[way]["recall@1"] for way in ("x_to_y", "y_to_x")],
-        "seconds": fitting.wall,
-        "memory": greatest_resident(ran) / 2**30,
+        "seconds": seconds,
+        "memory": memory,
     }
 
 
 def linear(train, test, parameters, options):
-    """Return the sum of the first 50 correlations and the weighted variates of a linear model."""
+    """Return the sum of the first 50 correlations of a linear model, and the scores of all pairs."""
     from skdcca import LinearCCA
     from skdcca.metrics import variate_correlations
 
-    model = LinearCCA(100, **parameters).fit(*train)
+    model = LinearCCA(100, similarity=4, **parameters).fit(*train)
     zx, zy = model.transform(*test)
-    weights = model.canonical_correlations_**4
     correlations = variate_correlations(zx[:, :N_COMPONENTS], zy[:, :N_COMPONENTS])
-    return correlations.sum(), (zx * weights, zy * weights)
+    return {"": [(correlations.sum(), model.compare(zx, zy))]}
 
 
 def deep(train, test, parameters, options):
-    """Return the sum of the correlations and the variates of a deep model."""
+    """Return the same of a deep model, and of each of its networks if there are several."""
     from skdcca import DeepCCA
-    from skdcca.encoders import MLP
-    from skdcca.losses import BarlowTwinsLoss, VICRegLoss
 
-    if options.row != "default":
-        network = take(parameters, "hidden_layer_sizes", "dropout", "activation")
-        settings = take(parameters, "redundancy", "covariance")
-        parameters |= {"x_encoder": MLP(**network), "y_encoder": MLP(**network)}
-        parameters["loss"] = options.row
-        if settings:
-            losses = {"barlow_twins": BarlowTwinsLoss, "vicreg": VICRegLoss}
-            parameters["loss"] = losses[options.row](**settings)
+    from _common.halves_training import deep_parameters, networks_alone
+
+    images = options.row.startswith("images")
+    if images:
+        train, test = ([view.reshape(-1, 28, 14) for view in views] for views in (train, test))
+    loss = None if options.row == "default" else options.row
+    parameters = deep_parameters(parameters, loss, images=images)
     model = DeepCCA(N_COMPONENTS, random_state=options.seed, **parameters).fit(*train)
-    return model.score(*test), model.transform(*test)
-
-
-def take(parameters, *names):
-    """Remove these parameters, if given, and return them."""
-    return {name: parameters.pop(name) for name in names if name in parameters}
+    whole = model.score(*test), model.compare(*model.transform(*test))
+    if model.n_networks_ == 1:
+        return {"": [whole]}
+    return {", together": [whole], ", one alone": networks_alone(model, train, test)}
 
 
 def peer(train, test, parameters, options):
     """Return the same for cca-zoo, run in its environment, with the weighting of `DeepCCA`."""
-    from skdcca.metrics import variate_correlations
+    from skdcca.metrics import similarity, variate_correlations
 
     with tempfile.TemporaryDirectory() as scratch:
         views = Path(scratch) / "views.npz"
@@ -235,8 +282,38 @@ def peer(train, test, parameters, options):
         run_script(options.peer, "halves", views, json.dumps(settings), stdout=sys.stderr)
         with np.load(views) as found:
             zx, zy, correlations = found["zx"], found["zy"], found["correlations"]
-    weights = np.clip(correlations, 0, None) ** 2
-    return variate_correlations(zx, zy).sum(), (zx * weights, zy * weights)
+    scores = similarity(zx, zy, correlations=correlations, power=2)
+    return {"": [(variate_correlations(zx, zy).sum(), scores)]}
+
+
+def compare_labels(options):
+    """Print retrieval of the same digit and of the same half, trained with and without labels."""
+    from skdcca import DeepCCA
+    from skdcca.metrics import both_directions
+
+    train, test = halves(data_folder(options.data), options.choose)
+    classes, test_classes = labels_of_digits(data_folder(options.data), options.choose)
+    print_head("loss", "labels", "MAP of the same digit there / back", "MRR of the own half")
+    for loss in ("ey", "infonce", "ey_infonce"):
+        for labels in (None, classes):
+            model = DeepCCA(9, loss=loss, fallback=None, validation_fraction=0, random_state=0)
+            model.set_params(max_epochs=3 if options.quick else 20).fit(*train, labels=labels)
+            scores = model.compare(*model.transform(*test))
+            found = both_directions(scores, k=(1,))
+            print_row(
+                loss,
+                "no" if labels is None else "yes",
+                both_ways([mean_average_precision(s, test_classes) for s in (scores, scores.T)]),
+                both_ways([found[way]["mrr"] for way in ("x_to_y", "y_to_x")]),
+            )
+
+
+def mean_average_precision(scores, labels):
+    """Return the mean average precision, where all rows of the label of a query are relevant."""
+    order = np.argsort(-scores, axis=1)
+    relevant = labels[order] == labels[:, None]
+    precision = relevant.cumsum(axis=1) / np.arange(1, len(labels) + 1)
+    return np.mean((precision * relevant).sum(axis=1) / relevant.sum(axis=1))
 
 
 if __name__ == "__main__":

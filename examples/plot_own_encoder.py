@@ -5,7 +5,7 @@ An encoder of your own
 The encoders of :class:`~skdcca.DeepCCA` are parameter objects: descriptions of networks without
 weights, which are built in ``fit`` when the shapes are known. To write your own, define a class with
 a ``build`` method that returns a ``torch.nn.Module``. The encoder of this example convolves over
-images, whereas the default network reads 32 pixels in a row.
+small images. (For larger ones, ``skdcca.encoders`` has :class:`~skdcca.encoders.ImageCNN`.)
 """
 
 # %%
@@ -27,7 +27,7 @@ from torch import nn
 from skdcca.encoders import Encoder
 
 
-class ImageCNN(Encoder):
+class TwoConvolutions(Encoder):
     """Two convolutions over a small image."""
 
     def __init__(self, n_filters=16, dropout=0.1):
@@ -70,8 +70,12 @@ images = load_digits().images
 X_train, X, y_train, y = train_test_split(
     images[:, :, :4], images[:, :, 4:], test_size=300, random_state=0
 )
-deep = DeepCCA(16, loss="infonce", max_epochs=30, batch_size=128, random_state=0)
-encoders = {"MLP((256,))": MLP((256,)), "ImageCNN(8)": ImageCNN(8), "ImageCNN(16)": ImageCNN(16)}
+deep = DeepCCA(16, loss="infonce", max_epochs=45, batch_size=128, random_state=0)
+encoders = {
+    "MLP((256,))": MLP((256,)),
+    "8 filters": TwoConvolutions(8),
+    "16 filters": TwoConvolutions(16),
+}
 grid = [{"x_encoder": [encoder], "y_encoder": [encoder]} for encoder in encoders.values()]
 search = GridSearchCV(deep, grid, scoring=mrr_scorer, cv=3).fit(X_train, y_train)
 print("best:", search.best_params_["x_encoder"])

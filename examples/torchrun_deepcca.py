@@ -36,7 +36,7 @@ def main():
         5,
         x_encoder=encoder,
         y_encoder=encoder,
-        max_epochs=8,
+        max_epochs=15,
         random_state=0,
         distributed=True,
     )

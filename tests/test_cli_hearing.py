@@ -114,7 +114,7 @@ def test_words_and_sound_are_joined_where_there_are_lyrics(
     assert "heard: WhisperWords -> SharedSpace" in shown
     assert "sound: MelSpectrogram -> TemporalSummary -> StandardScaler -> LinearCCA" in shown
     assert "Weights: heard " in shown
-    assert "Best of 2 candidates" in shown
+    assert "Best of 6 candidates" in shown
     fitted = load(model)
     assert isinstance(fitted, ScoreFusion)
     best = read_header(model)["notes"]["search"]["best"]

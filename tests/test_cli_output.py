@@ -8,9 +8,9 @@ import pytest
 from _cli_files import write_index
 from sklearn.utils import Bunch
 
-from skdcca import CrossModalIndex, LinearCCA
+from skdcca import CrossModalIndex, DeepCCA, LinearCCA
 from skdcca._cli import main
-from skdcca._cli.output import answer_as_json, print_answer
+from skdcca._cli.output import answer_as_json, describe_decision, print_answer
 from skdcca.persistence import load, save
 
 
@@ -137,3 +137,16 @@ def test_answers_as_json(heard_index):
     assert (words["id"], words["start"], words["end"], words["exact"]) == (0, 70.4, 74.0, True)
     assert [words["line"][begin:end] for begin, end in words["marks"]] == ["your", "boat"]
     assert (written["chance_score"], written["heard"], written["far"]) == (0.25, None, False)
+
+
+def test_the_decision_of_a_deep_model_is_one_line():
+    model = DeepCCA()
+    assert describe_decision(model) == ""
+    model.decision_ = {"model": "networks", "reason": "labels are given"}
+    assert describe_decision(model) == "Networks kept, without a comparison: labels are given."
+    figures = {"networks": 2.5, "linear": 1.25, "difference": 1.25, "standard_error": 0.333}
+    model.decision_ |= figures | {"n_rows": 70}
+    assert describe_decision(model) == (
+        "Networks kept: the networks are clearly better than a linear model (sum of correlations of 70 "
+        "held-out songs: networks 2.50, linear 1.25, standard error of the difference 0.33)."
+    )

@@ -1,15 +1,21 @@
 """The grids of `fit --search`."""
 
+from functools import wraps
+
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
-from skdcca import LinearCCA, LyricsForm
+from skdcca import DeepCCA, LinearCCA, LyricsForm
 from skdcca._cli.parser import MODELS
 from skdcca._cli.song_models import song_model
-from skdcca._cli.tuning import GRIDS, limit_components, tune
+from skdcca._cli.training import train
+from skdcca._cli.tuning import GRIDS, SIMILARITIES, limit_components, tune
+from skdcca.encoders import MLP
+from skdcca.metrics import mrr_scorer
 
 
 def test_every_kind_of_model_can_be_fitted_and_tuned():
@@ -17,7 +23,12 @@ def test_every_kind_of_model_can_be_fitted_and_tuned():
     for kind in MODELS:
         parameters = song_model(kind, 100).get_params()
         prefix = "sound__" if kind == "words" else ""  # words have nothing to tune
-        assert {prefix + name for name in GRIDS[kind]} <= set(parameters)
+        assert {prefix + name for name in [*GRIDS[kind], "cca__similarity"]} <= set(parameters)
+
+
+def test_networks_are_tuned_for_correlation_and_for_retrieval():
+    for kind in ("deep", "joint"):
+        assert {"ey", "infonce", "ey_infonce"} <= set(GRIDS[kind]["cca__loss"])
 
 
 def folds(*sizes):
@@ -55,3 +66,48 @@ def test_a_search_with_one_large_group(capsys):
     )
     assert fitted["cca"].n_components_ == 2
     assert 0 < result["mrr"] <= 1
+
+
+def test_similarities_are_compared_without_further_fits(capsys):
+    """The best candidate and its score are those of a grid over both."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(60, 6)) * [3, 2, 1, 0.5, 0.2, 0.1]
+    audio, other = (hidden + rng.normal(size=hidden.shape) for _ in "Xy")
+    songs = Bunch(audio=audio, lyrics=other, groups=np.arange(60) // 4)
+    scale = Pipeline([("scale", StandardScaler())])
+    model = Pipeline([("scale", StandardScaler()), ("cca", LinearCCA(6, y_transformer=scale))])
+    fitted, result = tune(model, songs, "linear", quiet=True)
+    grid = {**GRIDS["linear"], "cca__similarity": SIMILARITIES}
+    search = GridSearchCV(model, grid, scoring=mrr_scorer, cv=GroupKFold(3))
+    search.fit(audio, other, groups=songs.groups)
+    assert result["mrr"] == pytest.approx(search.best_score_)
+    assert {f"cca__{key}": value for key, value in result["best"].items()} == search.best_params_
+    assert fitted["cca"].similarity == result["best"]["similarity"] != "weighted"
+    assert capsys.readouterr().out.startswith("Best of 9 candidates: reg=")
+
+
+@pytest.mark.filterwarnings("ignore::skdcca.exceptions.ShortTrainingWarning")
+@pytest.mark.filterwarnings("ignore::skdcca.exceptions.LinearFallbackWarning")
+@pytest.mark.parametrize(("search", "sizes"), [(False, [24]), (True, [16, 16, 16, 24])])
+def test_deep_models_hold_out_the_groups_of_songs(search, sizes, monkeypatch, capsys):
+    """The inner fits of a search do so as well."""
+    original, calls = DeepCCA.fit, []
+
+    @wraps(original)
+    def fit(self, X, y, **parameters):
+        calls.append((X[:, 0].tolist(), parameters["groups"].tolist()))
+        return original(self, X, y, **parameters)
+
+    monkeypatch.setattr(DeepCCA, "fit", fit)
+    monkeypatch.setitem(GRIDS, "deep", {"cca__loss": ["ey"]})
+    songs = Bunch(groups=np.arange(24) // 2)
+    songs.lyrics = np.random.default_rng(0).normal(size=(24, 2))
+    songs.audio = np.column_stack([songs.groups, songs.lyrics])
+    encoders = {"x_encoder": MLP(()), "y_encoder": MLP(()), "y_transformer": make_pipeline(None)}
+    deep = DeepCCA(1, **encoders, n_networks=2, max_epochs=1, verbose=1, random_state=0)
+    model = Pipeline([("same", None), ("cca", deep)])
+    fitted, notes = train(model, "deep", songs, Bunch(search=search, quiet=True))
+    assert [len(groups) for _, groups in calls] == sizes
+    assert all(rows == groups for rows, groups in calls)
+    assert notes["decision"] == fitted["cca"].decision_
+    assert "DeepCCA keeps" not in capsys.readouterr().out  # the command prints it, of songs

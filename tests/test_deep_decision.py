@@ -104,7 +104,7 @@ def test_a_constant_variate_has_no_influence():
 
 def test_a_linear_truth_keeps_the_linear_model():
     X, y = LINEAR_TRUTH
-    with pytest.warns(LinearFallbackWarning, match=r"networks .*, linear .*fallback=None"):
+    with pytest.warns(LinearFallbackWarning, match=r"not clearly better .*fallback=None"):
         model = crossfit(2).fit(X, y)
     linear = LinearCCA(2, reg="ledoit_wolf").fit(X, y)
     np.testing.assert_array_equal(model.transform(X), linear.transform(X))

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "skdcca"
 FLOORS = [
     ("exceptions",),
     ("_utils",),
-    ("_audio", "_lyrics", "persistence", "encoders", "losses"),
+    ("_audio", "_lyrics", "persistence", "encoders", "losses", "augmentation"),
     ("metrics",),
     ("base", "retrieval", "datasets", "plotting", "adapters"),
     ("_cca",),
@@ -29,7 +29,7 @@ FLOORS = [
 # Libraries that take long to import or are optional, with the modules that import them at their top;
 # a folder stands for all of its modules. Others import them inside functions.
 HEAVY = {
-    "torch": ["encoders", "losses", "_deep", "_audio.mel_cnn", "_audio.musicnn"],
+    "torch": ["augmentation", "encoders", "losses", "_deep", "_audio.mel_cnn", "_audio.musicnn"],
     "skorch": ["_deep"],
     "faster_whisper": ["_audio.recognizer"],
     "ctranslate2": ["_audio.recognizer"],

@@ -71,7 +71,7 @@ import skdcca
 from skdcca import LinearCCA
 from skdcca.exceptions import MissingDependencyError
 
-for name in ("DeepCCA", "losses", "encoders"):
+for name in ("DeepCCA", "losses", "encoders", "augmentation"):
     try:
         getattr(skdcca, name)
     except MissingDependencyError as error:
@@ -81,7 +81,10 @@ for name in ("DeepCCA", "losses", "encoders"):
 
 @pytest.mark.parametrize(
     ("package", "needed"),
-    [("torch", ["DeepCCA", "skdcca.losses", "skdcca.encoders"]), ("skorch", ["DeepCCA"])],
+    [
+        ("torch", ["DeepCCA", "skdcca.losses", "skdcca.encoders", "skdcca.augmentation"]),
+        ("skorch", ["DeepCCA"]),
+    ],
 )
 def test_a_missing_package_is_named(package, needed):
     shown = run_without([package], MISSING).splitlines()

@@ -14,5 +14,16 @@ def halves(data, choosing):
     with np.load(data / "mnist10k.npz") as archive:
         pixels = archive["X"].reshape(-1, 28, 28).astype(np.float32) / 255
     views = [half.reshape(len(half), -1) for half in np.split(pixels, 2, axis=2)]
-    first, last = (N_CHOOSE, N_TRAIN) if choosing else (N_TRAIN, len(pixels))
-    return [view[:first] for view in views], [view[first:last] for view in views]
+    pairs = [_split(view, choosing) for view in views]
+    return [train for train, _ in pairs], [test for _, test in pairs]
+
+
+def labels_of_digits(data, choosing):
+    """Return the digits that the training images and the test images show, from 0 to 9."""
+    with np.load(data / "mnist10k.npz") as archive:
+        return _split(archive["y"].astype(int), choosing)
+
+
+def _split(rows, choosing):
+    first, last = (N_CHOOSE, N_TRAIN) if choosing else (N_TRAIN, len(rows))
+    return rows[:first], rows[first:last]

@@ -81,21 +81,23 @@ def _decide(rows, fitted, linear):
 
 def _tell(decision, rows, verbose):
     """Warn if the linear model was kept, and print the decision."""
+    is_linear = decision["model"] == "linear"
     found = decision["reason"]
+    if is_linear:
+        # Without the figures, the many fits of a search show the warning once.
+        if "networks" in decision:
+            found = "its networks are not clearly better on held-out rows"
+        warn(
+            f"DeepCCA keeps a linear model, because {found}. The figures are in `decision_`; pass "
+            "fallback=None to keep networks.",
+            LinearFallbackWarning,
+        )
+    if not verbose or rows.process_group.rank != 0:
+        return
     if "networks" in decision:
         found = (
             f"sum of correlations of {decision['n_rows']} held-out rows: networks "
             f"{decision['networks']:.2f}, linear {decision['linear']:.2f}, standard error of the "
             f"difference {decision['standard_error']:.2f}"
         )
-    if decision["model"] == "linear":
-        warn(
-            f"DeepCCA keeps a linear model, because its networks are not clearly better ({found}). Pass "
-            "fallback=None to keep the networks.",
-            LinearFallbackWarning,
-        )
-    if verbose and rows.process_group.rank == 0:
-        print(f"DeepCCA keeps {_NAMES[decision['model']]}: {found}.")
-
-
-_NAMES = {"linear": "the linear model", "networks": "the networks"}
+    print(f"DeepCCA keeps {'the linear model' if is_linear else 'the networks'}: {found}.")

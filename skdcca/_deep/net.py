@@ -104,6 +104,10 @@ class Net(NeuralNet):
             super()._set_training(training)
 
 
+# Fraction of the steps in which the learning rate rises.
+_WARM_UP = 0.05
+
+
 class Cosine(Callback):
     """Callback that lets the learning rate rise for a twentieth of the steps, and then fall to 0."""
 
@@ -126,7 +130,7 @@ class Cosine(Callback):
 
     def factor(self, step):
         """Return the factor of the learning rate in a step, counted from 0."""
-        rise = min(1.0, (step + 1) / (WARM_UP * self.n_steps))
+        rise = min(1.0, (step + 1) / (_WARM_UP * self.n_steps))
         return rise * (1 + math.cos(math.pi * min(1.0, step / self.n_steps))) / 2
 
     def state_dict(self):
@@ -136,7 +140,3 @@ class Cosine(Callback):
     def load_state_dict(self, state):
         """Restore the state of a checkpoint."""
         self.n_done, self.highest = state["n_done"], state["highest"]
-
-
-# Fraction of the steps in which the learning rate rises.
-WARM_UP = 0.1
