@@ -124,8 +124,8 @@ default="ey_infonce"
         training rows than `batch_size`, all of them form a single batch.
     max_epochs : int, default=None
         Maximum number of passes over the training rows, >= 1. If None, several networks on fewer
-        than 1,000 rows train for 300 gradient steps each; otherwise there are 100 epochs, but at least
-        300 steps.
+        than 1,000 rows train for 300 gradient steps each; otherwise there are 45 epochs, but at least
+        1,000 steps.
     validation_fraction : float, default=0.1
         Fraction of the rows that a single network holds out, in [0, 1); several networks hold out folds
         instead. Held-out rows are chosen at random, by group if groups are given. The correlation on

@@ -30,7 +30,8 @@ class MLP(Encoder):
     ----------
     hidden_layer_sizes : tuple of int, default=(512, 512)
         Widths of the hidden layers, each >= 1. Two layers reach higher correlations than one layer that
-        takes the same time. ``()`` is a linear map.
+        takes the same time. ``()`` is a linear map, for which `DeepCCA` multiplies the learning rate of
+        "adam" and "adamw" by 50.
     activation : {"gelu", "leaky_relu", "relu", "sigmoid", "silu", "tanh"}, default="gelu"
         Activation function of the hidden layers.
     batch_norm : bool, default=True

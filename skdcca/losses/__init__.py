@@ -5,9 +5,9 @@ are tensors of shape ``(n_samples, n_components)``, and row i of each belongs to
 the kernel of a Gaussian process, a loss only stores parameters, which a grid search can set
 (``loss__temperature``).
 
-`EYLoss`, the default of `DeepCCA`, and `CCALoss` maximize correlation. `InfoNCELoss` is designed for
-retrieval, and `EYInfoNCELoss` for both at once. The user guide compares the results of all losses. To
-write another loss, subclass `Loss`.
+`EYLoss` and `CCALoss` maximize correlation. `InfoNCELoss` is designed for retrieval, and
+`EYInfoNCELoss`, the default of `DeepCCA`, for both at once. The user guide compares the results of all
+losses. To write another loss, subclass `Loss`.
 
 With ``DeepCCA.fit(X, y, labels=...)``, `EYLoss`, `InfoNCELoss` and `EYInfoNCELoss` bring all samples of
 a class together instead of the pairs alone.

@@ -9,9 +9,9 @@ from skdcca.losses._correlation import eckart_young
 with needed_by("skdcca.losses"):
     from torch import nn
 
-# Components for each unit of the default weight. Larger weights gain little retrieval, and lose
-# correlation; see benchmarks/two_halves.py.
-_COMPONENTS_PER_WEIGHT = 25
+# Number of components with which the default weight is 1. The Eckart-Young loss is a sum over
+# components; little of the InfoNCE loss is left with many components, and much with few.
+_COMPONENTS_OF_WEIGHT_1 = 25
 
 
 class EYInfoNCELoss(LabeledLoss):
@@ -23,8 +23,9 @@ class EYInfoNCELoss(LabeledLoss):
     Parameters
     ----------
     weight : float, default=None
-        Weight, >= 0, of the InfoNCE loss. If None, it is a 25th of the number of components, because the
-        Eckart-Young loss is a sum over the components: 2 with 50 components.
+        Weight, >= 0, of the InfoNCE loss. If None, it is ``(n_components / 25) ** 2``: 4 with 50
+        components, 0.04 with 5. With few components, samples cannot be told apart, and a larger weight
+        would cost correlation.
     temperature : float, default=0.1
         Divisor of the cosines, >= 0.01. It is the initial value if the temperature is learned.
     learn_temperature : bool, default=True
@@ -108,6 +109,8 @@ class EYInfoNCELoss(LabeledLoss):
 
     def _compute_at(self, scale, zx, zy, group, labels):
         correlation = eckart_young(zx, zy, group, labels)
-        weight = zx.shape[1] / _COMPONENTS_PER_WEIGHT if self.weight is None else self.weight
+        weight = self.weight
+        if weight is None:
+            weight = (zx.shape[1] / _COMPONENTS_OF_WEIGHT_1) ** 2
         _, zx, zy = centered(zx, zy, group)
         return correlation + weight * info_nce(scale, zx, zy, group, labels)

@@ -118,10 +118,9 @@ class CCALoss(Loss):
 class EYLoss(LabeledLoss):
     r"""Eckart-Young (EY) loss of canonical correlation analysis, for small batches.
 
-    It maximizes correlation without whitening, and is the default loss of `DeepCCA`. Unlike
-    `CCALoss`, it has a gradient with little bias in small batches, so it needs only one row for each
-    component.
-    The default ``reg=0`` suits most data.
+    It maximizes correlation without whitening, and is the larger part of the default loss of `DeepCCA`,
+    `EYInfoNCELoss`. Unlike `CCALoss`, it has a gradient with little bias in small batches, so it needs
+    only one row for each component. The default ``reg=0`` suits most data.
 
     With labels, it is the loss of cluster CCA [2]_: each row of one view is paired with all rows of its
     class in the other view. At most ``n_classes - 1`` components can then be correlated.
@@ -179,7 +178,7 @@ class EYLoss(LabeledLoss):
     >>> print(f"{EYLoss()(z, z):.3f} {EYLoss()(2 * z, 2 * z):.3f}")
     -1.000 8.000
 
-    `DeepCCA` uses this loss by default. Pass an object to set the ridge:
+    Pass an object to set the ridge:
 
     >>> from skdcca import DeepCCA
     >>> deep = DeepCCA(n_components=5, loss=EYLoss(reg=0.01))
