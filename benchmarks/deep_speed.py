@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from skdcca import DeepCCA
 from skdcca.encoders import MLP, MelCNN
-from skdcca.losses import CCALoss, EYLoss
+from skdcca.losses import CCALoss, EYInfoNCELoss
 
 from _common.arguments import make_parser
 from _common.table import print_head, print_row
@@ -95,7 +95,7 @@ def small_runs(epochs):
         (encoder, encoder),
         -(-n_training // n_batches),
         n_outputs=kept.n_components_,
-        loss=EYLoss(),
+        loss=EYInfoNCELoss(),
         epochs=epochs,
     )
     return {
@@ -174,13 +174,14 @@ def bare_loop(views, encoders, batch_size, *, n_outputs, loss, epochs, fused=Non
         encoder.build(tuple(view.shape[1:]), n_outputs)
         for view, encoder in zip(views, encoders, strict=True)
     ]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
+    objective = loss.build()
+    parameters = [weight for part in (*networks, objective) for weight in part.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2, fused=fused)
     for _ in range(epochs):
         for rows in torch.randperm(len(views[0])).split(batch_size):
             optimizer.zero_grad()
             encodings = (net(view[rows]) for net, view in zip(networks, views, strict=True))
-            loss(*encodings).backward()
+            objective(*encodings).backward()
             optimizer.step()
 
 

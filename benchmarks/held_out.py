@@ -3,10 +3,12 @@
 A `DeepCCA` with defaults reports the correlations of rows held out from its training, in
 `validation_correlations_`. Windows of one song are alike, so that rows held out at random flatter the
 model; with ``fit(X, y, groups=...)`` whole groups (composers) are held out. The views are statistics of
-the spectrogram and Doc2vec with `LyricsForm`. There are five outer folds by composer: the sum that is
-reported by the fit to the training songs, and the score of the test songs.
+the spectrogram and Doc2vec with `LyricsForm`, of all windows of some songs ("whole songs") or of
+windows that are evenly spaced, few of which are of one song ("evenly spaced"). There are five outer
+folds by composer: the sum that is reported by the fit to the training windows, and the score of the test
+windows.
 
-    python benchmarks/held_out.py --data DATA [--collection windows] [--songs 800 1300] [--quick]
+    python benchmarks/held_out.py --data DATA [--songs 100] [--windows 400] [--quick]
 """
 
 import time
@@ -23,42 +25,53 @@ from _common.arguments import add_song_options, data_folder, make_parser
 from _common.audio_features import features
 from _common.folds import folds
 from _common.internals import cache_folder
-from _common.songs import COLLECTIONS, load_collection, seconds_of
+from _common.songs import SOURCES, evenly_spaced, read_pairs, seconds_of, with_music
 from _common.systems import Once
 from _common.table import print_head, print_row
 from _common.texts import TEXTS
 
 TEXT = "Doc2vec + form"
-COLUMNS = ["songs", "n", "rows held out", "linear model kept", "reported", "songs never seen"]
-COLUMNS += ["reported / seen", "same of LinearCCA", "seconds a fit"]
+COLUMNS = ["windows", "n", "rows held out", "linear model kept", "reported", "songs never seen"]
+COLUMNS += ["reported / never seen", "same of LinearCCA", "seconds a fit"]
 
 
 def main():
     options = parse_arguments()
     data, cache = data_folder(options.data), cache_folder(options.cache)
     print_head(*COLUMNS)
-    for size in options.songs:
-        songs = load_collection(options.collection, data, cache, size)
-        X = features("summary", songs, seconds_of(options.collection), cache, options.n_jobs)
-        splits = list(views(X, songs))
+    for name, windows in samples(data, options):
+        windows = with_music(windows, data, cache)
+        X = features("summary", windows, seconds_of("windows"), cache, options.n_jobs)
+        splits = list(views(X, windows))
         for by_group in (True, False):
             with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the linear model that was kept
                 rows = [compare(*split, by_group, options.n_components) for split in splits]
             held_out = "by group" if by_group else "at random"
-            print_row(options.collection, len(songs), held_out, *cells(rows))
+            print_row(name, len(windows), held_out, *cells(rows))
 
 
 def parse_arguments():
-    parser = make_parser(__doc__, "120 hymns; under 60 s")
+    parser = make_parser(__doc__, "25 songs, two components; under 60 s")
     add_song_options(parser)
-    parser.add_argument("--collection", choices=COLLECTIONS, default="windows")
     parser.add_argument("--n-components", type=int, default=10)
-    parser.add_argument("--songs", nargs="+", type=int, default=[800, 1300])
+    parser.add_argument("--songs", type=int, default=100, help="songs with all their windows")
+    parser.add_argument("--windows", type=int, default=400, help="evenly spaced windows")
     options = parser.parse_args()
     if options.quick:
-        options.collection, options.songs = "hymns", [120]
+        options.songs, options.windows, options.n_components = 25, 0, 2
     return options
+
+
+def samples(data, options):
+    """Yield the name and the windows of each sample."""
+    windows = read_pairs(data, SOURCES["windows"])
+    if options.songs:
+        names = list(dict.fromkeys(window["song"] for window in windows))
+        kept = set(evenly_spaced(names, options.songs))
+        yield "whole songs", [window for window in windows if window["song"] in kept]
+    if options.windows:
+        yield "evenly spaced", evenly_spaced(windows, options.windows)
 
 
 def views(X, songs):

@@ -51,7 +51,7 @@ IMAGES = {
     "n_networks": 3,
     "batch_size": 125,
     "lr": 2e-3,
-    "max_epochs": 28,
+    "max_epochs": 20,
     "validation_fraction": 0,
 }
 # With fewer epochs, to compare single changes.

@@ -84,9 +84,7 @@ for name, found in scores.items():
     print(f"{name:22} {np.mean(found):.2f} of 4")
 
 figure, points = plt.subplots(figsize=(7, 4), layout="constrained")
-for shift, (data, marker) in enumerate(
-    zip(zip(*scores.values(), strict=True), "osD", strict=True)
-):
+for shift, (data, marker) in enumerate(zip(zip(*scores.values(), strict=True), "osD", strict=True)):
     label = f"data set {shift + 1}"
     points.plot(
         list(scores), data, marker + "-", color="0.6", markerfacecolor="#0072B2", label=label

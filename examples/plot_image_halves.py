@@ -67,7 +67,9 @@ for name, model in models.items():
     print(f"{name:20} {model.score(*test):6.1f} of 20 {mrr:.3f} {recall:.3f}")
 
 # %%
-# TEXT
+# The networks have the highest correlations and the best retrieval, and reading warped images raises the
+# correlations further. The linear model, which is fitted almost instantly, ranks the correct half among
+# the first ten in 57% of the cases, the networks in 76%, and a random order in 3%.
 #
 # Retrieved halves
 # ----------------

@@ -118,7 +118,7 @@ for name, song in ends.items():
     print(f"{name}: {others[1][song].splitlines()[0]}")
 
 # %%
-# On these songs, summary statistics score better, because they measure exactly what the synthesizer
+# On these songs, summary statistics do as well, because they measure exactly what the synthesizer
 # varies. Convolutions pay off when the relevant features are unknown and there are enough songs. The
 # benchmarks show one data set on which they recognize words and statistics do not, and one on which
 # they gain nothing.

@@ -61,7 +61,7 @@ def make_network(head):
         x_encoder=SequenceEncoder(64, n_layers=2, kernel_size=3, **steps),
         y_encoder=SequenceEncoder(64, n_layers=2, kernel_size=1, **steps),
         y_transformer=LyricsSequence(make_words(), n_steps=2),
-        max_epochs=40,
+        max_epochs=38,
         random_state=0,
     )
 

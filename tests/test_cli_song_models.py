@@ -21,7 +21,6 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.filterwarnings("ignore::skdcca.exceptions.ShortTrainingWarning")
 @pytest.mark.parametrize("kind", ["kernel", "deep", "joint"])
 def test_other_kinds_of_model_can_be_fitted(folder, cache, kind, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SKDCCA_CACHE", str(cache))

@@ -86,7 +86,6 @@ def test_similarities_are_compared_without_further_fits(capsys):
     assert capsys.readouterr().out.startswith("Best of 9 candidates: reg=")
 
 
-@pytest.mark.filterwarnings("ignore::skdcca.exceptions.ShortTrainingWarning")
 @pytest.mark.filterwarnings("ignore::skdcca.exceptions.LinearFallbackWarning")
 @pytest.mark.parametrize(("search", "sizes"), [(False, [24]), (True, [16, 16, 16, 24])])
 def test_deep_models_hold_out_the_groups_of_songs(search, sizes, monkeypatch, capsys):

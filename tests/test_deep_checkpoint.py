@@ -166,7 +166,7 @@ def test_bad_parameters_are_refused_before_any_work(tmp_path):
         ({"checkpoint": tmp_path, "loss": lambda zx, zy: (zx * zy).mean()}, "lambda"),
     ]:
         with pytest.raises(ValueError, match=message):
-            DeepCCA(**NET, **params).fit(X, Y)
+            DeepCCA(**NET | params).fit(X, Y)
 
 
 def test_ctrl_c_leaves_the_best_so_far_and_the_checkpoint(tmp_path):

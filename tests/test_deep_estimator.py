@@ -185,7 +185,7 @@ def test_score_uses_sample_weights():
         ({"projection": "white"}, "`projection` must be one of .*'whitened'.*got 'white'"),
         ({"lr_schedule": "linear"}, "`lr_schedule` must be one of .*got 'linear'"),
         ({"optimizer": "adamm"}, "`optimizer` must be one of .*torch.optim.*got 'adamm'"),
-        ({"lr": 0}, "`lr` must be a finite number > 0, got 0"),
+        ({"lr": 0}, "`lr` must be a finite number > 0, or None, got 0"),
         ({"lr": float("nan")}, "`lr` must be .*got nan"),
         ({"reg": -1}, "`reg` must be a finite number >= 0, got -1"),
         ({"weight_decay": "a"}, "`weight_decay` must be .*got 'a'"),

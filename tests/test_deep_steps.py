@@ -4,12 +4,12 @@ import warnings
 
 import pytest
 from _deep_loop import run_loop
-from _deep_models import two_views
+from _deep_models import small, two_views
 from skorch.callbacks import Callback
 
 from skdcca._deep import steps
 from skdcca._deep.steps import epochs_of
-from skdcca.exceptions import ShortTrainingWarning
+from skdcca.exceptions import ShortTrainingWarning, TrainingInterruptedWarning
 
 
 class Falling(Callback):
@@ -39,24 +39,29 @@ def test_patience_has_a_floor_of_gradient_steps(patience, n_epochs, monkeypatch)
     assert len(history) == n_epochs  # the first epoch is the best
 
 
-def test_short_training_warns_with_the_epochs_that_suffice(monkeypatch):
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_short_training_warns_once_with_the_epochs_that_suffice(n_networks, monkeypatch):
     X, y = two_views(n=90)
-    with pytest.warns(ShortTrainingWarning, match=r"only 9 gradient steps.*set max_epochs=100\."):
-        run_loop(X, y, max_epochs=3)
+    model = small(batch_size=30, n_networks=n_networks, validation_fraction=0)
+    with pytest.warns(
+        ShortTrainingWarning, match=r"only 9 gradient steps.*max_epochs=100\."
+    ) as caught:
+        model.fit(X, y)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     monkeypatch.setattr(steps, "FEWEST_STEPS", 9)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ShortTrainingWarning)
-        run_loop(X, y, max_epochs=3)
+        model.fit(X, y)
 
 
 @pytest.mark.parametrize(("sign", "schedule"), [(1, "constant"), (1, "cosine"), (-1, "constant")])
 def test_a_rise_in_the_last_epoch_warns_with_a_constant_rate(sign, schedule, monkeypatch):
     monkeypatch.setattr(steps, "FEWEST_STEPS", 6)
-    X, y = two_views(n=110)
-    loop = {"n_held_out": 20, "max_epochs": 3, "callbacks": [Falling(sign)]}
+    model = small(batch_size=30, lr_schedule=schedule, callbacks=[Falling(sign)])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        run_loop(X, y, lr_schedule=schedule, **loop)
+        model.fit(*two_views(n=100))
     expected = sign == 1 and schedule == "constant"
     assert [w.category for w in caught] == [ShortTrainingWarning] * expected
     if expected:
@@ -68,8 +73,7 @@ def test_an_interrupted_training_does_not_warn():
         def on_epoch_end(self, net, **kwargs):
             raise KeyboardInterrupt
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ShortTrainingWarning)
-        _, history, complete = run_loop(*two_views(n=90), callbacks=[Interrupt()])
-    assert not complete
-    assert len(history) == 1
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        small(callbacks=[Interrupt()]).fit(*two_views(n=90))
+    assert [w.category for w in caught] == [TrainingInterruptedWarning]

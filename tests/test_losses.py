@@ -278,9 +278,9 @@ def test_the_combined_loss_is_the_sum_and_does_not_depend_on_the_means(weight):
 
 
 @pytest.mark.parametrize("n_components", [1, 4])
-def test_the_default_weight_is_in_proportion_to_the_components(n_components):
+def test_the_default_weight_depends_on_the_number_of_components(n_components):
     views = X[:, :n_components], Y[:, :n_components]
-    expected = value(EYInfoNCELoss(weight=n_components / 25), *views)
+    expected = value(EYInfoNCELoss(weight=(n_components / 20) ** 2), *views)
     assert value(EYInfoNCELoss(), *views) == pytest.approx(expected, rel=1e-12)
     assert expected > value(EYLoss(), *views)
 

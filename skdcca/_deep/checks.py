@@ -20,7 +20,7 @@ from skdcca.losses import as_loss
 def check_parameters(model):
     """Raise an error if a parameter of a `DeepCCA` is invalid."""
     check_number("reg", model.reg, ge=0)
-    check_number("lr", model.lr, gt=0)
+    check_number("lr", model.lr, gt=0, or_none=True)
     check_number("weight_decay", model.weight_decay, ge=0)
     check_number("validation_fraction", model.validation_fraction, ge=0, lt=1)
     check_integer("max_epochs", model.max_epochs, or_none=True)

@@ -20,7 +20,7 @@ from skdcca._deep.held_out import group_numbers
 from skdcca._deep.inputs import InputMixin, from_older_file
 from skdcca._deep.linear_model import linear_inputs
 from skdcca._deep.networks import encode, resolve_device
-from skdcca._deep.plan import make_plan, resolve_max_epochs, resolve_projection
+from skdcca._deep.plan import make_plan, resolve_lr, resolve_max_epochs, resolve_projection
 from skdcca._deep.process_group import ProcessGroup
 from skdcca._deep.regression import regress_y
 from skdcca._deep.rows import FitRows
@@ -109,8 +109,10 @@ default="ey_infonce"
         variance of the outputs. A loss object has its own `reg`.
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adamw"
         Name of an optimizer, a class of ``torch.optim``, or a ``functools.partial`` of one.
-    lr : float, default=1e-3
-        Largest learning rate, > 0. If training diverges, divide it by 10.
+    lr : float, default=None
+        Largest learning rate, > 0. If None, it is 0.002 for a single network on 1,000 rows or more, and
+        0.001 otherwise. If training diverges, divide it by 10. Linear networks, such as ``MLP(())``, are
+        trained with 50 times this rate by "adam" and "adamw".
     weight_decay : float, default=1e-2
         Weight decay, >= 0. Ignored if the optimizer does not support it.
     lr_schedule : {"constant", "cosine"}, default="cosine"
@@ -124,7 +126,7 @@ default="ey_infonce"
         training rows than `batch_size`, all of them form a single batch.
     max_epochs : int, default=None
         Maximum number of passes over the training rows, >= 1. If None, several networks on fewer
-        than 1,000 rows train for 300 gradient steps each; otherwise there are 45 epochs, but at least
+        than 1,000 rows train for 300 gradient steps each; otherwise there are 35 epochs, but at least
         1,000 steps.
     validation_fraction : float, default=0.1
         Fraction of the rows that a single network holds out, in [0, 1); several networks hold out folds
@@ -324,7 +326,7 @@ default="ey_infonce"
         projection: str = "auto",
         reg: float = 1e-3,
         optimizer: str | Callable[..., Any] = "adamw",
-        lr: float = 1e-3,
+        lr: float | None = None,
         weight_decay: float = 1e-2,
         lr_schedule: str = "cosine",
         batch_size: int | None = None,
@@ -521,7 +523,7 @@ default="ey_infonce"
         self._check_n_training(n_training)
         if not self._continues():
             self._set_up(X, y, n_training)
-        training = self._training(device, plan, n_training)
+        training = self._training(device, plan, n_rows, n_training)
         fitted, history, self.decision_ = fit_model(
             rows,
             plan,
@@ -554,14 +556,14 @@ default="ey_infonce"
         self._split_seed, seed = process_group.broadcast(seeds)
         return seed, checkpoint
 
-    def _training(self, device, plan, n_training):
+    def _training(self, device, plan, n_rows, n_training):
         """Return what is trained, and how."""
         loss = as_loss(self.loss, self.reg)
         self.batch_size_ = resolve_batch_size(self.batch_size, n_training, self.n_components_, loss)
         n_batches = count_batches(n_training, self.batch_size_)
         settings = TrainingSettings(
             optimizer=self.optimizer,
-            lr=self.lr,
+            lr=resolve_lr(self.lr, n_rows, plan.n_networks),
             weight_decay=self.weight_decay,
             lr_schedule=self.lr_schedule,
             batch_size=self.batch_size_,

@@ -13,7 +13,9 @@ _ENOUGH_ROWS = 1000
 N_FOLDS = 5
 # Epochs and gradient steps of a single network, the larger number of both. With more epochs, rows are
 # correlated equally well but retrieved worse.
-_EPOCHS, _STEPS = 45, 1000
+_EPOCHS, _STEPS = 35, 1000
+# Learning rates of a single network on many rows, and of all others.
+_FAST, _SLOW = 2e-3, 1e-3
 
 
 class Plan(NamedTuple):
@@ -107,3 +109,10 @@ def resolve_max_epochs(max_epochs, n_training, n_batches, n_networks):
         # These networks do not stop early, and more steps make them worse.
         return -(-FEWEST_STEPS // n_batches)
     return max(_EPOCHS, -(-_STEPS // n_batches))
+
+
+def resolve_lr(lr, n_rows, n_networks):
+    """Return the learning rate; if None, it suits the number of rows."""
+    if lr is not None:
+        return lr
+    return _FAST if n_networks == 1 and n_rows >= _ENOUGH_ROWS else _SLOW

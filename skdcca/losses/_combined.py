@@ -11,7 +11,7 @@ with needed_by("skdcca.losses"):
 
 # Number of components with which the default weight is 1. The Eckart-Young loss is a sum over
 # components; little of the InfoNCE loss is left with many components, and much with few.
-_COMPONENTS_OF_WEIGHT_1 = 25
+_COMPONENTS_OF_WEIGHT_1 = 20
 
 
 class EYInfoNCELoss(LabeledLoss):
@@ -23,8 +23,8 @@ class EYInfoNCELoss(LabeledLoss):
     Parameters
     ----------
     weight : float, default=None
-        Weight, >= 0, of the InfoNCE loss. If None, it is ``(n_components / 25) ** 2``: 4 with 50
-        components, 0.04 with 5. With few components, samples cannot be told apart, and a larger weight
+        Weight, >= 0, of the InfoNCE loss. If None, it is ``(n_components / 20) ** 2``: 6.25 with 50
+        components, 0.06 with 5. With few components, samples cannot be told apart, and a larger weight
         would cost correlation.
     temperature : float, default=0.1
         Divisor of the cosines, >= 0.01. It is the initial value if the temperature is learned.
