@@ -44,10 +44,12 @@ def test_large_views_are_not_compared(n_rows, shape, reason):
 
 
 def test_steps_and_rates():
-    # Training rows, batches of an epoch, networks.
-    assert resolve_max_epochs(None, 160, 5, 5) == 60  # 300 steps
-    assert resolve_max_epochs(None, 900, 8, 1) == 125  # 1,000 steps
-    assert resolve_max_epochs(None, 7200, 28, 1) == 36
+    # Rows, batches of an epoch, networks.
+    assert resolve_max_epochs(None, 200, 5, 5) == 60  # 300 steps
+    assert resolve_max_epochs(None, 60, 1, 1) == 300
+    assert resolve_max_epochs(None, 900, 20, 1) == 35
+    assert resolve_max_epochs(None, 1000, 8, 1) == 125  # 1,000 steps
+    assert resolve_max_epochs(None, 8000, 28, 1) == 36
     assert resolve_max_epochs(None, 100_000, 390, 1) == 35
     assert resolve_max_epochs(7, 100_000, 390, 1) == 7
     assert [resolve_lr(None, 1000, n) for n in (1, 5)] == [2e-3, 1e-3]

@@ -11,8 +11,6 @@ from skdcca.metrics import variate_correlations
 _ALONE = 2
 # Joined networks are better than each of them, whose held-out rows are compared.
 _JOINED = 1
-
-
 _NAMES = {_ALONE: "two standard errors", _JOINED: "one standard error"}
 
 

@@ -125,9 +125,9 @@ default="ey_infonce"
         biased in small batches, it is 20 rows for each component, but at least 1000. If there are fewer
         training rows than `batch_size`, all of them form a single batch.
     max_epochs : int, default=None
-        Maximum number of passes over the training rows, >= 1. If None, several networks on fewer
-        than 1,000 rows train for 300 gradient steps each; otherwise there are 35 epochs, but at least
-        1,000 steps.
+        Maximum number of passes over the training rows, >= 1. If None, there are 35 epochs, but at least
+        1,000 gradient steps; with fewer than 1,000 rows, at least 300 steps, which is also the
+        training of several networks.
     validation_fraction : float, default=0.1
         Fraction of the rows that a single network holds out, in [0, 1); several networks hold out folds
         instead. Held-out rows are chosen at random, by group if groups are given. The correlation on
@@ -567,7 +567,7 @@ default="ey_infonce"
             weight_decay=self.weight_decay,
             lr_schedule=self.lr_schedule,
             batch_size=self.batch_size_,
-            max_epochs=resolve_max_epochs(self.max_epochs, n_training, n_batches, plan.n_networks),
+            max_epochs=resolve_max_epochs(self.max_epochs, n_rows, n_batches, plan.n_networks),
             patience=self.patience,
             callbacks=self.callbacks,
             verbose=self.verbose,

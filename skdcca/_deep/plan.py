@@ -11,7 +11,7 @@ _FEWEST_HELD_OUT = 10
 # With fewer rows, a tenth of them is too small to judge a model, so every row is held out once.
 _ENOUGH_ROWS = 1000
 N_FOLDS = 5
-# Epochs and gradient steps of a single network, the larger number of both. With more epochs, rows are
+# Epochs and gradient steps on many rows; the larger number of both counts. With more epochs, rows are
 # correlated equally well but retrieved worse.
 _EPOCHS, _STEPS = 35, 1000
 # Learning rates of a single network on many rows, and of all others.
@@ -101,14 +101,15 @@ def _why_not_compared(model, shapes, n_rows, is_raw, has_labels):
     return why_no_linear_model(shapes, n_rows)
 
 
-def resolve_max_epochs(max_epochs, n_training, n_batches, n_networks):
+def resolve_max_epochs(max_epochs, n_rows, n_batches, n_networks):
     """Return the number of epochs; if None, it gives enough gradient steps."""
     if max_epochs is not None:
         return max_epochs
-    if n_networks > 1 and n_training < _ENOUGH_ROWS:
-        # These networks do not stop early, and more steps make them worse.
-        return -(-FEWEST_STEPS // n_batches)
-    return max(_EPOCHS, -(-_STEPS // n_batches))
+    n_steps = FEWEST_STEPS if n_rows < _ENOUGH_ROWS else _STEPS
+    n_epochs = -(-n_steps // n_batches)
+    if n_networks > 1 and n_rows < _ENOUGH_ROWS:
+        return n_epochs  # these networks do not stop early, and more steps make them worse
+    return max(_EPOCHS, n_epochs)
 
 
 def resolve_lr(lr, n_rows, n_networks):
