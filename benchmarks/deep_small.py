@@ -8,6 +8,7 @@ networks, and is trained as its documentation shows.
 
     make peers && OMP_NUM_THREADS=1 make bench SCRIPT=deep_small
     ... ARGS="[--quick] [--jobs 2] [--resume] [--truths linear wide] [--sets wine] [--models deep peer]"
+    ... ARGS="--most-fits 2"    (the first two seeds or folds; --resume adds the others later)
 
 The fits of every set and model are kept in the cache. With ``--resume``, they are not measured again.
 """
@@ -115,7 +116,7 @@ def parse_arguments():
         options.most_fits = 2
     elif not some:
         options.truths, options.sets = list(TRUTHS), list(SETS)
-    models = options.models or list(MODELS)
+    models = options.models or [name for name in MODELS if name != "networks" or not options.quick]
     options.models = [name for name in models if name != "peer" or "cca-zoo" in INSTALLED]
     return options
 
@@ -231,7 +232,7 @@ def head_of(models):
 
 def print_case(case, fits):
     """Print the row of a case: mean scores with deviations over fits, decisions and CPU seconds."""
-    cells = [f"{np.mean(scores):.2f} ± {deviation(scores):.2f}" for scores in scores_of(fits)]
+    cells = [format_scores(scores) for scores in scores_of(fits)]
     if "deep" in fits:
         n_kept = sum(one.kept == "linear" for one in fits["deep"])
         cells.append(f"{n_kept} of {len(fits['deep'])}")
@@ -240,6 +241,11 @@ def print_case(case, fits):
             cells.append(f"{np.mean([one.seconds for one in fits[model]]):.1f}")
     n_fits = len(next(iter(fits.values())))
     print_row(case.name, *shape_of(case), case.n_components, n_fits, *cells)
+
+
+def format_scores(scores):
+    mean = f"{np.mean(scores):.2f}"
+    return f"{mean} ± {deviation(scores):.2f}" if len(scores) > 1 else mean
 
 
 def shape_of(case):

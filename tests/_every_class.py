@@ -52,7 +52,9 @@ def main(folder: str) -> None:
     others = losses.CCALoss(0.1), losses.EYLoss(), losses.BarlowTwinsLoss(), losses.VICRegLoss(1.0)
     both = losses.EYInfoNCELoss(weight=15.0, learn_temperature=False)
     images, warp = encoders.ImageCNN(4, n_units=8, dropout=0.0), augmentation.Warp(5.0, elastic=0.1)
-    wide = skdcca.DeepCCA(1, x_encoder=encoders.MLP((8,)), loss=others[1], max_epochs=1).fit(X, y)
+    one = {"n_networks": 1, "fallback": None, "max_epochs": 1}
+    wide = skdcca.DeepCCA(1, x_encoder=encoders.MLP((8,)), loss=others[1])
+    wide.set_params(**one).fit(X, y, groups=range(8))
     index = skdcca.CrossModalIndex(search.fit(X, y), neighbors=skdcca.FaissNeighbors(1)).fit(X, y)
     scores, ids = index.query(y=y[:1], n_neighbors=3)
     found: list[retrieval.WordMatch] = index.add(X, y, texts=lyrics).find_words(lyrics[0][:40])

@@ -154,5 +154,5 @@ def part_transformer(audio, seconds):
         return make_pipeline(Beginning(30.0), WhisperAudio(pooling="sequence", n_segments=20))
     if audio == "summary":
         return make_pipeline(MelSpectrogram(duration=seconds), TemporalSummary())
-    # Of at most 30 s, because networks train for minutes.
+    # At most 30 s, because networks train for minutes.
     return make_pipeline(MelSpectrogram(duration=min(seconds, 30.0), n_mels=64, hop_length=1024))

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from torch import optim
 
+from skdcca._deep.held_out import number_labels
 from skdcca._deep.networks import resolve_device
 from skdcca._deep.plan import resolve_projection
 from skdcca._deep.training import OPTIMIZERS, check_callbacks
@@ -41,6 +42,7 @@ def check_parameters(model):
     _check_checkpoint(model)
     _check_distributed(model)
     _check_n_networks(model)
+    _check_warm_start(model)
 
 
 def class_numbers(labels, X, model):
@@ -61,7 +63,7 @@ def class_numbers(labels, X, model):
             f"`labels` must be None with loss={model.loss!r}, which does not use them. Use the loss "
             "'ey', 'ey_infonce' or 'infonce'."
         )
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    return number_labels(labels.tolist(), "labels")
 
 
 def shared_facts(model, X, y):
@@ -101,6 +103,15 @@ def _check_n_networks(model):
                 f"`n_networks` must be 1 or None with {option}, got {model.n_networks}. Use only one of "
                 "them."
             )
+
+
+def _check_warm_start(model):
+    n_networks = getattr(model, "n_networks_", 0)
+    if model.warm_start and n_networks > 1:
+        raise ValueError(
+            f"`warm_start` must be False after a fit of {n_networks} networks, got True. Only a single "
+            "network can be trained further: begin with n_networks=1."
+        )
 
 
 def _check_optimizer(optimizer):

@@ -23,29 +23,42 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
 def fit_in_group(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
     """Fit a linear model on the local rows of all processes of a group."""
     if group.distributed:
-        return linear.fit_blocks(LocalBlocks(zx, zy, group, weight))
+        block = (zx, zy) if weight is None else (zx, zy, weight)
+        return linear.fit_blocks(LocalBlocks(lambda: [block], (zx, zy), len(zx), group))
     return linear.fit(zx, zy, weight)
 
 
 class LocalBlocks:
-    """Blocks for `LinearCCA.fit_blocks`: one per process, with the encodings of its local rows."""
+    """Blocks for `LinearCCA.fit_blocks`: the local rows of each process, in one or more blocks.
+
+    Parameters
+    ----------
+    blocks : callable
+        Function that returns the blocks of local rows, ``(X, y)`` or ``(X, y, sample_weight)``.
+    views : pair of ndarray
+        Both views, of which the columns and dtypes are read.
+    n_rows : int
+        Number of local rows.
+    group : process group
+        Processes that hold the rows.
+    """
 
     again = True
 
-    def __init__(self, zx, zy, group, weight=None):
-        self._views, self._group = (zx, zy), group
-        self._weight = () if weight is None else (weight,)
-        self.n_rows = group.all_reduce(len(zx))
+    def __init__(self, blocks, views, n_rows, group):
+        self._blocks, self._views, self._group = blocks, views, group
+        self.n_rows = group.all_reduce(n_rows)
 
     def first(self):
-        """Return a block of ones with the columns and dtypes of the encodings."""
+        """Return a block of ones with the columns and dtypes of the views."""
         return tuple(np.ones((2, view.shape[1]), dtype=view.dtype) for view in self._views)
 
     def gather(self, new, check):
-        """Create an object with ``new()``, add the encodings of all processes, and return it."""
+        """Create an object with ``new()``, add the rows of all processes, and return it."""
         part = new()
-        if len(self._views[0]):
-            part.add(*check(self._group.rank, (*self._views, *self._weight)))
+        for block in self._blocks():
+            if len(block[0]):
+                part.add(*check(self._group.rank, block))
         total, *others = self._group.all_gather_object(part)
         for other in others:
             total.merge(other)

@@ -2,19 +2,28 @@
 
 from skdcca._deep.decision import compare
 from skdcca._deep.linear_model import fit_linear_model, held_out_by_linear_model
-from skdcca._deep.plan import n_folds
+from skdcca._deep.plan import FEWEST_HELD_OUT, n_folds
 from skdcca._deep.run import fit_one, fit_several
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import LinearFallbackWarning
 
 
 def split_rows(rows, plan, seed):
-    """Return the split of each network; the seed chooses the held-out rows."""
+    """Return the split of each network; the seed chooses the held-out rows.
+
+    Large groups may leave too few rows to hold out. Then several networks are not worth a comparison
+    with a linear model, and no split is returned; any other networks hold out no rows.
+    """
+    splits = []
     if plan.n_networks == 1:
-        return [rows.hold_out(seed, plan.n_held_out)]
-    if not plan.n_held_out:
-        return [rows.hold_out(seed, 0)] * plan.n_networks
-    return rows.folds(seed, n_folds(plan.n_networks))[: plan.n_networks]
+        splits = [rows.hold_out(seed, plan.n_held_out)]
+    elif plan.n_held_out:
+        splits = rows.folds(seed, n_folds(plan.n_networks))[: plan.n_networks]
+    if sum(len(split.held_out) for split in splits) >= FEWEST_HELD_OUT:
+        return splits
+    if plan.n_networks > 1 and not plan.not_compared:
+        return []
+    return [rows.hold_out(seed, 0)] * plan.n_networks
 
 
 def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=None, verbose=0):
@@ -56,8 +65,8 @@ def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=No
         fitted = fit_one(rows, *splits, *seeds, training, states=states, checkpoint=checkpoint)
     else:
         fitted = fit_several(rows, splits, seeds, training)
-    decision = {"model": "networks", "reason": plan.not_compared}
-    if plan.not_compared:
+    decision = {"model": "networks", "reason": plan.not_compared or "no rows are held out"}
+    if plan.not_compared or fitted.held_out is None:
         return fitted, fitted.history, decision
     trained = splits[: fitted.n_networks]
     linear = held_out_by_linear_model(rows, trained, n_components)
@@ -84,12 +93,14 @@ def _tell(decision, rows, verbose):
     is_linear = decision["model"] == "linear"
     found = decision["reason"]
     if is_linear:
-        # Without the figures, the many fits of a search show the warning once.
+        cause, figures = found, ""
         if "networks" in decision:
-            found = "its networks are not clearly better on held-out rows"
+            # Without the figures, the many fits of a search show the warning once.
+            cause = "its networks are not clearly better on held-out rows"
+            figures = " The figures are in `decision_`."
         warn(
-            f"DeepCCA keeps a linear model, because {found}. The figures are in `decision_`; pass "
-            "fallback=None to keep networks.",
+            f"DeepCCA keeps a linear model, because {cause}.{figures} Pass fallback=None to keep "
+            "networks.",
             LinearFallbackWarning,
         )
     if not verbose or rows.process_group.rank != 0:

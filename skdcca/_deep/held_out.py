@@ -1,5 +1,6 @@
 """Choose the rows that are held out from training, by group where there are groups."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -102,10 +103,22 @@ def group_numbers(groups, X, process_group):
             "Pass one label for each row of X."
         )
     labels = process_group.all_gather_list(labels.tolist())
-    number_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    if len(number_of) < 2:
+    numbers = number_labels(labels, "groups")
+    if not numbers.any():
         raise ValueError(
             f"`groups` must have at least 2 different labels, got only {labels[0]!r}. Pass None to hold "
             "out rows at random."
         )
-    return np.array([number_of[label] for label in labels])
+    return numbers
+
+
+def number_labels(labels, name):
+    """Return the number of the label of each row, in the order in which labels first appear."""
+    for i, label in enumerate(labels):
+        if label is None or (isinstance(label, float) and math.isnan(label)):
+            raise ValueError(
+                f"`{name}` must have a label for each row, got {label!r} in row {i}. Fill in the "
+                "missing labels, or drop these rows."
+            )
+    number_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([number_of[label] for label in labels], dtype=np.int64)

@@ -8,7 +8,7 @@ from sklearn.utils import gen_batches
 
 from skdcca._cca import LinearCCA
 from skdcca._deep.batches import in_file
-from skdcca._deep.encodings import fit_in_group
+from skdcca._deep.encodings import LocalBlocks, fit_in_group
 from skdcca._deep.run import FittedVariates, held_out_variates, pooled
 from skdcca.exceptions import RankWarning
 
@@ -20,13 +20,17 @@ _MOST = 10_000
 _NUMBERS = 2**22
 
 
-def why_no_linear_model(shapes, n_rows):
+def why_no_linear_model(shapes, n_rows, distributed=False):
     """Return why no linear model is fitted to samples of these shapes, or an empty text."""
     if any(len(shape) > 1 for shape in shapes):
         return "samples have more than one axis"
-    if min(n_rows, max(shape[0] for shape in shapes)) > _MOST:
-        return f"the views have more than {_MOST} rows and more than {_MOST} columns"
-    return ""
+    if max(shape[0] for shape in shapes) <= _MOST:
+        return ""
+    if distributed:
+        return f"a view has more than {_MOST} columns, too many for several processes"
+    if n_rows <= _MOST:
+        return ""
+    return f"the views have more than {_MOST} rows and more than {_MOST} columns"
 
 
 def linear_inputs(view, n_components):
@@ -82,8 +86,14 @@ def _fit(rows, split, inputs, n_components):
     """Fit a linear model to the training rows of all processes."""
     linear, group = LinearCCA(n_components, reg=_REG), rows.process_group
     positions, weight = rows.of_training(split)
-    if any(map(in_file, inputs)) and not group.distributed:
-        return linear.fit_blocks(partial(_blocks, inputs, positions, weight))
+    if any(map(in_file, inputs)):
+        blocks = partial(_blocks, inputs, positions, weight)
+        if group.distributed:
+            local = LocalBlocks(blocks, inputs, len(positions), group)
+            return group.broadcast(linear.fit_blocks(local))
+        # With more columns than rows, covariances would need more memory than the rows themselves.
+        if len(positions) > max(view.shape[1] for view in inputs):
+            return linear.fit_blocks(blocks)
     if not group.distributed and len(positions) == len(inputs[0]):
         return linear.fit(*inputs, weight)
     x, y = (view[positions] for view in inputs)
@@ -91,7 +101,7 @@ def _fit(rows, split, inputs, n_components):
 
 
 def _blocks(inputs, positions, weight):
-    """Yield rows of both views in blocks, so that views in files are never in memory as a whole."""
+    """Yield rows of both views in blocks, so that views in files are not in memory as a whole."""
     step = max(1, _NUMBERS // sum(view.shape[1] for view in inputs))
     for some in gen_batches(len(positions), step):
         block = [view[positions[some]] for view in inputs]

@@ -7,7 +7,7 @@ from skdcca._deep.steps import FEWEST_STEPS
 from skdcca.losses import as_loss
 
 # If fewer rows than this would be held out, none are, because their correlations would be meaningless.
-_FEWEST_HELD_OUT = 10
+FEWEST_HELD_OUT = 10
 # With fewer rows, a tenth of them is too small to judge a model, so every row is held out once.
 _ENOUGH_ROWS = 1000
 N_FOLDS = 5
@@ -62,13 +62,13 @@ def make_plan(model, n_rows, x_shape, y_shape=(1,), has_labels=False):
         alone = is_raw or model.distributed or model.warm_start or model.checkpoint is not None
         alone = alone or not model.validation_fraction or any(len(shape) > 1 for shape in shapes)
         n_networks = 1 if alone or n_rows >= _ENOUGH_ROWS else N_FOLDS
-    if n_rows < _FEWEST_HELD_OUT:
+    if n_rows < FEWEST_HELD_OUT:
         return Plan(n_networks, 0, _why_not_compared(model, shapes, n_rows, is_raw, has_labels))
     if n_networks > 1:
         n_held_out = -(-n_rows // n_folds(n_networks)) if model.validation_fraction else 0
     else:
         n_held_out = round(model.validation_fraction * n_rows)
-        n_held_out = n_held_out if n_held_out >= _FEWEST_HELD_OUT else 0
+        n_held_out = n_held_out if n_held_out >= FEWEST_HELD_OUT else 0
     not_compared = _why_not_compared(model, shapes, n_rows, is_raw, has_labels)
     if not n_held_out:
         not_compared = not_compared or "no rows are held out"
@@ -98,7 +98,7 @@ def _why_not_compared(model, shapes, n_rows, is_raw, has_labels):
         return "warm_start=True"
     if not model.validation_fraction:
         return "no rows are held out"
-    return why_no_linear_model(shapes, n_rows)
+    return why_no_linear_model(shapes, n_rows, model.distributed)
 
 
 def resolve_max_epochs(max_epochs, n_rows, n_batches, n_networks):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skdcca._deep.batches import blocks_of_rows
 from skdcca._deep.held_out import folds, hold_out
 from skdcca._deep.row_weights import RowWeights
 from skdcca._utils.process_group import SINGLE_PROCESS
@@ -40,6 +41,11 @@ class FitRows:
 
     def __post_init__(self):
         self.weights = RowWeights(self.sample_weight, self.process_group)
+        if self.groups is not None and np.ptp(self.groups[self.shuffled(0)]) == 0:
+            raise ValueError(
+                "`groups` must have at least 2 different labels in the rows with positive weights, got "
+                "1. Pass None to hold out rows at random."
+            )
 
     def shuffled(self, seed):
         """Return the positions of the rows with positive weights, in random order."""
@@ -59,7 +65,7 @@ class FitRows:
     def _can_train(self, rows):
         weight = self.weights.of(rows)
         enough = len(rows) >= 2 and (weight is None or weight.sum() > 1)
-        return enough and all(np.ptp(view[rows], axis=0).any() for view in self.views)
+        return enough and all(_varies(view, np.sort(rows)) for view in self.views)
 
     def of_training(self, split):
         """Return the local training rows in ascending order, and their weights."""
@@ -69,3 +75,9 @@ class FitRows:
     def of_held_out(self, split):
         """Return the local held-out rows."""
         return self.process_group.local_rows(split.held_out)
+
+
+def _varies(view, rows):
+    """Return True if a column varies in these rows; they are read in blocks, as far as needed."""
+    first = view[rows[0]]
+    return any((view[block] != first).any() for block in blocks_of_rows(rows, first.size))

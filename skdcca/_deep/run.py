@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdcca._cca import LinearCCA
-from skdcca._deep.batches import Pairs
+from skdcca._deep.batches import Pairs, blocks_of_rows
 from skdcca._deep.decision import HeldOutVariates
 from skdcca._deep.encodings import fit_linear
 from skdcca._deep.ensemble import JoinedBranch, joined_state
@@ -171,6 +171,11 @@ def fit_one(rows, split, seed, training, *, states=None, checkpoint=None):
     """Train one network for each view, which stops early if rows are held out."""
     run = TrainingRun(rows, split, seed)
     states, history, _ = run.train(training, states=states, checkpoint=checkpoint)
+    return _with_linear(rows, split, states, history, training)
+
+
+def _with_linear(rows, split, states, history, training):
+    """Return the model of one network for each view, with a linear model on its outputs."""
     encodings = _encode(rows, training.branches, states)
     linear = _fit_linear(rows, split, encodings, training)
     held_out = held_out_variates(rows, split, linear, encodings)
@@ -188,13 +193,12 @@ def fit_several(rows, splits, seeds, training):
         run = TrainingRun(rows, split, seed)
         states, course, complete = run.train(training, stops_early=False, warns=number == 0)
         history += [{"network": number} | row for row in course]
-        encodings = _encode(rows, training.branches, states)
-        linear = _fit_linear(rows, split, encodings, training)
-        networks.append((states, linear, held_out_variates(rows, split, linear, encodings)))
+        networks.append(_with_linear(rows, split, states, history, training))
         if not complete:
             break
-    states, linears, found = zip(*networks, strict=True)
-    states = _joined_states(states, linears)
+    if len(networks) == 1:  # the training of the first one was interrupted
+        return networks[0]
+    states = _joined_states(networks)
     branches = [JoinedBranch(branch, len(networks)) for branch in training.branches]
     whole = rows.hold_out(0, 0)
     encodings = _encode(rows, branches, states)
@@ -203,14 +207,15 @@ def fit_several(rows, splits, seeds, training):
     linear = LinearCCA(n_components, reg=_JOINED_REG)
     fit_linear(linear, *(z[positions] for z in encodings), weight=weight)
     variates = linear._project_x(encodings[0])
-    held_out = pooled(found)
+    held_out = pooled([network.held_out for network in networks])
     n_networks = len(networks)
     return FittedVariates(states, linear, whole, variates, held_out, history, n_networks)
 
 
-def _joined_states(states, linears):
+def _joined_states(networks):
     """Return the weights of the joined networks of both views."""
-    x_states, y_states = zip(*states, strict=True)
+    x_states, y_states = zip(*(network.states for network in networks), strict=True)
+    linears = [network.linear for network in networks]
     of_x = [model.x_mean_ for model in linears], [model.x_weights_ for model in linears]
     of_y = [model.y_mean_ for model in linears], [model.y_weights_ for model in linears]
     return joined_state(x_states, *of_x), joined_state(y_states, *of_y)
@@ -242,9 +247,16 @@ def held_out_variates(rows, split, linear, inputs):
     """
     if not len(split.held_out):
         return None
-    local = rows.of_held_out(split)
-    gathered = (rows.process_group.gather_rows(z[local]) for z in inputs)
-    return HeldOutVariates(*linear.transform(*gathered), split.held_out)
+    local, group = rows.of_held_out(split), rows.process_group
+    zx = group.gather_rows(_project(linear._project_x, inputs[0], local))
+    zy = group.gather_rows(_project(linear._project_y, inputs[1], local))
+    return HeldOutVariates(zx, zy, split.held_out)
+
+
+def _project(function, view, rows):
+    """Project rows in blocks, because a view may be in a file."""
+    blocks = blocks_of_rows(rows, view.shape[1])
+    return np.concatenate([function(view[block]) for block in blocks])
 
 
 def pooled(found):
