@@ -126,8 +126,8 @@ default="ey_infonce"
         training rows than `batch_size`, all of them form a single batch.
     max_epochs : int, default=None
         Maximum number of passes over the training rows, >= 1. If None, there are 35 epochs, but at least
-        1,000 gradient steps; with fewer than 1,000 rows, at least 300 steps, which is also the
-        training of several networks.
+        1,000 gradient steps; with fewer than 1,000 rows, at least 300 steps, and several networks have
+        only these 300 steps.
     validation_fraction : float, default=0.1
         Fraction of the rows that a single network holds out, in [0, 1); several networks hold out folds
         instead. Held-out rows are chosen at random, by group if groups are given. The correlation on
@@ -157,7 +157,8 @@ default="ey_infonce"
         `checkpoint` cannot be used in a search. If None, nothing is saved.
     warm_start : bool, default=False
         Continue from the weights of the previous `fit`, with the same encoders, `y_transformer_` and
-        scaling, but with a new optimizer and schedule.
+        scaling, but with a new optimizer and schedule. After a fit that kept the linear model, training
+        begins with new weights; after a fit of several networks, it cannot continue.
     distributed : bool, default=False
         Train one model in several processes. Each process calls `fit` with its own rows. All processes
         end with the same model: the one that a single process would fit to all rows, concatenated in
@@ -179,7 +180,8 @@ default="ey_infonce"
     ----------
     canonical_correlations_ : ndarray of shape (n_components_,)
         Canonical correlations of the encodings of the training rows, in descending order. For a large
-        network they are all close to 1.
+        network they are all close to 1. With ``projection="raw"``, there are at most as many as
+        `linear_` has components.
     validation_correlations_ : ndarray of shape (n_components_,) or None
         Correlations of the variates on the held-out rows. With several networks, each row's variates are
         those of the network that holds it out. None if no rows are held out.
@@ -245,7 +247,7 @@ default="ey_infonce"
         If the linear model is kept.
     ShortTrainingWarning
         If `max_epochs` gives fewer than 300 gradient steps, or if the last epoch is the best one of a
-        constant learning rate.
+        constant learning rate, unless `warm_start` continues a fit.
     SmallBatchWarning
         If a batch has fewer than 5 rows for each component with the loss "cca", or fewer rows than
         components with "ey".

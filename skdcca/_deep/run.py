@@ -107,7 +107,7 @@ class TrainingRun:
         stops_early : bool, default=True
             Measure the correlations on held-out rows after each epoch, and keep the best epoch.
         warns : bool, default=True
-            Warn if the training is too short.
+            Warn if the training is too short, unless it starts from given weights.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class TrainingRun:
                 held_out=held_out,
                 checkpoint=checkpoint,
             )
-        if complete and warns:
+        if complete and warns and states is None:
             warn_if_short(history, training.settings, len(split.training))
         if not complete:
             _warn_interrupted(len(history), training.settings.max_epochs, held_out)

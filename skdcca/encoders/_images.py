@@ -9,8 +9,8 @@ from skdcca.encoders._base import Encoder
 with needed_by("skdcca.encoders"):
     from torch import nn
 
-# Each layer: size of the filters, and step by which they move.
-_LAYERS = ((5, 2), (3, 2), (3, 1))
+# Number of positions along each axis that each layer pools into one.
+_POOLS = (2, 2, 1)
 # The dense layer reads at most this many positions along each axis.
 _LARGEST_GRID = 8
 
@@ -18,9 +18,9 @@ _LARGEST_GRID = 8
 class ImageCNN(Encoder):
     """Convolutional network for images.
 
-    Three convolutions, each with batch normalization and a GELU, are followed by a dense layer. The
-    first two convolutions halve the height and the width (rounded up), so images of any size work, even
-    8 by 4 pixels. If more than 8 positions are left along an axis, they are averaged to 8.
+    Three convolutions, each with batch normalization and a GELU, are followed by a dense layer. Max
+    pooling after the first two halves the height and the width (rounded up), so images of any size work,
+    even 8 by 4 pixels. If more than 8 positions are left along an axis, they are averaged to 8.
 
     Parameters
     ----------
@@ -94,16 +94,15 @@ class ImageCNN(Encoder):
                 f"got shape {shape}. Reshape them, or use MLP() for vectors."
             )
         *channels, height, width = shape
-        widths = [*(channels or [1]), *(self.n_filters * 2**i for i in range(len(_LAYERS)))]
+        widths = [*(channels or [1]), *(self.n_filters * 2**i for i in range(len(_POOLS)))]
         layers = [] if channels else [nn.Unflatten(1, (1, height))]
         grid = (height, width)
-        for (n_in, n_out), (size, step) in zip(pairwise(widths), _LAYERS, strict=True):
-            layers += [
-                nn.Conv2d(n_in, n_out, size, stride=step, padding=size // 2),
-                nn.BatchNorm2d(n_out),
-                nn.GELU(),
-            ]
-            grid = tuple(-(-positions // step) for positions in grid)
+        for (n_in, n_out), pool in zip(pairwise(widths), _POOLS, strict=True):
+            layers.append(nn.Conv2d(n_in, n_out, 3, padding=1))
+            if pool > 1:
+                layers.append(nn.MaxPool2d(pool, ceil_mode=True))
+            layers += [nn.BatchNorm2d(n_out), nn.GELU()]
+            grid = tuple(-(-positions // pool) for positions in grid)
         pooled = tuple(min(positions, _LARGEST_GRID) for positions in grid)
         if pooled != grid:
             layers.append(nn.AdaptiveAvgPool2d(pooled))
