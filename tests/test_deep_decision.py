@@ -1,5 +1,7 @@
 """The choice between networks and a linear model by rows that neither has seen."""
 
+import copy
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -10,11 +12,12 @@ from _views import shared_views
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 
 from skdcca import DeepCCA, LinearCCA, load, save
 from skdcca._deep.decision import HeldOutVariates, compare, influences
 from skdcca.encoders import MLP
-from skdcca.exceptions import LinearFallbackWarning, RankWarning
+from skdcca.exceptions import LinearFallbackWarning, RankWarning, TrainingInterruptedWarning
 from skdcca.metrics import similarity, variate_correlations
 
 ENCODER = MLP((32,), dropout=0)
@@ -314,3 +317,61 @@ def test_similarity_uses_what_was_held_out():
     assert "deviations" not in none.comparison()
     with pytest.raises(ValueError, match="`similarity` must be one of"):
         small(similarity="dot").fit(X, y)
+
+
+# ---- rare cases ------------------------------------------------------------------------------
+
+
+class StopAtOnce(Callback):
+    """Interrupt the training after the first epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_the_first_of_several_networks_is_a_model_after_an_interruption():
+    X, y = LINEAR_TRUTH
+    with pytest.warns(TrainingInterruptedWarning):
+        model = crossfit(fallback=None, callbacks=[StopAtOnce()]).fit(X, y)
+    assert model.n_networks_ == 1
+    assert model.transform(X).shape == (120, 1)
+
+
+def test_several_networks_cannot_continue(networks):
+    again = copy.deepcopy(networks).set_params(warm_start=True)
+    with pytest.raises(ValueError, match="`warm_start` must be False after a fit of 5 networks"):
+        again.fit(*circle())
+
+
+@pytest.mark.parametrize(
+    ("n_networks", "reason"), [(1, "no rows are held out"), (5, "too few rows to judge networks")]
+)
+def test_a_group_of_one_row_is_too_small_to_judge(n_networks, reason):
+    X, y = LINEAR_TRUTH
+    groups = np.arange(120) == 0
+    model = crossfit(n_networks=n_networks, max_epochs=1)
+    model = quiet(model, X, y, groups=groups)
+    assert reason in model.decision_["reason"]
+    assert model.validation_correlations_ is None
+
+
+def test_bad_groups_of_a_fit():
+    X, y = LINEAR_TRUTH
+    groups = np.arange(120) < 60
+    with pytest.raises(ValueError, match="in the rows with positive weights, got 1"):
+        crossfit().fit(X, y, groups.astype(float), groups=groups)
+    with pytest.raises(
+        ValueError, match="`groups` must have a label for each row, got nan in row 2"
+    ):
+        crossfit().fit(X, y, groups=np.where(np.arange(120) == 2, np.nan, 1.0))
+
+
+def test_wide_views_in_a_file_need_little_memory(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "X.npy", rng.normal(size=(12, 1500)))
+    X, y = np.load(tmp_path / "X.npy", mmap_mode="r"), rng.normal(size=(12, 2))
+    tracemalloc.start()
+    quiet(crossfit(max_epochs=1, n_networks=2), X[:8], y[:8])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1500**2 * 8  # one covariance

@@ -123,7 +123,8 @@ default="ey_infonce"
         ``n_rows // batch_size`` batches, so no batch is smaller. If None, it is an eighth of the
         training rows, but at least 32 and at most 256. With ``loss="cca"``, whose correlations are
         biased in small batches, it is 20 rows for each component, but at least 1000. If there are fewer
-        training rows than `batch_size`, all of them form a single batch.
+        training rows than `batch_size`, all of them form a single batch. With the losses "ey_infonce"
+        and "infonce", memory grows with the square of the batch size.
     max_epochs : int, default=None
         Maximum number of passes over the training rows, >= 1. If None, there are 35 epochs, but at least
         1,000 gradient steps; with fewer than 1,000 rows, at least 300 steps, and several networks have
