@@ -70,10 +70,16 @@ def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
 
+# Default networks take seconds for each fit, so that they only run what depends on the defaults.
+OF_DEFAULTS = ["check_fit2d_1feature", "check_regressors_int"]
+
+
 @pytest.mark.slow
 @may_be_linear
 @parametrize_with_checks([DeepCCA()], expected_failed_checks=expected_failures)
 def test_scikit_learn_contract_of_default_networks(estimator, check):
+    if check.func.__name__ not in OF_DEFAULTS:
+        pytest.skip("runs on smaller networks")
     check(estimator)
 
 
