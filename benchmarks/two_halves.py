@@ -46,13 +46,13 @@ WIDE = {**DEEP, "hidden_layer_sizes": (2048,)}
 # Convolutions over the halves as images; the whole digits are warped.
 IMAGES = {
     "loss": "ey_infonce",
-    "weight": 6.0,
+    "weight": 15.0,
     "dropout": 0.1,
     "warp": {},
     "n_networks": 1,
     "batch_size": 125,
     "lr": 2e-3,
-    "max_epochs": 20,
+    "max_epochs": 40,
     "validation_fraction": 0,
 }
 # With fewer epochs, to compare single changes.

@@ -71,9 +71,9 @@ class DeepCCA(InputMixin, BaseCCA):
         three axes.
     y_encoder : Encoder or torch.nn.Module, default=None
         Network of the second view, with the same options.
-    loss : {"barlow_twins", "cca", "ey", "ey_infonce", "infonce", "vicreg"} or callable, \
-default="ey_infonce"
-        Loss of the encodings of both views. Pass a loss of `skdcca.losses` to set its parameters, or any
+    loss : str, Loss or callable, default="ey_infonce"
+        Loss of the encodings of both views: "barlow_twins", "cca", "ey", "ey_infonce", "infonce" or
+        "vicreg". Pass a loss of `skdcca.losses` to set its parameters, or any
         callable or ``torch.nn.Module`` that takes two encodings and returns a scalar tensor. "ey" and
         "cca" both maximize correlation, but "ey" works with smaller batches. "infonce" optimizes
         retrieval instead, and "ey_infonce" is "ey" with a small part of it.
