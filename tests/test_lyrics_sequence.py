@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdcca import DeepCCA, Doc2VecLyrics, LyricsCharacters, LyricsForm, LyricsSequence
 from skdcca.datasets import load_tiny_songs
-from skdcca.encoders import SequenceEncoder
+from skdcca.encoders import MLP, SequenceEncoder
 from skdcca.exceptions import UnknownTextWarning
 from skdcca.metrics import chance, mrr_scorer
 
@@ -172,6 +172,7 @@ def test_a_search_finds_that_order_matters():
     model = DeepCCA(
         1,
         y_transformer=LyricsSequence(Words(), n_steps=3),
+        x_encoder=MLP((64,)),
         y_encoder=SequenceEncoder(8),
         lr=0.01,
         batch_size=30,
