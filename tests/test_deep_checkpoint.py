@@ -208,7 +208,6 @@ TRAINING = """
     import numpy as np, torch
     from skdcca import DeepCCA, save
     from skdcca._deep import checkpoint as _checkpoint
-from skdcca._deep import steps
     from skdcca.encoders import MLP
 
     DELAY = 0.05, 0.4
@@ -219,7 +218,8 @@ from skdcca._deep import steps
 
     def model(checkpoint):
         net = {"x_encoder": MLP((64,), dropout=0.2), "y_encoder": MLP((64,))}
-        return DeepCCA(3, **net, max_epochs=400, patience=None, random_state=0, checkpoint=checkpoint)
+        net |= {"fallback": None, "batch_size": 256, "max_epochs": 400, "patience": None}
+        return DeepCCA(3, **net, random_state=0, checkpoint=checkpoint)
 
     def warm_up(place):
         DeepCCA(1, fallback=None, max_epochs=1, checkpoint=place).fit(X[:50], y[:50])
