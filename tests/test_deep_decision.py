@@ -97,7 +97,7 @@ def test_the_networks_must_be_better_by_two_standard_errors():
 
 
 def test_a_constant_variate_has_no_influence():
-    total, influence = influences(np.ones((5, 1)), np.arange(5.0)[:, None], np.ones(5))
+    total, influence = influences(np.ones((5, 1)), np.arange(5.0)[:, None], np.ones(5) / 5)
     assert total == 0
     np.testing.assert_array_equal(influence, 0)
 

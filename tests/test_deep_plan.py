@@ -1,4 +1,4 @@
-"""What DeepCCA does by default, for small and for large data."""
+"""Defaults of DeepCCA for small and for large data."""
 
 import pytest
 

@@ -13,7 +13,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca.fusion_weights import calibrate, held_out_folds, is_splitter, rows_of
-from skdcca._utils.sklearn_compat import BaseComposition, num_samples, safe_indexing
+from skdcca._utils.labels import check_labels
+from skdcca._utils.sklearn_compat import BaseComposition, safe_indexing
 from skdcca._utils.validation import check_integer, is_number
 from skdcca._utils.view_errors import refuse_list_of_views
 from skdcca._utils.warnings import warn
@@ -237,7 +238,8 @@ class ScoreFusion(BaseComposition, BaseCCA):
         with self._rollback():
             names, models, weights = self._check(X, y)
             X, y = indexable(X, y)
-            groups = _check_groups(groups, X)
+            if groups is not None:
+                groups = check_labels("groups", groups, X)
             params = self._routed(names, groups, params)
             folds = held_out_folds(models, X, y, groups, self.cv, params)
             self.thresholds_, self.scales_, self.weights_ = calibrate(folds, weights)
@@ -428,15 +430,3 @@ def _check_weights(weights, n_models):
             f"{weights!r}."
         )
     return np.array(values, dtype=np.float64)
-
-
-def _check_groups(groups, X):
-    """Return the groups as an array with one label for each row, or None."""
-    if groups is None:
-        return None
-    groups = np.asarray(groups)
-    if groups.shape != (num_samples(X),):
-        raise ValueError(
-            f"`groups` must have one label for each of {num_samples(X)} rows, got shape {groups.shape}."
-        )
-    return groups

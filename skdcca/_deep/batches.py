@@ -46,7 +46,7 @@ class Pairs(Dataset):
 
 
 class Target(NamedTuple):
-    """What the training loop knows of a batch besides the samples.
+    """Number of rows and labels of a batch.
 
     Attributes
     ----------

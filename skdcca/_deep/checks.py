@@ -3,16 +3,14 @@
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
 from sklearn.utils import check_random_state
 from torch import optim
 
-from skdcca._deep.held_out import number_labels
 from skdcca._deep.networks import resolve_device
 from skdcca._deep.plan import resolve_projection
 from skdcca._deep.training import OPTIMIZERS, check_callbacks
+from skdcca._utils.labels import check_complete, check_labels, label_numbers
 from skdcca._utils.row_order import check_row_order
-from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_integer, check_number, check_option
 from skdcca.encoders import as_encoder
 from skdcca.losses import as_loss
@@ -50,12 +48,7 @@ def class_numbers(labels, X, model):
     if labels is None:
         return None
     check_row_order(X, labels, names=("X", "labels"))
-    labels = np.asarray(labels)
-    if labels.shape != (num_samples(X),):
-        raise ValueError(
-            f"`labels` must have one label for each of {num_samples(X)} rows, got shape {labels.shape}. "
-            "Pass one label for each row of X."
-        )
+    labels = check_labels("labels", labels, X).tolist()
     if model.distributed:
         raise ValueError("`labels` must be None with distributed=True. Use a single process.")
     if not as_loss(model.loss, model.reg).takes_labels:
@@ -63,7 +56,8 @@ def class_numbers(labels, X, model):
             f"`labels` must be None with loss={model.loss!r}, which does not use them. Use the loss "
             "'ey', 'ey_infonce' or 'infonce'."
         )
-    return number_labels(labels.tolist(), "labels")
+    check_complete("labels", labels)
+    return label_numbers(labels)
 
 
 def shared_facts(model, X, y):

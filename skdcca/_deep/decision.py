@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdcca.metrics import variate_correlations
+from skdcca.metrics import standardize, variate_correlations
 
 # One network must be better than the linear model by this many standard errors. Its epoch was chosen on
 # the same held-out rows.
@@ -35,8 +35,9 @@ class HeldOutVariates(NamedTuple):
 
     def deviations(self, weight=None):
         """Return the standard deviations of the variates of both views."""
-        weight = np.ones(len(self.zx)) if weight is None else weight
-        return tuple(_deviation(z - _mean(z, weight), weight) for z in (self.zx, self.zy))
+        means = (np.average(z, axis=0, weights=weight) for z in (self.zx, self.zy))
+        squares = [(z - mean) ** 2 for z, mean in zip((self.zx, self.zy), means, strict=True)]
+        return tuple(np.sqrt(np.average(square, axis=0, weights=weight)) for square in squares)
 
 
 def compare(networks, linear, weight=None, groups=None, *, joined=False):
@@ -60,6 +61,7 @@ def compare(networks, linear, weight=None, groups=None, *, joined=False):
         The entries of `DeepCCA.decision_`.
     """
     weight = np.ones(len(linear.zx)) if weight is None else weight
+    weight = weight / weight.sum()
     found = [influences(variates.zx, variates.zy, weight) for variates in (networks, linear)]
     (deep, of_deep), (plain, of_plain) = found
     error = _standard_error(of_deep - of_plain, weight, groups)
@@ -80,30 +82,16 @@ def influences(zx, zy, weight):
     """Return the sum of the correlations, and the influence of each row on it.
 
     The influence of a row with the standardized values u and v on their correlation r is
-    ``u * v - r * (u**2 + v**2) / 2``.
+    ``u * v - r * (u**2 + v**2) / 2``. The weights of the rows sum to 1.
     """
-    u, v = (_standardized(z, weight) for z in (zx, zy))
-    r = weight @ (u * v) / weight.sum()
+    u, v = standardize(zx, weight), standardize(zy, weight)
+    r = weight @ (u * v)
     return float(r.sum()), (u * v - r * (u**2 + v**2) / 2).sum(axis=1)
-
-
-def _standardized(z, weight):
-    z = z - _mean(z, weight)
-    deviation = _deviation(z, weight)
-    return z / np.where(deviation > 0, deviation, 1)
-
-
-def _mean(z, weight):
-    return weight @ z / weight.sum()
-
-
-def _deviation(centered, weight):
-    return np.sqrt(weight @ centered**2 / weight.sum())
 
 
 def _standard_error(influence, weight, groups):
     """Return the infinitesimal jackknife of the rows or groups, the limit of their bootstrap."""
-    terms = weight * influence / weight.sum()
+    terms = weight * influence
     if groups is not None:
         terms = np.bincount(np.unique(groups, return_inverse=True)[1], weights=terms)
     n = len(terms)

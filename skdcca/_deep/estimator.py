@@ -560,7 +560,7 @@ class DeepCCA(InputMixin, BaseCCA):
         return seed, checkpoint
 
     def _training(self, device, plan, n_rows, n_training):
-        """Return what is trained, and how."""
+        """Return the networks, the loss and the settings of the training."""
         loss = as_loss(self.loss, self.reg)
         self.batch_size_ = resolve_batch_size(self.batch_size, n_training, self.n_components_, loss)
         n_batches = count_batches(n_training, self.batch_size_)
@@ -594,7 +594,8 @@ class DeepCCA(InputMixin, BaseCCA):
             self.validation_correlations_ = fitted.held_out.correlations(weight)
             self._deviations = fitted.held_out.deviations(weight)
         if fitted.n_networks:
-            self._y_mean, self._y_of_variates = regress_y(rows, fitted.split, fitted.x_variates)
+            variates = fitted.linear._project_x(fitted.x_encodings)
+            self._y_mean, self._y_of_variates = regress_y(rows, fitted.split, variates)
         self.projection_ = resolve_projection(self)
         self.component_weights_ = np.ones(self.n_components_)
         if self.projection_ == "weighted":

@@ -40,7 +40,7 @@ def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=No
     seeds : list of int
         Seed of each network.
     training : Training
-        What is trained, and how.
+        Networks, loss and settings.
     states, checkpoint
         As in `TrainingRun.train`, for a single network.
     verbose : int, default=0

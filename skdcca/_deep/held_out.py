@@ -1,12 +1,11 @@
 """Choose the rows that are held out from training, by group where there are groups."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
+from skdcca._utils.labels import check_complete, check_labels, label_numbers
 from skdcca._utils.row_order import check_row_order
-from skdcca._utils.sklearn_compat import num_samples
 
 
 class Split(NamedTuple):
@@ -96,29 +95,12 @@ def group_numbers(groups, X, process_group):
     if groups is None:
         return None
     check_row_order(X, groups, names=("X", "groups"))
-    labels = np.asarray(groups)
-    if labels.shape != (num_samples(X),):
-        raise ValueError(
-            f"`groups` must have one label for each of {num_samples(X)} rows, got shape {labels.shape}. "
-            "Pass one label for each row of X."
-        )
-    labels = process_group.all_gather_list(labels.tolist())
-    numbers = number_labels(labels, "groups")
+    labels = process_group.all_gather_list(check_labels("groups", groups, X).tolist())
+    check_complete("groups", labels)
+    numbers = label_numbers(labels)
     if not numbers.any():
         raise ValueError(
             f"`groups` must have at least 2 different labels, got only {labels[0]!r}. Pass None to hold "
             "out rows at random."
         )
     return numbers
-
-
-def number_labels(labels, name):
-    """Return the number of the label of each row, in the order in which labels first appear."""
-    for i, label in enumerate(labels):
-        if label is None or (isinstance(label, float) and math.isnan(label)):
-            raise ValueError(
-                f"`{name}` must have a label for each row, got {label!r} in row {i}. Fill in the "
-                "missing labels, or drop these rows."
-            )
-    number_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    return np.array([number_of[label] for label in labels], dtype=np.int64)

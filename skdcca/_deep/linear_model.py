@@ -74,8 +74,7 @@ def fit_linear_model(rows, n_components, held_out=None):
     inputs = _inputs(rows, n_components)
     whole = rows.hold_out(0, 0)
     linear = _fit(rows, whole, inputs, n_components)
-    variates = linear._project_x(inputs[0])
-    return FittedVariates((None, None), linear, whole, variates, held_out, [], n_networks=0)
+    return FittedVariates((None, None), linear, whole, None, held_out, [], n_networks=0)
 
 
 def _inputs(rows, n_components):

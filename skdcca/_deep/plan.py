@@ -62,17 +62,21 @@ def make_plan(model, n_rows, x_shape, y_shape=(1,), has_labels=False):
         alone = is_raw or model.distributed or model.warm_start or model.checkpoint is not None
         alone = alone or not model.validation_fraction or any(len(shape) > 1 for shape in shapes)
         n_networks = 1 if alone or n_rows >= _ENOUGH_ROWS else N_FOLDS
-    if n_rows < FEWEST_HELD_OUT:
-        return Plan(n_networks, 0, _why_not_compared(model, shapes, n_rows, is_raw, has_labels))
-    if n_networks > 1:
-        n_held_out = -(-n_rows // n_folds(n_networks)) if model.validation_fraction else 0
-    else:
-        n_held_out = round(model.validation_fraction * n_rows)
-        n_held_out = n_held_out if n_held_out >= FEWEST_HELD_OUT else 0
     not_compared = _why_not_compared(model, shapes, n_rows, is_raw, has_labels)
-    if not n_held_out:
+    n_held_out = _count_held_out(model.validation_fraction, n_rows, n_networks)
+    if not n_held_out and n_rows >= FEWEST_HELD_OUT:
         not_compared = not_compared or "no rows are held out"
     return Plan(n_networks, n_held_out, not_compared)
+
+
+def _count_held_out(fraction, n_rows, n_networks):
+    """Return the number of rows that each network holds out; 0 if they would be too few."""
+    if n_rows < FEWEST_HELD_OUT or not fraction:
+        return 0
+    if n_networks > 1:
+        return -(-n_rows // n_folds(n_networks))
+    n_held_out = round(fraction * n_rows)
+    return n_held_out if n_held_out >= FEWEST_HELD_OUT else 0
 
 
 def n_folds(n_networks):

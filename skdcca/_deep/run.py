@@ -25,7 +25,7 @@ _BATCHES_AN_EPOCH, _SMALLEST_BATCH = 8, 32
 
 
 class Training(NamedTuple):
-    """What is trained, and how; the same for all networks of a fit.
+    """Networks, loss and settings of a training, shared by all networks of a fit.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True)
 class FittedVariates:
-    """Model that turns both views into variates, and what it shows on held-out rows.
+    """Model that turns both views into variates, with the variates of held-out rows.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ class FittedVariates:
         Linear model on the outputs of the networks, or on the views.
     split : Split
         Rows that `linear` is fitted on; none of them are held out if there are folds.
-    x_variates : ndarray of shape (n_local_rows, n_components)
-        Variates of the first view.
+    x_encodings : ndarray of shape (n_local_rows, n_outputs) or None
+        Outputs of the network of the first view; None if the model is linear in the views.
     held_out : HeldOutVariates or None
         Variates of rows that neither a network nor its linear model has seen.
     history : list of dict
@@ -70,7 +70,7 @@ class FittedVariates:
     states: tuple
     linear: LinearCCA
     split: Split
-    x_variates: np.ndarray
+    x_encodings: np.ndarray | None
     held_out: HeldOutVariates | None
     history: list
     n_networks: int
@@ -99,7 +99,7 @@ class TrainingRun:
         Parameters
         ----------
         training : Training
-            What is trained, and how.
+            Networks, loss and settings.
         states : pair of dict of str to ndarray, default=None
             Weights to start from. If None, new weights are drawn.
         checkpoint : Checkpoint, default=None
@@ -179,8 +179,7 @@ def _with_linear(rows, split, states, history, training):
     encodings = _encode(rows, training.branches, states)
     linear = _fit_linear(rows, split, encodings, training)
     held_out = held_out_variates(rows, split, linear, encodings)
-    variates = linear._project_x(encodings[0])
-    return FittedVariates(states, linear, split, variates, held_out, history, n_networks=1)
+    return FittedVariates(states, linear, split, encodings[0], held_out, history, n_networks=1)
 
 
 def fit_several(rows, splits, seeds, training):
@@ -206,10 +205,9 @@ def fit_several(rows, splits, seeds, training):
     positions, weight = rows.of_training(whole)
     linear = LinearCCA(n_components, reg=_JOINED_REG)
     fit_linear(linear, *(z[positions] for z in encodings), weight=weight)
-    variates = linear._project_x(encodings[0])
     held_out = pooled([network.held_out for network in networks])
     n_networks = len(networks)
-    return FittedVariates(states, linear, whole, variates, held_out, history, n_networks)
+    return FittedVariates(states, linear, whole, encodings[0], held_out, history, n_networks)
 
 
 def _joined_states(networks):

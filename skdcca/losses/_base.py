@@ -29,11 +29,9 @@ class Loss(BaseEstimator):
         Projection that ``DeepCCA(projection="auto")`` uses with this loss. Set it to "raw" for a loss
         that is computed from cosines between the encodings.
     takes_labels : bool, default=False
-        Whether the loss can be trained with the `labels` of ``DeepCCA.fit``. If True, it must be
-        implemented as ``__call__(zx, zy, labels=None)``, where `labels` is None or an integer tensor of
-        shape ``(n_samples,)``. Samples with the same label belong to the same class.
-    min_rows_per_component : int, default=0
-        If a batch has fewer rows for each component, `DeepCCA` issues a `SmallBatchWarning`.
+        If True, the loss accepts the `labels` of ``DeepCCA.fit``, and must be implemented as
+        ``__call__(zx, zy, labels=None)``, where `labels` is None or an integer tensor of shape
+        ``(n_samples,)``. Samples with the same label belong to the same class.
     small_batches : bool, default=True
         If True, `DeepCCA` uses smaller batches than `default_batch_size` for fewer than 2,000 rows, so
         that an epoch has at least eight batches. Set it to False for a loss that is biased in small

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdcca._lyrics import count_words, passage, unknown_texts_expected
+from skdcca._utils.labels import label_numbers
 from skdcca.metrics import inside
 from skdcca.retrieval._checks import check_finite
-from skdcca.retrieval._groups import OTHER, label_numbers
+from skdcca.retrieval._groups import OTHER
 from skdcca.retrieval._texts import item_texts, lines_of, lyrics_and_heard
 
 # Maximum number of items that serve as queries.

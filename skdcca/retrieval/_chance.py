@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._utils.labels import label_numbers
 from skdcca._utils.validation import check_number, check_option
 from skdcca.metrics import comparison, scoring_rows
 from skdcca.retrieval._background import N_ROWS, background, spread
-from skdcca.retrieval._groups import OTHER, label_numbers
+from skdcca.retrieval._groups import OTHER
 from skdcca.retrieval._items import listed
 
 _MOST_KEPT = 100

@@ -105,12 +105,6 @@ def check_groups(groups, n_rows):
     return array
 
 
-def label_numbers(labels):
-    """Return a number for each label, as integers from 0; labels may be of several types."""
-    numbers = {}
-    return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=int)
-
-
 def joined_groups(groups, new, has_items):
     """Return the groups of all items after items are added."""
     if not has_items:

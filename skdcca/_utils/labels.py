@@ -1,0 +1,34 @@
+"""Check and number the labels of rows, such as groups and classes."""
+
+import math
+
+import numpy as np
+
+from skdcca._utils.sklearn_compat import num_samples
+
+
+def check_labels(name, labels, X):
+    """Return labels as an array; raise ValueError unless there is one for each row of X."""
+    labels = np.asarray(labels)
+    if labels.shape != (num_samples(X),):
+        raise ValueError(
+            f"`{name}` must have one label for each of {num_samples(X)} rows, got shape {labels.shape}. "
+            "Pass one label for each row of X."
+        )
+    return labels
+
+
+def check_complete(name, labels):
+    """Raise ValueError if the label of a row is None or NaN."""
+    for i, label in enumerate(labels):
+        if label is None or (isinstance(label, float) and math.isnan(label)):
+            raise ValueError(
+                f"`{name}` must have a label for each row, got {label!r} in row {i}. Fill in the "
+                "missing labels, or drop these rows."
+            )
+
+
+def label_numbers(labels):
+    """Return a number for each label, as integers from 0; labels may be of several types."""
+    numbers = {}
+    return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
