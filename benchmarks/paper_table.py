@@ -50,8 +50,9 @@ from _common.systems import MODELS, searched_model, system
 from _common.table import print_head, print_row
 from _common.texts import SENTENCES, TEXTS, sentence_rows, text_transformer
 
-# Increase it when the result of a cell changes, so that cached cells are measured again.
+# Increase a version when the result of its cells changes, so that cached cells are measured again.
 VERSION = 3
+VERSIONS = {"deep": 4}  # of single models
 ALL = "summary + MTT_musicnn + dynamics"
 TWO = "summary + dynamics"
 AUDIO = ["summary", "MTT_musicnn", "states"]
@@ -156,7 +157,8 @@ def cached(cell, name, songs, cache, options):
     texts = [song["lyrics"] for song in songs]
     audio = repr(audio_transformers(cell["audio"], seconds_of(name)))
     text = repr(text_transformer(cell["text"], name)), joblib.hash(texts)
-    key = json.dumps([VERSION, cell, ids, audio, text, *settings(cell, len(songs))])
+    version = VERSIONS.get(cell["model"], VERSION)
+    key = json.dumps([version, cell, ids, audio, text, *settings(cell, len(songs))])
     file = keyed_file(cache / "paper_table", key, suffix=".json")
     if not file.exists():
         if options.report:

@@ -97,9 +97,8 @@ ROWS = {
         {**SHORT, "average": 0.99},
         {**SHORT, "loss": "cca_layer", "weight": None, "batch_size": 500},
     ],
-    "images, three networks": [
-        {**IMAGES, "weight": 6.0, "n_networks": 3, "max_epochs": 20},
-    ],
+    "images, correlation": [{**IMAGES, "weight": 2.0}],
+    "images, three networks": [{**IMAGES, "weight": 2.0, "n_networks": 3, "max_epochs": 24}],
     "barlow_twins": [
         {**DEEP, "batch_size": 250, "redundancy": 5e-2},
         {**DEEP, "batch_size": 250},
@@ -125,7 +124,8 @@ NAMES = {
     "barlow_twins": 'DeepCCA, loss="barlow_twins"',
     "vicreg": 'DeepCCA, loss="vicreg"',
     "images": 'DeepCCA, loss="ey_infonce", ImageCNN and Warp',
-    "images, three networks": "the same with a smaller weight, three networks",
+    "images, correlation": "the same with weight 2",
+    "images, three networks": "the same with weight 2, three networks",
     "peer": "cca-zoo 4 DCCA and CCA",
 }
 ONE_SEED = ("linear", "images, three networks")  # the three networks have different seeds
