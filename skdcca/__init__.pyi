@@ -9,6 +9,7 @@ from . import losses as losses
 from . import metrics as metrics
 from . import persistence as persistence
 from . import plotting as plotting
+from . import representation as representation
 from . import retrieval as retrieval
 from ._audio.dynamics import AudioDynamics as AudioDynamics
 from ._audio.form import AudioForm as AudioForm
@@ -29,9 +30,16 @@ from ._lyrics.form import LyricsForm as LyricsForm
 from ._lyrics.sequence import LyricsCharacters as LyricsCharacters
 from ._lyrics.sequence import LyricsSequence as LyricsSequence
 from ._lyrics.tokens import tokenize as tokenize
+from .inference import Residualizer as Residualizer
+from .inference import canonical_correlation_intervals as canonical_correlation_intervals
 from .inference import canonical_correlation_test as canonical_correlation_test
+from .inference import canonical_summary as canonical_summary
+from .inference import cca_sample_size as cca_sample_size
+from .inference import compare_models as compare_models
+from .inference import cross_val_variates as cross_val_variates
 from .inference import redundancy as redundancy
 from .inference import variance_explained as variance_explained
+from .inference import weight_stability as weight_stability
 from .persistence import load as load
 from .persistence import save as save
 from .retrieval import CrossModalIndex as CrossModalIndex

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
 
 from skdcca import DeepCCA, LinearCCA
 from skdcca.encoders import MLP
@@ -32,6 +33,11 @@ def new_axes():
     return Figure(layout="constrained").subplots()
 
 
+def quick_axes():
+    """Return axes of a figure without a layout, which are drawn in half the time."""
+    return Figure().subplots()
+
+
 def small_deep(**params):
     """Return a DeepCCA that trains in a moment."""
     networks = {"x_encoder": MLP((8,)), "y_encoder": MLP((8,))}
@@ -54,3 +60,28 @@ def fitted_search():
     """Return the same model inside a Pipeline inside a search."""
     pipeline = make_pipeline(StandardScaler(), LinearCCA(3))
     return GridSearchCV(pipeline, {"linearcca__reg": [0.0]}, cv=2).fit(X_TRAIN, Y_TRAIN)
+
+
+def intervals_of(model, width=0.3):
+    """Return intervals around all loadings of a linear model, as from a bootstrap."""
+    result = Bunch(feature_names_x=None, feature_names_y=None)
+    for view in "xy":
+        loadings = getattr(model, f"{view}_loadings_")
+        for name, values in {
+            f"{view}_loadings": loadings,
+            f"{view}_cross_loadings": loadings * model.canonical_correlations_,
+        }.items():
+            result |= {name: values, f"{name}_low": values - width, f"{name}_high": values + width}
+    return Bunch(**result)
+
+
+def boxes(texts):
+    """Return the edges of texts in pixels, of shape (n_texts, 4)."""
+    return np.array([text.get_window_extent().extents for text in texts])
+
+
+def overlaps(boxes):
+    """Return the pairs of boxes that cover each other."""
+    lower, upper = boxes[:, None, :2], boxes[:, None, 2:]
+    covers = ((lower < boxes[:, 2:]) & (upper > boxes[:, :2])).all(axis=2)
+    return np.argwhere(np.triu(covers, 1)).tolist()

@@ -50,6 +50,27 @@ def correlated_views(n=60, p=3, q=2, strength=(), seed=0):
     return X, y
 
 
+def wishart_correlations(n, p, q, strengths, n_tables, seed=0):
+    """Return the canonical correlations of simulated tables, of shape (n_tables, min(p, q)).
+
+    The views are normal and independent, except for as many pairs of columns as there are strengths.
+    Their covariances are drawn by Bartlett's decomposition of a Wishart matrix, without the rows.
+    """
+    rng = np.random.default_rng(seed)
+    total = np.arange(p + q)
+    factor = np.tril(rng.normal(size=(n_tables, p + q, p + q)), -1)
+    factor[:, total, total] = np.sqrt(rng.chisquare(n - 1 - total, size=(n_tables, p + q)))
+    population = np.eye(p + q)
+    for k, r in enumerate(strengths):
+        population[k, p + k] = population[p + k, k] = r
+    rows = np.linalg.cholesky(population) @ factor
+    covariance = rows @ rows.swapaxes(1, 2)
+    x_root = np.linalg.cholesky(covariance[:, :p, :p])
+    y_root = np.linalg.cholesky(covariance[:, p:, p:])
+    whitened = np.linalg.solve(x_root, covariance[:, :p, p:]).swapaxes(1, 2)
+    return np.linalg.svd(np.linalg.solve(y_root, whitened), compute_uv=False)
+
+
 def cut(X, y, *weight, rows=(1, 30, 33, 33)):
     """Return the views in blocks of unequal size, one without rows."""
     return list(zip(*(np.split(view, rows) for view in (X, y, *weight)), strict=True))

@@ -6,10 +6,10 @@ from _views import correlated_views
 from scipy.linalg import subspace_angles
 from scipy.sparse import csr_array
 from scipy.stats import kstest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cross_decomposition import CCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skdcca import KernelCCA, LinearCCA, canonical_correlation_test, redundancy, variance_explained
 from skdcca.exceptions import PerfectCorrelationWarning
@@ -26,6 +26,17 @@ def first_two(n_permutations=99, **kwargs):
 def p_above(p, n_permutations, rng):
     """Return P values that are continuous, by a random draw within each step of their grid."""
     return p - rng.uniform(size=len(p)) / (1 + n_permutations)
+
+
+class ScaledByY(TransformerMixin, BaseEstimator):
+    """Multiply X by a number that depends on y."""
+
+    def fit(self, X, y):
+        self.factor_ = 2 + np.sin(np.asarray(y)[0, 0])
+        return self
+
+    def transform(self, X):
+        return self.factor_ * np.asarray(X)
 
 
 def test_p_is_uniform_under_independence():
@@ -73,7 +84,7 @@ def test_first_p_equals_refits_by_scipy():
     assert 0.01 < expected < 0.5
     # Other estimators are refitted, and all of their correlations compared with the largest.
     other = canonical_correlation_test(
-        make_pipeline(StandardScaler(), LinearCCA(reg=0)),
+        make_pipeline(ScaledByY(), LinearCCA(reg=0)),
         X.tolist(),
         y.tolist(),
         n_permutations=199,
@@ -174,7 +185,10 @@ def test_p_of_a_kernel_model_is_uniform_under_independence():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"method": "chi2"}, "`method` must be one of .*'permutation', 'wilks'.*, got 'chi2'"),
+        (
+            {"method": "chi2"},
+            "`method` must be one of .*'permutation', 'roy', 'wilks'.*, got 'chi2'",
+        ),
         ({"n_permutations": 0}, "`n_permutations` must be an integer >= 1, got 0"),
         ({"n_permutations": True}, "`n_permutations` must be .*, got True"),
         ({"n_permutations": 9.5}, r"`n_permutations` must be .*, got 9\.5"),

@@ -74,17 +74,17 @@ def without_zero_weights(X, y, sample_weight):
     return X[weighted], y[weighted], sample_weight[weighted]
 
 
-def warn_perfect_correlations(views, n_rows, remedy):
+def warn_perfect_correlations(views, n_rows, remedy, counted="n_samples"):
     """Warn if correlations without a ridge are 1 whatever the data are.
 
     The centered views span subspaces of a space of ``n_rows - 1`` dimensions. If their dimensions sum
-    to more than that, they intersect.
+    to more than that, they intersect. The warning says that `n_rows` is `counted`.
     """
     ranks = [view.rank for view in views]
     n_perfect = int(min(*ranks, sum(ranks) - (n_rows - 1)))
     if n_perfect > 0 and not any(view.reg for view in views):
         warn(
-            f"X has rank {ranks[0]} and y has rank {ranks[1]}. Their sum exceeds n_samples - 1 = "
+            f"X has rank {ranks[0]} and y has rank {ranks[1]}. Their sum exceeds {counted} - 1 = "
             f"{n_rows - 1:g}, so {n_perfect} canonical correlations are 1 whatever the data are. "
             f"{remedy}",
             PerfectCorrelationWarning,

@@ -23,6 +23,7 @@ from skdcca._cca.linear_prediction import LinearPredictionMixin
 from skdcca._cca.linear_views import FactorView, GramView, decomposed
 from skdcca._cca.moments import PairMoments, RowFactor
 from skdcca._cca.precision import count_imprecise
+from skdcca._cca.residuals import residual_views
 from skdcca._cca.shrinkage import SHRINKAGES, RowNorms, regularize
 from skdcca._utils.blocks import as_blocks
 from skdcca._utils.row_order import check_row_order
@@ -153,6 +154,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
     KernelCCA : Nonlinear CCA by kernels, exact or approximated.
     DeepCCA : Nonlinear CCA by neural networks.
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
+    skdcca.canonical_summary : Tables of correlations, tests, weights, loadings and redundancy.
     skdcca.variance_explained : Fraction of the variance of a view that its variates explain.
     sklearn.cross_decomposition.CCA : Iterative CCA without a ridge.
 
@@ -564,9 +566,14 @@ def ridges_of(estimator):
     return check_reg(estimator.reg, estimator.y_reg, SHRINKAGES)
 
 
-def singular_views(estimator, X, y):
-    """Return a `SingularView` of each view, validated and regularized as in a fit of the estimator."""
+def singular_views(estimator, X, y, space=None):
+    """Return a `SingularView` of each view, validated and regularized as in a fit of the estimator.
+
+    If a `ResidualSpace` is given, the views are what its confounds leave of X and y.
+    """
     X, y = clone(estimator)._validate(X, y, reset=True)
+    if space is not None:
+        return residual_views(X, y, space, estimator._standardized(), ridges_of(estimator))
     X, y = _dense_if_tall(X), _dense_if_tall(y)
     views = estimator._decomposed(X, y)
 
@@ -586,6 +593,11 @@ def numbers_and_variates(model, X, y):
     """Return X and y as validated arrays, and the variates of both."""
     X, y = model._validate_x(X), model._validate_y(y)
     return X, y, model._project_x(X), model._project_y(y)
+
+
+def column_names(model):
+    """Return the names of the columns of X and of y, such as "x0" or "y0" if they have no names."""
+    return [str(name) for name in model._x_columns()], [str(name) for name in model._y_columns()]
 
 
 def _project(view, mean, weights):

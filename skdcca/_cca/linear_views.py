@@ -157,14 +157,16 @@ class SingularView:
         self.deviation, self.n_varying = deviation, np.count_nonzero(~constant)
         self.scale, self.spread = _scales(deviation, constant, standardize)
 
-    def _decompose(self, view, n, n_rows, rounding, constant):
+    def _decompose(self, view, n, n_rows, rounding, constant, size=None):
+        """Decompose the scaled columns, with rounding errors of numbers of this size."""
+        size = np.abs(self.mean) if size is None else size
         self.left, singular, right = linalg.svd(
             view, full_matrices=False, overwrite_a=True, check_finite=False
         )
         deviation = singular / np.sqrt(n - 1)
         # A direction is dropped if its variation does not exceed the rounding errors of the
         # decomposition and of the columns.
-        noise = rounding * (self.spread + np.abs(self.mean) / self.scale)
+        noise = rounding * (self.spread + size / self.scale)
         noise *= 1 + np.sqrt(view.shape[1] / n)
         limit = deviation[0] * max(n_rows, view.shape[1]) * _EPS
         real = deviation > np.maximum(limit, np.linalg.norm(right * noise, axis=1))

@@ -52,6 +52,7 @@ def variance_explained(
     See Also
     --------
     redundancy : Fraction of the variance of a view that the variates of the other view explain.
+    skdcca.canonical_summary : Both, also for columns in their own units, and all other tables.
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
 
     Notes
@@ -156,20 +157,24 @@ def _shares(estimator, X, y):
 
 
 def _mean_squared_loadings(view, variates):
-    n = view.shape[0]
-    weight = np.full(n, 1 / n)
-    variates = standardize(variates.astype(np.float64), weight)
-    if issparse(view):
-        loadings, varying = _sparse_loadings(view, variates)
-    else:
-        view = standardize(view.astype(np.float64), weight)
-        loadings, varying = view.T @ variates / n, view.any(axis=0)
+    loadings, varying = column_correlations(view, variates)
     if not varying.any():
         raise ValueError(
             "Every column of a view is constant in the given rows, so there is no variance to explain. "
             "Pass more rows."
         )
     return np.mean(loadings[varying] ** 2, axis=0)
+
+
+def column_correlations(view, variates):
+    """Return the correlations of the columns of a view with variates, and which columns vary."""
+    n = view.shape[0]
+    weight = np.full(n, 1 / n)
+    variates = standardize(variates.astype(np.float64), weight)
+    if issparse(view):
+        return _sparse_loadings(view, variates)
+    view = standardize(view.astype(np.float64), weight)
+    return view.T @ variates / n, view.any(axis=0)
 
 
 def _sparse_loadings(view, variates):

@@ -28,6 +28,7 @@ _CLASSES = {
         "LyricsSequence",
         "MelCNNAudio",
         "MelSpectrogram",
+        "Residualizer",
         "ScoreFusion",
         "SharedSpace",
         "TemporalSummary",
