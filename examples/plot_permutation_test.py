@@ -97,6 +97,6 @@ bars.legend(loc="center right")
 plt.show()
 
 # %%
-# For raw songs, pass a whole pipeline as the estimator; it is refitted for every permutation.
+# For raw songs, pass a whole pipeline as the estimator.
 # :func:`sklearn.model_selection.permutation_test_score` works as well, and answers a different
 # question: whether *held-out* songs are retrieved better than by chance.

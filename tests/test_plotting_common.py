@@ -14,10 +14,14 @@ from sklearn.exceptions import NotFittedError
 from skdcca import LinearCCA
 from skdcca.exceptions import MissingDependencyError
 from skdcca.plotting import (
+    BiplotDisplay,
     CorrelationDisplay,
+    HelioDisplay,
     HistoryDisplay,
     LoadingsDisplay,
     RecallDisplay,
+    SampleSizeDisplay,
+    ScreeDisplay,
     SimilarityDisplay,
     SpaceDisplay,
 )
@@ -28,6 +32,8 @@ def linear():
     return fitted_linear()
 
 
+VIEWS = {"x_loadings": X_TRAIN[:9] / 9, "y_loadings": X_TRAIN[9:14] / 9}
+CURVES = ("n_samples", "power", "in_sample", "held_out", "weight_agreement")
 # Each display, made from numbers without a model.
 DRAWN = {
     "CorrelationDisplay": lambda ax: CorrelationDisplay.from_predictions([0.5], [0.9], ax=ax),
@@ -36,6 +42,14 @@ DRAWN = {
     "SpaceDisplay": lambda ax: SpaceDisplay.from_predictions(X, X, ax=ax),
     "LoadingsDisplay": lambda ax: LoadingsDisplay(loadings=X_TRAIN[:9] / 9).plot(ax),
     "SimilarityDisplay": lambda ax: SimilarityDisplay.from_predictions(SCORES, ax=ax),
+    "ScreeDisplay": lambda ax: ScreeDisplay(
+        correlations=np.array([0.9, 0.2]), p_values=[0.01, 0.4], null_distribution=[[0.3, 0.3]] * 9
+    ).plot(ax),
+    "BiplotDisplay": lambda ax: BiplotDisplay(**VIEWS).plot(ax),
+    "HelioDisplay": lambda ax: HelioDisplay(**VIEWS).plot(ax),
+    "SampleSizeDisplay": lambda ax: SampleSizeDisplay(
+        **dict.fromkeys(CURVES, np.array([0.2, 0.5, 0.8])), required={"power": 0.5}
+    ).plot(ax),
 }
 
 
@@ -81,7 +95,16 @@ def test_drawings_stay_inside_the_figure(name):
     assert top <= height
 
 
-@pytest.mark.parametrize("name", ["CorrelationDisplay", "RecallDisplay", "HistoryDisplay"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CorrelationDisplay",
+        "RecallDisplay",
+        "HistoryDisplay",
+        "ScreeDisplay",
+        "SampleSizeDisplay",
+    ],
+)
 def test_legends_cover_no_points(name):
     display = DRAWN[name](new_axes())
     display.figure_.draw_without_rendering()
@@ -102,7 +125,15 @@ def test_missing_matplotlib_names_the_extra(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "display", [CorrelationDisplay, RecallDisplay, SpaceDisplay, SimilarityDisplay]
+    "display",
+    [
+        BiplotDisplay,
+        CorrelationDisplay,
+        HelioDisplay,
+        RecallDisplay,
+        SpaceDisplay,
+        SimilarityDisplay,
+    ],
 )
 def test_missing_matplotlib_is_named_before_any_work(display, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -150,6 +181,6 @@ def test_names_must_be_a_pair(names):
 
 
 def test_unfitted_models_are_refused():
-    for display in (HistoryDisplay, LoadingsDisplay):
+    for display in (HistoryDisplay, LoadingsDisplay, BiplotDisplay, HelioDisplay):
         with pytest.raises(NotFittedError):
             display.from_estimator(LinearCCA())

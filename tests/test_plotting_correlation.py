@@ -12,11 +12,28 @@ from _displays import (
     fitted_linear,
     fitted_search,
     new_axes,
+    quick_axes,
     small_deep,
     texts,
 )
+from sklearn.utils import Bunch
 
 from skdcca.plotting import CorrelationDisplay
+
+CORRECTED = Bunch(
+    correlations=np.array([0.9, 0.6, 0.5]),
+    corrected=np.array([0.85, 0.4, 0.0]),
+    low=np.array([0.7, 0.1, 0.0]),
+    high=np.array([0.92, 0.6, 0.3]),
+    detected=np.array([True, True, False]),
+    threshold=0.35,
+)
+HELD_OUT = Bunch(
+    correlations=np.array([0.9, 0.6]),
+    held_out=np.array([[0.5, 0.1], [0.7, -0.3]]),
+    held_out_mean=np.array([0.6, -0.1]),
+    held_out_std=np.array([0.1, 0.2]),
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +99,55 @@ def test_correlations_of_other_shapes_are_refused():
         CorrelationDisplay.from_predictions([0.5, 0.4], [0.9])
     with pytest.raises(ValueError, match=r"`held_out` must have one number .* got shape \(1, 2\)"):
         CorrelationDisplay.from_predictions([[0.5, 0.4]])
+
+
+def error_bars(line):
+    """Return the ends of the error bars of a line, of shape (n_components, 2)."""
+    (container,) = [bars for bars in line.axes.containers if bars[0] is line]
+    return np.array([segment[:, 1] for segment in container[2][0].get_segments()])
+
+
+def test_corrected_correlations_have_their_intervals():
+    display = CorrelationDisplay.from_intervals(CORRECTED, ax=quick_axes())
+    np.testing.assert_array_equal(display.train_line_.get_ydata(), CORRECTED.correlations)
+    np.testing.assert_array_equal(display.corrected_line_.get_ydata(), CORRECTED.corrected)
+    ends = np.column_stack([CORRECTED.low, CORRECTED.high])
+    np.testing.assert_allclose(error_bars(display.corrected_line_), ends)
+    assert display.held_out_line_ is None
+    assert {"corrected, with interval", "detection threshold 0.35"} <= set(texts(display.ax_))
+
+
+def test_components_that_are_not_detected_are_crossed_out():
+    display = CorrelationDisplay.from_intervals(CORRECTED, ax=quick_axes())
+    assert display.undetected_.get_xdata().tolist() == [3]
+    assert display.undetected_.get_marker() == "X"
+    assert "not detected" in texts(display.ax_)
+    all_found = Bunch(**CORRECTED | {"detected": np.ones(3, dtype=bool)})
+    assert CorrelationDisplay.from_intervals(all_found, ax=quick_axes()).undetected_ is None
+
+
+def test_held_out_correlations_have_the_deviation_of_folds():
+    display = CorrelationDisplay.from_intervals(HELD_OUT, ax=quick_axes())
+    np.testing.assert_array_equal(display.held_out_line_.get_ydata(), [0.6, -0.1])
+    np.testing.assert_allclose(error_bars(display.held_out_line_), [[0.5, 0.7], [-0.3, 0.1]])
+    np.testing.assert_array_equal(display.train_line_.get_ydata(), [0.9, 0.6])
+    assert display.ax_.get_ylim()[0] < -0.3
+    assert "held-out rows, with deviation of folds" in texts(display.ax_)
+
+
+@pytest.mark.parametrize("result", [CORRECTED, HELD_OUT])
+def test_legends_of_intervals_are_outside_the_axes(result):
+    display = CorrelationDisplay.from_intervals(result, ax=new_axes())
+    display.figure_.draw_without_rendering()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.y0 >= display.ax_.get_window_extent().y1
+    assert legend.y1 <= display.figure_.bbox.y1
+
+
+def test_results_without_correlations_are_refused():
+    with pytest.raises(TypeError, match=r"must have held_out_mean, got a Bunch .*intervals\."):
+        CorrelationDisplay.from_intervals(Bunch(correlations=[0.5]))
+    with pytest.raises(
+        ValueError, match="One of `held_out`, `corrected` and `train` must be given"
+    ):
+        CorrelationDisplay().plot(new_axes())

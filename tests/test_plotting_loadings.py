@@ -1,4 +1,4 @@
-"""LoadingsDisplay against the correlations of NumPy, and the names of columns."""
+"""LoadingsDisplay against the correlations of NumPy, names of columns, and intervals."""
 
 import numpy as np
 import pytest
@@ -10,17 +10,24 @@ from _displays import (
     Y,
     fitted_linear,
     fitted_search,
+    intervals_of,
     new_axes,
+    quick_axes,
     small_deep,
 )
 from matplotlib.figure import Figure
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
 
 from skdcca import KernelCCA, LinearCCA
 from skdcca.metrics import embed
 from skdcca.plotting import LoadingsDisplay
+
+# Columns of a DataFrame and loadings of two components, of which the interval of one contains 0.
+LOADINGS = np.array([[0.9, 0.2], [-0.5, 0.6]])
+LIMITS = (LOADINGS - 0.3, LOADINGS + 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +125,96 @@ def test_parameters_of_loadings_are_checked(linear):
     for name in ("n_features", "n_components"):
         with pytest.raises(ValueError, match=f"`{name}` must be an integer >= 1, got 0"):
             LoadingsDisplay.from_estimator(linear, **{name: 0})
+    with pytest.raises(ValueError, match=r"`kind` must be one of \['cross', 'own'\], got 'both'"):
+        LoadingsDisplay.from_estimator(linear, kind="both")
+
+
+def correlations(columns, variates):
+    """Return the correlations of columns with variates, by NumPy."""
+    n = columns.shape[1]
+    return np.corrcoef(columns.T, variates.T)[:n, n:]
+
+
+@pytest.mark.parametrize("view", ["x", "y"])
+@pytest.mark.parametrize("ridge", [{"reg": 0}, {"reg": (3.0, 0.1)}, {"reg": 2.0, "scale": False}])
+def test_cross_loadings_are_correlations_with_the_other_variates(view, ridge):
+    constant = np.column_stack([10 * X_TRAIN, np.full(len(X_TRAIN), 0.1)])
+    model = make_pipeline(StandardScaler(), LinearCCA(3, **ridge)).fit(constant, Y_TRAIN)
+    display = LoadingsDisplay.from_estimator(model, view=view, kind="cross", ax=quick_axes())
+    zx, zy = embed(model, constant, Y_TRAIN)
+    columns, variates = (X_TRAIN, zy) if view == "x" else (Y_TRAIN, zx)
+    expected = correlations(columns, variates)
+    np.testing.assert_allclose(display.loadings[: len(expected)], expected, atol=1e-10)
+    np.testing.assert_array_equal(display.loadings[len(expected) :], 0)
+    other = "y" if view == "x" else "X"
+    label = display.image_.colorbar.ax.get_ylabel()
+    assert label == f"correlation with the variate of {other}"
+
+
+def test_cross_loadings_of_a_file_of_an_earlier_version_are_measured():
+    model = LinearCCA(2, reg=5.0).fit(X_TRAIN, Y_TRAIN)
+    del model._x_of_variates
+    with pytest.raises(ValueError, match=r"an earlier version saved it\. Pass X and y"):
+        LoadingsDisplay.from_estimator(model, kind="cross")
+    display = LoadingsDisplay.from_estimator(model, X, Y, kind="cross", ax=quick_axes())
+    expected = correlations(X, model.transform(X, Y)[1])
+    np.testing.assert_allclose(display.loadings, expected, atol=1e-10)
+
+
+def test_loadings_of_a_kernel_model_are_measured_on_rows():
+    constant = np.column_stack([Y_TRAIN, np.full(len(Y_TRAIN), 0.1)])
+    model = KernelCCA(2, kernel="rbf").fit(X_TRAIN, constant)
+    display = LoadingsDisplay.from_estimator(model, X_TRAIN, constant, view="y", ax=quick_axes())
+    expected = correlations(Y_TRAIN, model.transform_y(constant))
+    np.testing.assert_allclose(display.loadings[:-1], expected, atol=1e-10)
+    np.testing.assert_array_equal(display.loadings[-1], 0)
+
+
+def test_rows_do_not_change_the_loadings_of_a_linear_model(linear):
+    display = LoadingsDisplay.from_estimator(linear, X[:20], Y[:20], ax=quick_axes())
+    np.testing.assert_array_equal(display.loadings, linear.x_loadings_)
+
+
+def test_loadings_whose_interval_contains_0_are_pale_and_in_parentheses():
+    display = LoadingsDisplay(loadings=LOADINGS, intervals=LIMITS).plot(quick_axes())
+    written = [text.get_text() for text in display.ax_.texts]
+    assert written == ["+0.90", "(+0.20)", "−0.50", "+0.60"]
+    alpha = display.image_.get_alpha()
+    assert alpha[0, 1] < 0.5
+    np.testing.assert_array_equal(np.delete(alpha.ravel(), 1), 1)
+    assert "interval contains 0" in display.ax_.get_xlabel()
+    display.figure_.draw_without_rendering()
+
+
+def test_intervals_are_in_the_order_of_the_columns_that_are_drawn():
+    display = LoadingsDisplay(loadings=LOADINGS[::-1], intervals=[at[::-1] for at in LIMITS])
+    display.plot(quick_axes())
+    written = [text.get_text() for text in display.ax_.texts]
+    assert written == ["+0.90", "(+0.20)", "−0.50", "+0.60"]
+    assert display.strongest_.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["own", "cross"])
+def test_intervals_come_from_a_result(linear, kind):
+    result = intervals_of(linear)
+    result.feature_names_y = list("abcd")
+    display = LoadingsDisplay.from_intervals(result, view="y", kind=kind, ax=quick_axes())
+    field = "y_loadings" if kind == "own" else "y_cross_loadings"
+    np.testing.assert_array_equal(display.loadings, result[field])
+    for limit, name in zip(display.intervals, ("low", "high"), strict=True):
+        np.testing.assert_array_equal(limit, result[f"{field}_{name}"])
+    assert list(display.feature_names) == list("abcd")
+
+
+def test_results_without_loadings_are_refused():
+    with pytest.raises(TypeError, match="`result` must have x_loadings, got a Bunch without it"):
+        LoadingsDisplay.from_intervals(Bunch(held_out=np.ones((5, 2))))
+
+
+def test_long_names_and_dollars_are_drawn():
+    names = ["price in $ of the first $", "a" * 200]
+    display = LoadingsDisplay(loadings=LOADINGS, feature_names=names).plot(new_axes())
+    display.figure_.draw_without_rendering()
+    short = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert short[0] == names[0]
+    assert short[1] == "aaaaaaaaaaaaaaa…aaaaaaaaaaaaaa"

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skdcca._utils.optional import needed_by
+from skdcca._utils.validation import is_integer
 
 # Two colors of Okabe and Ito, which color-blind readers can distinguish.
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
@@ -15,6 +16,15 @@ SECOND = {
     "linestyle": "--",
     "marker": "^",
     "markersize": 6,
+    "markerfacecolor": "white",
+}
+# Two more of their colors, for plots of more than two lines.
+THIRD = {"color": "#009E73", "linestyle": "-.", "marker": "s", "markersize": 5}
+FOURTH = {
+    "color": "#AA5599",
+    "linestyle": ":",
+    "marker": "D",
+    "markersize": 5,
     "markerfacecolor": "white",
 }
 # Style of reference lines, such as zero, chance and the best epoch.
@@ -49,6 +59,29 @@ def mark_sparsely(n_points):
     return {"markevery": max(1, n_points // 10)}
 
 
+def legend_above(ax, ncols):
+    """Draw the legend above the axes, where it covers nothing."""
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
+    ax.legend(ncols=ncols, fontsize="small", columnspacing=1.2, **place)
+
+
+def size_of(ax):
+    """Return width and height of the axes in points, after the layout of the figure."""
+    ax.figure.canvas.figure.draw_without_rendering()
+    return ax.get_window_extent().size / ax.figure.dpi * 72
+
+
+def show_circle(ax, size, unit, center=0.0):
+    """Set limits for axes of the given size, with units of the given length, all in points.
+
+    The limits have the proportions of the axes, so that there is room beside a circle. ``center`` is
+    the horizontal position at their center.
+    """
+    half_width, half_height = size / 2 / unit
+    ax.set(xlim=(center - half_width, center + half_width), ylim=(-half_height, half_height))
+    ax.set_aspect("equal", adjustable="box")
+
+
 def check_square(scores):
     """Return scores as a square matrix, after checking that it has at least two rows."""
     scores = check_array(scores, dtype=np.float64, input_name="scores")
@@ -65,3 +98,24 @@ def check_names(names):
     if isinstance(names, str) or len(names) != 2:
         raise ValueError(f"`names` must be a pair, one name for each view, got {names!r}.")
     return tuple(names)
+
+
+def check_components(components, n):
+    """Return a pair of components as a list, after checking that they are two of n."""
+    are_integers = np.ndim(components) == 1 and all(is_integer(at, ge=0) for at in components)
+    are_two = are_integers and len(components) == len(set(components)) == 2
+    if not are_two or max(components) >= n:
+        raise ValueError(
+            f"`components` must be two different integers in [0, {n - 1}], got {components!r}."
+        )
+    return list(components)
+
+
+def require_fields(result, fields, source):
+    """Raise TypeError unless the result of a function of `skdcca.inference` has all fields."""
+    for field in fields:
+        if getattr(result, field, None) is None:
+            raise TypeError(
+                f"`result` must have {field}, got a {type(result).__name__} without it. Pass the "
+                f"result of {source}."
+            )

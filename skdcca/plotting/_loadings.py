@@ -1,4 +1,4 @@
-"""Heat map of the loadings of a linear model."""
+"""Heat map of the loadings of a model."""
 
 from __future__ import annotations
 
@@ -7,22 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from skdcca._utils.prediction import known_feature_names
 from skdcca._utils.validation import check_integer, check_option
-from skdcca.metrics import inside
 from skdcca.plotting._common import axes_of, require_matplotlib
+from skdcca.plotting._structure import (
+    KINDS,
+    VIEWS,
+    choose_names,
+    intervals_of,
+    names_or_numbers,
+    shorten,
+    strongest,
+    structure_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_PALE = 0.3  # opacity of loadings that may be 0
+
 
 class LoadingsDisplay:
-    """Heat map of the columns that correlate most with the components of a linear model.
+    """Heat map of the columns that correlate most with the components of a model.
 
     Use it to interpret components: the loading of a column is its correlation with the variate of its
-    view. Each cell shows its correlation as a number.
+    view, its cross-loading the correlation with the variate of the other view. Each cell shows its
+    correlation as a number. With intervals, correlations that may be 0 are pale and in parentheses.
 
     Parameters
     ----------
@@ -33,6 +43,10 @@ class LoadingsDisplay:
         ``y1``, ...
     view : {"x", "y"}, default="x"
         View that the columns belong to.
+    kind : {"own", "cross"}, default="own"
+        Whether `loadings` are loadings or cross-loadings.
+    intervals : pair of ndarray of shape (n_features, n_components), default=None
+        Lower and upper limits of the loadings.
 
     Attributes
     ----------
@@ -48,6 +62,7 @@ class LoadingsDisplay:
     See Also
     --------
     skdcca.LinearCCA : The model, with the attributes `x_loadings_` and `y_loadings_`.
+    skdcca.plotting.HelioDisplay : Loadings of both views around a circle.
 
     Examples
     --------
@@ -70,10 +85,14 @@ class LoadingsDisplay:
         loadings: NDArray,
         feature_names: Sequence[str] | NDArray | None = None,
         view: str = "x",
+        kind: str = "own",
+        intervals: tuple[NDArray, NDArray] | None = None,
     ) -> None:
         self.loadings = loadings
         self.feature_names = feature_names
         self.view = view
+        self.kind = kind
+        self.intervals = intervals
 
     def plot(
         self, ax: Axes | None = None, *, n_features: int = 10, n_components: int = 3
@@ -105,47 +124,65 @@ class LoadingsDisplay:
         check_integer("n_features", n_features)
         check_integer("n_components", n_components)
         loadings = np.asarray(self.loadings)[:, :n_components]
-        order = np.argsort(-np.abs(loadings).max(axis=1), kind="stable")
-        self.strongest_ = order[:n_features]
-        names = self._names()[self.strongest_]
+        self.strongest_ = strongest(loadings, n_features)
         loadings = loadings[self.strongest_]
         self.ax_ = ax = axes_of(self, ax)
         self.figure_ = ax.figure
-        largest = np.abs(loadings).max() or 1.0
-        self.image_ = ax.imshow(loadings, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
-        _write_values(ax, self.image_, loadings)
-        components = range(loadings.shape[1])
-        ax.set_xticks(components, [at + 1 for at in components])
-        ax.set_yticks(range(len(names)), names)
-        ax.set(xlabel="component", ylabel=f"column of {'X' if self.view == 'x' else 'y'}")
-        self.figure_.colorbar(self.image_, ax=ax, label="correlation with the variate")
+        certain = self._certain(loadings.shape)
+        self.image_ = _draw_cells(ax, loadings, certain)
+        _write_values(ax, self.image_, loadings, certain)
+        self._label_axes(ax, loadings.shape[1])
+        self.figure_.colorbar(self.image_, ax=ax, label=self._meaning())
         return self
 
-    def _names(self):
-        if self.feature_names is None:
-            return np.array([f"{self.view}{i}" for i in range(len(self.loadings))])
-        return np.asarray(self.feature_names)
+    def _certain(self, shape):
+        """Return which of the drawn loadings have an interval without 0."""
+        if self.intervals is None:
+            return np.ones(shape, dtype=bool)
+        low, high = (np.asarray(limit)[self.strongest_, : shape[1]] for limit in self.intervals)
+        return (low > 0) | (high < 0)
+
+    def _label_axes(self, ax, n_components):
+        names = names_or_numbers(self.feature_names, self.loadings, self.view)[self.strongest_]
+        ax.set_xticks(range(n_components), range(1, n_components + 1))
+        ax.set_yticks(range(len(names)), [shorten(name, 30) for name in names], parse_math=False)
+        note = "" if self.intervals is None else "\n(in parentheses: interval contains 0)"
+        ax.set(xlabel=f"component{note}", ylabel=f"column of {_title(self.view)}")
+
+    def _meaning(self):
+        other = "y" if self.view == "x" else "x"
+        return "correlation with the variate" + (
+            f" of {_title(other)}" if self.kind == "cross" else ""
+        )
 
     @classmethod
     def from_estimator(
         cls,
         estimator: Any,
+        X: Any = None,
+        y: Any = None,
         *,
         view: str = "x",
+        kind: str = "own",
         feature_names: Sequence[str] | NDArray | None = None,
         n_features: int = 10,
         n_components: int = 3,
         ax: Axes | None = None,
     ) -> LoadingsDisplay:
-        """Draw the loadings of a fitted linear model.
+        """Draw the loadings or cross-loadings of a fitted model.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted `LinearCCA`, a `Pipeline` that ends in one, or a fitted search whose best
-            estimator is one.
+            A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted
+            search over either.
+        X, y : array-like, default=None
+            The two views of the same rows, for example the training rows, on which the loadings of
+            kernel and deep models are measured. A linear model knows its loadings.
         view : {"x", "y"}, default="x"
             View that the columns belong to.
+        kind : {"own", "cross"}, default="own"
+            Correlations with the variates of the same view, or of the other view.
         feature_names : sequence of str, default=None
             Names of all columns of the view. If None, the names are taken from the model, the step
             before it or its `y_transformer`.
@@ -161,7 +198,7 @@ class LoadingsDisplay:
         ------
         TypeError
             If the estimator contains no two-view model, or the model has no loadings because it is not
-            linear.
+            linear, and `X` or `y` is None.
         ValueError
             If a parameter is out of range, or the numbers of names and columns differ.
         NotFittedError
@@ -170,45 +207,86 @@ class LoadingsDisplay:
             If matplotlib is not installed.
         """
         require_matplotlib(cls)
-        check_option("view", view, ["x", "y"])
-        steps, model = inside(estimator)
-        check_is_fitted(model)
-        if not hasattr(model, f"{view}_loadings_"):
-            raise TypeError(
-                f"{type(model).__name__} has no {view}_loadings_, because its components are not "
-                "linear in the columns. Use a fitted LinearCCA."
-            )
-        loadings = getattr(model, f"{view}_loadings_")
-        if feature_names is None:
-            feature_names = _known_names(steps, model, view)
-        elif len(feature_names) != len(loadings):
-            raise ValueError(
-                f"`feature_names` must have one name for each of the {len(loadings)} columns of "
-                f"view {view!r}, got {len(feature_names)}."
-            )
-        display = cls(loadings=loadings, feature_names=feature_names, view=view)
+        check_option("view", view, VIEWS)
+        check_option("kind", kind, KINDS)
+        loadings, known = structure_of(estimator, view, kind, X, y)
+        names = choose_names(feature_names, known, loadings, view)
+        display = cls(loadings=loadings, feature_names=names, view=view, kind=kind)
+        return display.plot(ax, n_features=n_features, n_components=n_components)
+
+    @classmethod
+    def from_intervals(
+        cls,
+        result: Any,
+        *,
+        view: str = "x",
+        kind: str = "own",
+        feature_names: Sequence[str] | NDArray | None = None,
+        n_features: int = 10,
+        n_components: int = 3,
+        ax: Axes | None = None,
+    ) -> LoadingsDisplay:
+        """Draw loadings or cross-loadings with their confidence intervals.
+
+        Parameters
+        ----------
+        result : sklearn.utils.Bunch
+            Result of `skdcca.canonical_correlation_intervals` for a `LinearCCA`.
+        view : {"x", "y"}, default="x"
+            View that the columns belong to.
+        kind : {"own", "cross"}, default="own"
+            Correlations with the variates of the same view, or of the other view.
+        feature_names : sequence of str, default=None
+            Names of all columns of the view. If None, the names in the result are taken.
+        n_features, n_components, ax
+            As in `plot`.
+
+        Returns
+        -------
+        display : LoadingsDisplay
+            The drawn display.
+
+        Raises
+        ------
+        TypeError
+            If the result has no intervals of loadings, because its model is not linear.
+        ValueError
+            If a parameter is out of range, or the numbers of names and columns differ.
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        require_matplotlib(cls)
+        check_option("view", view, VIEWS)
+        check_option("kind", kind, KINDS)
+        loadings, intervals, known = intervals_of(result, view, kind)
+        names = choose_names(feature_names, known, loadings, view)
+        display = cls(
+            loadings=loadings, feature_names=names, view=view, kind=kind, intervals=intervals
+        )
         return display.plot(ax, n_features=n_features, n_components=n_components)
 
 
-def _write_values(ax, image, values):
+def _title(view):
+    return "X" if view == "x" else "y"
+
+
+def _draw_cells(ax, loadings, certain):
+    """Draw a cell for each loading, pale if it is not certain."""
+    largest = np.abs(loadings).max() or 1.0
+    limits = {"vmin": -largest, "vmax": largest}
+    alpha = None if certain.all() else np.where(certain, 1.0, _PALE)
+    return ax.imshow(loadings, cmap="PuOr_r", alpha=alpha, aspect="auto", **limits)
+
+
+def _write_values(ax, image, values, certain):
     """Write the value into each cell, in a size that fits and a color that is readable."""
     cell = ax.get_window_extent().size / ax.figure.dpi * 72 / values.shape[::-1]
-    size = min(
-        10, *cell / (4.2, 1.3)
-    )  # in points; a cell holds five characters, a margin and one line
+    width = 4.2 if certain.all() else 5.0  # a cell holds five or seven characters and a margin
+    size = min(10, *cell / (width, 1.3))  # in points
     for (row, column), value in np.ndenumerate(values):
         brightness = image.to_rgba(value)[:3] @ np.array([0.299, 0.587, 0.114])
-        color = "black" if brightness > 0.5 else "white"
+        dark = brightness <= 0.5 and certain[row, column]
         text = f"{value:+.2f}".replace("-", "−")
+        text = text if certain[row, column] else f"({text})"
+        color = "white" if dark else "black"
         ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
-
-
-def _known_names(steps, model, view):
-    """Return the names that the columns had in `fit`, or None if they are unknown."""
-    if view == "x":
-        known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
-    else:
-        known, makers = getattr(model, "y_feature_names_in_", None), [model.y_transformer_]
-    if known is None and makers:
-        return known_feature_names(makers[0])
-    return known

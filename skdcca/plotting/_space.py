@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-from skdcca._utils.validation import is_integer
 from skdcca.metrics import embed
-from skdcca.plotting._common import FIRST, SECOND, axes_of, check_names, require_matplotlib
+from skdcca.plotting._common import (
+    FIRST,
+    SECOND,
+    axes_of,
+    check_components,
+    check_names,
+    require_matplotlib,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +103,7 @@ class SpaceDisplay:
             If matplotlib is not installed.
         """
         zx, zy = (np.asarray(z) for z in (self.zx, self.zy))
-        components = _check_components(components, zx.shape[1])
+        components = check_components(components, zx.shape[1])
         labels = _check_labels(labels, len(zx))
         names = check_names(names)
         self.ax_ = ax = axes_of(self, ax)
@@ -216,16 +222,6 @@ def _write_beside(ax, point, partner, label):
     shift, end = (-6, "right") if partner[0] > point[0] else (6, "left")
     offset = {"xytext": (shift, 0), "textcoords": "offset points"}
     ax.annotate(label, point, **offset, ha=end, va="center", fontsize="small")
-
-
-def _check_components(components, n):
-    are_integers = np.ndim(components) == 1 and all(is_integer(at, ge=0) for at in components)
-    are_two = are_integers and len(components) == len(set(components)) == 2
-    if not are_two or max(components) >= n:
-        raise ValueError(
-            f"`components` must be two different integers in [0, {n - 1}], got {components!r}."
-        )
-    return list(components)
 
 
 def _check_labels(labels, n):
