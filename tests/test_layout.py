@@ -21,7 +21,7 @@ FLOORS = [
     ("metrics",),
     ("base", "retrieval", "datasets", "plotting", "adapters"),
     ("_cca",),
-    ("inference", "web"),
+    ("inference", "representation", "web"),
     ("_deep",),
     ("_cli",),
     ("__main__",),
