@@ -41,13 +41,13 @@ PARTS = {
             "Coverage of correlations",
             inference_intervals.CORRELATIONS_HEAD,
             inference_intervals.rows_correlations,
-            10,
+            5,
         ),
         (
             "Coverage of loadings",
             inference_intervals.LOADINGS_HEAD,
             inference_intervals.rows_loadings,
-            10,
+            5,
         ),
         (
             "Time of the bootstrap",
@@ -57,7 +57,7 @@ PARTS = {
         ),
     ],
     "sample_size": [
-        ("Power", inference_sample_size.POWER_HEAD, inference_sample_size.rows_power, 200),
+        ("Power", inference_sample_size.POWER_HEAD, inference_sample_size.rows_power, 40),
     ],
     "choosing": [
         ("Confounds in folds", inference_choosing.LEAK_HEAD, inference_choosing.rows_leak, 100),

@@ -280,6 +280,28 @@ permutation_test_significance(CCA(1), [X, y], n_permutations=99, random_state=0)
 model = CCA(1).fit([X, y])
 assert model.stats(model.transform([X, y]))["pF"][0] < 0.05""",
     },
+    "a test with confounds, or of families": {
+        "skdcca": """
+from skdcca import canonical_correlation_test
+confounds, families = X[:, :1], np.arange(len(X)) // 4
+rows = slice(0, len(X) // 4 * 4)
+settings = {"n_permutations": 99, "random_state": 0}
+canonical_correlation_test(LinearCCA(1), X[:, 1:], y, confounds=confounds, **settings)
+settings |= {"blocks": families[rows], "permute": "whole"}
+canonical_correlation_test(LinearCCA(1), X[rows], y[rows], **settings)""",
+    },
+    "intervals of correlations and loadings": {
+        "skdcca": """
+from skdcca import canonical_correlation_intervals
+found = canonical_correlation_intervals(LinearCCA(1, reg=0), X, y, random_state=0)
+assert found.low[0] < found.corrected[0] < found.high[0]
+assert (found.x_loadings_low < found.x_loadings_high).all()""",
+    },
+    "the tables of SAS, SPSS and R": {
+        "skdcca": """
+from skdcca import canonical_summary
+assert "Redundancy" in str(canonical_summary(LinearCCA(reg=0), X, y))""",
+    },
     "from sound files and lyrics": {
         "skdcca": """
 from skdcca import Doc2VecLyrics, MelSpectrogram, TemporalSummary

@@ -256,6 +256,7 @@ def canonical_correlation_test(
         result = test(estimator, X, y, confounds)
         return _complete(result, method)
     check_integer("n_permutations", n_permutations)
+    rng = check_random_state(random_state)
     warn_searched_components(estimator)
     if blocks is not None:
         blocks = check_blocks(blocks, X)
@@ -264,7 +265,7 @@ def canonical_correlation_test(
         n_permutations = len(permutations)
     test = _make_test(estimator, X, y, confounds, blocks)
     if permutations is None:
-        permutations = _random_orders(test, blocks, permute, n_permutations, random_state)
+        permutations = _random_orders(test, blocks, permute, n_permutations, rng)
     shown = {"desc": "permutations", "unit": "permutation", "disable": not verbose}
     orders = tqdm(permutations, total=n_permutations, **shown)
     return _complete(_compare(test, orders, n_permutations, null_distribution), method)
@@ -315,9 +316,8 @@ def _make_test(estimator, X, y, confounds, blocks):
     return _RefitTest(estimator, X, y)
 
 
-def _random_orders(test, blocks, permute, n_permutations, random_state):
+def _random_orders(test, blocks, permute, n_permutations, rng):
     """Return a generator of random orders of the rows that the test permutes."""
-    rng = check_random_state(random_state)
     # If there are confounds, too, they include the blocks.
     free = blocks is None or test.removes_blocks
     orders = FreeOrders(test.n_rows) if free else orders_of_blocks(blocks, permute)
