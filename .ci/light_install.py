@@ -54,6 +54,12 @@ test = skdcca.canonical_correlation_test(
     skdcca.LinearCCA(2), X, y, n_permutations=99, random_state=0
 )
 assert test.p_values[0] == 0.01
+classical = skdcca.LinearCCA(2, reg=0)
+assert skdcca.canonical_correlation_intervals(classical, X, y, random_state=0).detected.all()
+assert "Wilks" in str(skdcca.canonical_summary(classical, X, y, confounds=y[:, 3]))
+assert skdcca.cca_sample_size(0.5, 6, 4, random_state=0).n_samples < 200
+assert skdcca.compare_models(classical, skdcca.LinearCCA(2), X, y, random_state=0).p_value > 0.01
+assert skdcca.representation.cka(X, y) > 0.1
 assert skdcca.LyricsForm().fit_transform(["one fine day", "a day in May"]).shape[0] == 2
 WAVEFORM = np.sin(np.arange(22050.0))
 assert skdcca.MelSpectrogram(duration=1.0).fit_transform([WAVEFORM]).shape[0] == 1
