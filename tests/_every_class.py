@@ -64,11 +64,12 @@ def main(folder: str) -> None:
     joined = metrics.join_scores(metrics.pair_scores(fusion, X, y), [0, 1] * 4, how="max")
     p, far = index.p_values("y", scores[0], ids[0]), index.is_far("y", index.embed(y=y[:1]))
     report = metrics.query_report(linear, X, y, n_queries=4)
-    test = skdcca.canonical_correlation_test(linear, X, y, n_permutations=9, random_state=0)
+    test = skdcca.canonical_correlation_test(linear, X, y, n_permutations=19, random_state=0)
     intervals = skdcca.canonical_correlation_intervals(linear, X, y, n_resamples=9, cv=2)
     age = skdcca.Residualizer([0])
     partial = make_pipeline(age, skdcca.LinearCCA(1, reg=0.1, y_transformer=age))
-    difference = skdcca.compare_models(partial, linear, X, y, cv=2, n_repeats=1).difference
+    scoring = metrics.mrr_scorer
+    difference = skdcca.compare_models(partial, linear, X, y, cv=2, scoring=scoring).difference
     agreement = skdcca.weight_stability(partial, X, y, n_splits=2, random_state=0).x_weights.mean
     held_out: np.ndarray = skdcca.cross_val_variates(partial, X, y, cv=2)[0]
     shares = skdcca.variance_explained(linear, X, y), skdcca.redundancy(linear, X, y)

@@ -161,7 +161,7 @@ def test_wide_views_generalize_with_the_defaults():
 def test_the_warning_comes_exactly_where_correlations_are_perfect(recwarn):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(20, 12)), rng.normal(size=(20, 8))
-    with pytest.warns(PerfectCorrelationWarning, match="so 1 canonical correlations are 1"):
+    with pytest.warns(PerfectCorrelationWarning, match="so 1 canonical correlation is 1"):
         perfect = LinearCCA(reg=0).fit(X, y).canonical_correlations_
     assert np.sum(perfect > 1 - 1e-9) == 1
     recwarn.clear()

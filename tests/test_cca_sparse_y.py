@@ -130,7 +130,7 @@ def test_inference_on_sparse_views():
             assert_allclose(share(model, X, y), share(model, *views), atol=1e-12)
         test = [
             canonical_correlation_test(
-                LinearCCA(2, reg=0.1), *pair, n_permutations=9, random_state=0
+                LinearCCA(2, reg=0.1), *pair, n_permutations=19, random_state=0
             )
             for pair in ((X, y), views)
         ]

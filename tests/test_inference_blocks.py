@@ -16,7 +16,12 @@ from sklearn.preprocessing import StandardScaler
 
 from skdcca import KernelCCA, LinearCCA, canonical_correlation_test
 from skdcca.exceptions import ComponentSearchWarning, FewPermutationsWarning
-from skdcca.inference._exchange import FreeOrders, OrdersOfWholes, OrdersWithin
+from skdcca.inference._exchange import (
+    FreeOrders,
+    OrdersOfWholes,
+    OrdersWithin,
+)
+from skdcca.inference._reduced import reduced_views_of_blocks
 from skdcca.inference._searched import warn_searched_components
 
 LINEAR = LinearCCA(1, reg=0)
@@ -147,6 +152,46 @@ def test_blocks_with_confounds_have_their_error_rate():
     assert np.mean(np.array(p) <= 0.05) < 0.13
 
 
+def sites_of_unequal_variance(seed=0, n_sites=12, size=5):
+    """Return unrelated views with the same deviation in a site, a confound, and the sites."""
+    rng = np.random.default_rng(seed)
+    site = np.repeat(np.arange(n_sites), size)
+    deviation = np.exp(rng.normal(size=(n_sites, 1)))[site]
+    X, y = deviation * rng.normal(size=(2, len(site), 3))
+    return X, y, rng.normal(size=len(site)), site
+
+
+def test_sites_of_unequal_variance_have_their_error_rate_with_confounds():
+    within, free = [], []
+    for seed in range(80):
+        X, y, Z, site = sites_of_unequal_variance(seed)
+        within.append(first_p(X, y, seed, confounds=Z, blocks=site))
+        if seed < 20:
+            free.append(first_p(X, y, seed, confounds=np.column_stack([Z, np.eye(12)[site]])))
+    assert np.mean(np.array(within) <= 0.05) < 0.13  # 0.05 with a standard error of 0.024
+    assert np.mean(np.array(free) <= 0.05) > 0.4
+
+
+def test_rows_are_permuted_in_their_block_with_confounds():
+    X, y, Z, site = sites_of_unequal_variance()
+    x_view, _, n, rows = reduced_views_of_blocks(LINEAR, X, y, Z, site)
+    assert (len(x_view.left), n) == (60 - 12 - 1, 48)
+    assert sorted(np.bincount(rows)) == [3] + [4] * 11
+    # Each row has the variance of its block.
+    expected = [X[site == i].std() for i in range(12)]
+    found = [x_view.left[rows == i].std() for i in range(12)]
+    assert np.corrcoef(np.log(expected), np.log(found))[0, 1] > 0.95
+
+
+def test_rows_that_are_alone_are_exchanged_with_each_other():
+    X, y, pair = families(n_families=30, size=2, related_inside=True)
+    Z = np.random.default_rng(0).normal(size=60)
+    rows = reduced_views_of_blocks(LINEAR, X, y, Z, pair)[3]
+    assert len(rows) == 29
+    assert len(set(rows)) == 1
+    assert first_p(X, y, blocks=pair, confounds=Z) <= 0.05
+
+
 @pytest.mark.parametrize("kwargs", [{}, {"permute": "whole"}, {"confounds": np.arange(60) % 7}])
 def test_a_link_inside_blocks_is_found(kwargs):
     X, y, family = families(related_inside=True)
@@ -157,13 +202,17 @@ def test_sites_are_as_good_as_their_indicators_among_the_confounds():
     X, y, site = sites()
     Z = np.random.default_rng(1).normal(size=60)
     blocks, indicators = (
-        canonical_correlation_test(LinearCCA(), X, y, n_permutations=3, **kwargs)
+        canonical_correlation_test(LinearCCA(), X, y, n_permutations=19, **kwargs)
         for kwargs in (
             {"blocks": site, "confounds": Z},
             {"confounds": np.column_stack([Z, np.eye(15)[site]])},
         )
     )
-    np.testing.assert_allclose(blocks.correlations, indicators.correlations, atol=1e-12)
+    # The weights of sites differ a little, although their variances do not.
+    np.testing.assert_allclose(blocks.correlations, indicators.correlations, atol=0.05)
+    # Without other confounds, the indicators beside the blocks remove their means.
+    both = first_p(X, y, blocks=site, confounds=np.eye(15)[site])
+    assert both > 0.05
 
 
 def test_labels_of_blocks_may_be_of_any_kind():
@@ -171,6 +220,14 @@ def test_labels_of_blocks_may_be_of_any_kind():
     expected = first_p(X, y, blocks=site)
     for labels in (site.astype(str), pd.Series(site).astype("category"), [f"s{i}" for i in site]):
         assert first_p(X, y, blocks=labels) == expected
+
+
+def test_blocks_in_another_order_are_refused():
+    X, y, site = sites()
+    X, y, site = pd.DataFrame(X), pd.DataFrame(y), pd.Series(site)
+    for blocks in (site.iloc[::-1], site.sample(frac=1, random_state=0).astype("category")):
+        with pytest.raises(ValueError, match="X and blocks must have their rows in the same order"):
+            canonical_correlation_test(LINEAR, X, y, blocks=blocks)
 
 
 def test_blocks_work_for_estimators_that_are_refitted():
@@ -278,6 +335,14 @@ def test_few_orders_are_warned_about(kwargs, n_orders):
             first_p(X, y, **kwargs)
 
 
+@pytest.mark.parametrize("kwargs", [{"n_permutations": 18}, {"permutations": [range(12)] * 18}])
+def test_few_permutations_are_warned_about(kwargs):
+    X, y = correlated_views(n=12)
+    with pytest.warns(FewPermutationsWarning, match="With 18 permutations, p-values are 0.053 or"):
+        canonical_correlation_test(LINEAR, X, y, **kwargs)
+    canonical_correlation_test(LINEAR, X, y, n_permutations=19)
+
+
 GRID = {"n_components": [1, 2]}
 
 
@@ -304,6 +369,7 @@ def test_a_search_for_the_number_of_components_is_warned_about(model, grid, is_v
     assert [w.category for w in caught] == ([ComponentSearchWarning] if is_varied else [])
 
 
+@pytest.mark.filterwarnings("ignore::skdcca.exceptions.FewPermutationsWarning")
 def test_the_test_of_a_fitted_or_unfitted_search_warns():
     X, y = correlated_views(n=20)
     search = GridSearchCV(LinearCCA(), GRID, cv=2)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from scipy import stats
+from sklearn.cross_decomposition import CCA
 from sklearn.datasets import make_moons
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
+    GridSearchCV,
     GroupKFold,
     KFold,
     RepeatedStratifiedKFold,
@@ -29,7 +32,7 @@ from skdcca.metrics import (
     retrieval_scorer,
 )
 
-A, B = LinearCCA(2), LinearCCA(1, reg=0)
+A, B = LinearCCA(2), LinearCCA(2, reg=0)
 
 
 def views(n=60, seed=0):
@@ -117,7 +120,9 @@ def test_a_constant_difference_has_no_error():
 def test_better_model_is_found_and_order_only_changes_the_sign():
     X, y = views(100)
     settings = {"random_state": 0, "scoring": mrr_scorer, "n_repeats": 2}
-    one, other = compare_models(A, B, X, y, **settings), compare_models(B, A, X, y, **settings)
+    worse = LinearCCA(1, reg=0)
+    one = compare_models(A, worse, X, y, **settings)
+    other = compare_models(worse, A, X, y, **settings)
     assert one.low > 0
     assert one.queries.low > 0
     assert other.difference == pytest.approx(-one.difference)
@@ -216,3 +221,61 @@ def test_bad_input_is_refused():
         compare_models(A, B, X, y, scoring=lambda *_: np.nan)
     with pytest.raises(ValueError, match="same number of samples"):
         compare_models(A, B, X, y[1:])
+    with pytest.raises(TypeError, match="models of two views with scoring=None, got Ridge"):
+        compare_models(A, make_pipeline(StandardScaler(), Ridge()), X, y)
+
+
+def test_models_of_scikit_learn_are_scored_like_ours():
+    X, y = views()
+    theirs = CCA(2, max_iter=5000, tol=1e-14)
+    for model in (theirs, make_pipeline(StandardScaler(), theirs)):
+        result = compare_models(model, B, X, y, cv=3, n_repeats=1, random_state=0)
+        np.testing.assert_allclose(result.scores_a, result.scores_b, atol=1e-6)
+    expected = cross_val_score(B, X, y, cv=KFold(3, shuffle=True, random_state=1))
+    splits = list(KFold(3, shuffle=True, random_state=1).split(X))
+    result = compare_models(theirs, B, X, y, cv=splits)
+    np.testing.assert_allclose(result.scores_a, expected, atol=1e-6)
+    r2 = compare_models(theirs, B, X, y, cv=splits, scoring="r2").scores_a
+    np.testing.assert_allclose(r2, cross_val_score(theirs, X, y, cv=splits, scoring="r2"))
+
+
+def test_only_common_components_are_summed():
+    X, y = views()
+    folds = {"cv": KFold(3), "random_state": 0}
+    with pytest.warns(
+        UserWarning, match=r"`a` has 3 .* and `b` has 1, so .* over the first 1 only"
+    ):
+        result = compare_models(LinearCCA(3), LinearCCA(1), X, y, **folds)
+    assert (result.n_components, result.difference, result.p_value) == (1, 0, 1)
+    search = GridSearchCV(LinearCCA(), {"n_components": [1, 3]}, cv=2)
+    with pytest.warns(UserWarning, match="over the first"):
+        result = compare_models(search, LinearCCA(2), X, y, **folds)
+    assert result.n_components <= 2
+    # By retrieval, numbers of components are compared.
+    result = compare_models(LinearCCA(3), LinearCCA(1), X, y, scoring=mrr_scorer, **folds)
+    assert "n_components" not in result
+    assert result.difference != 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"cv": 60},
+            "`cv` must leave 3 or more held-out rows .* got 1 in fold 0. Set cv=20 or less",
+        ),
+        ({"cv": 60, "scoring": mrr_scorer}, "`cv` must leave 2 or more .* Set cv=30 or less"),
+        ({"cv": 61}, "`cv` must be at most 60, the number of rows, got 61. Set cv=60 or less"),
+        ({"groups": np.arange(60) % 3}, "at most 3, the number of groups, got 5. Set cv=3 or less"),
+        ({"groups": np.zeros(60)}, "`groups` must have two or more groups, got 1"),
+    ],
+)
+def test_folds_without_a_score_name_the_number_that_has_one(settings, message):
+    with pytest.raises(ValueError, match=message):
+        compare_models(A, B, *views(), **settings)
+
+
+def test_single_rows_are_scored_by_scorers_that_can():
+    X, y = views(12)
+    result = compare_models(A, B, X, y, cv=12, n_repeats=1, scoring="neg_mean_squared_error")
+    assert len(result.scores_a) == 12

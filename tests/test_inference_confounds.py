@@ -4,19 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from _views import correlated_views
-from scipy.linalg import null_space, subspace_angles
+from scipy.linalg import null_space, polar, subspace_angles
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 from statsmodels.api import OLS
 from statsmodels.multivariate.multivariate_ols import _MultivariateOLS
 
 from skdcca import KernelCCA, LinearCCA, Residualizer, canonical_correlation_test
-from skdcca._cca import ResidualSpace
+from skdcca._cca import BlockResidualSpace, ResidualSpace
 from skdcca.exceptions import PerfectCorrelationWarning
 from skdcca.inference._largest_root import largest_root_chain
 from skdcca.inference._reduced import linear_part, reduced_views
@@ -56,6 +57,46 @@ def test_the_basis_is_orthonormal_and_orthogonal_to_the_confounds():
     assert subspace_angles(basis.T, other).max() < 1e-10
 
 
+@pytest.mark.parametrize("n_confounds", [4, 27])
+def test_the_basis_of_one_block_is_that_of_the_definition(n_confounds):
+    rng = np.random.default_rng(0)
+    Z, view = rng.normal(size=(30, n_confounds)), rng.normal(size=(30, 3))
+    Z[:, 2] = Z[:, 1]
+    space = BlockResidualSpace(Z, np.zeros(30, int))
+    assert (space.rank, space.n_rows) == (n_confounds - 1, 30 - n_confounds)
+    basis = space.reduce(np.eye(30))
+    np.testing.assert_allclose(basis @ basis.T, np.eye(space.n_rows), atol=1e-12)
+    np.testing.assert_allclose(basis @ Z, 0, atol=1e-12)
+    # The orthonormal rows that are closest to the residuals of the samples kept: a polar factor.
+    maker = residuals(np.eye(30), Z)
+    closest, _ = polar(maker[space._kept])
+    np.testing.assert_allclose(basis, closest, atol=1e-9)
+    np.testing.assert_allclose(space.reduce(view), closest @ view, atol=1e-9)
+
+
+def test_rows_of_blocks_have_their_variances_and_are_free_of_confounds():
+    rng = np.random.default_rng(0)
+    block, Z = np.repeat([0, 1, 2], 100), rng.normal(size=(300, 10))
+    deviation = np.array([1.0, 5.0, 0.2])
+    view = deviation[block][:, None] * rng.normal(size=(300, 40))
+    space = BlockResidualSpace(Z, block)
+    found = [space.reduce(view)[space.numbers == i].std() for i in range(3)]
+    np.testing.assert_allclose(found, deviation, rtol=0.05)
+    confounded = view + Z @ rng.normal(size=(10, 40)) + rng.normal(size=(3, 40))[block]
+    reduced = space.reduce(confounded)[space.numbers == 2]
+    # Ordinary residuals of the quiet block contain errors of the loud one.
+    plain = residuals(confounded, np.column_stack([Z, np.eye(3)[block]]))[block == 2]
+    assert reduced.std() < 0.22 < plain.std()
+
+
+def test_the_samples_left_out_determine_the_design():
+    block = np.arange(40) // 4
+    Z = np.where(np.arange(40) == 7, 100.0, 0.01 * np.arange(40) % 4)[:, None]
+    space = BlockResidualSpace(Z, block)
+    assert 7 not in space._kept  # nothing is left of its error
+    assert set(np.bincount(space.numbers)) == {2, 3}
+
+
 @pytest.mark.parametrize(
     ("columns", "rank"),
     [
@@ -76,7 +117,7 @@ def test_constant_and_dependent_confounds_do_not_count(columns, rank):
 
 def test_correlations_are_those_of_the_residuals():
     X, y, Z = confounded_views(strength=[0.7])
-    test = canonical_correlation_test(LinearCCA(reg=0), X, y, confounds=Z, n_permutations=2)
+    test = canonical_correlation_test(LinearCCA(reg=0), X, y, confounds=Z, n_permutations=19)
     angles = subspace_angles(residuals(X, Z), residuals(y, Z))
     np.testing.assert_allclose(test.correlations, np.sort(np.cos(angles))[::-1], atol=1e-12)
 
@@ -258,6 +299,22 @@ def test_steps_that_depend_on_y_are_not_linear(step):
     assert linear_part(make_pipeline(step, LinearCCA()), X, y) is None
 
 
+def test_steps_that_are_random_are_refused():
+    X, y = correlated_views(p=6)
+    step = GaussianRandomProjection(2)
+    for kwargs in ({}, {"confounds": X[:, 0]}, {"method": "wilks"}):
+        with pytest.raises(ValueError, match=r"must be deterministic.*random_state of each step"):
+            canonical_correlation_test(make_pipeline(step, LinearCCA()), X, y, **kwargs)
+    step.set_params(random_state=0)
+    assert linear_part(make_pipeline(step, LinearCCA()), X, y) is not None
+
+
+def test_rounding_errors_do_not_make_steps_random():
+    X, y = correlated_views(p=6)
+    for step in (PCA(2, svd_solver="randomized"), FunctionTransformer(csr_array)):
+        assert linear_part(make_pipeline(step, LinearCCA()), X, y) is not None
+
+
 def test_other_estimators_have_no_linear_part():
     X, y = correlated_views()
     assert linear_part(KernelCCA(), X, y) is None
@@ -322,13 +379,37 @@ def test_confounds_are_taken_in_any_form():
             np.random.default_rng(0).normal(size=(60, 58)),
             "leave 2 or more rows, but 60 rows less the mean and 58 independent confounds leave 1",
         ),
-        (np.ones((60, 1, 1)), "Found array with dim 3"),
+        (np.ones((60, 1, 1)), r"must have shape .* got \(60, 1, 1\)"),
+        (np.ones((60, 0)), r"must have a column, got shape \(60, 0\)"),
+        (
+            pd.Categorical([1, 2, 3] * 20),
+            "`confounds` must be numeric, got categories. .*get_dummies",
+        ),
+        (
+            pd.DataFrame({"age": range(60), "site": pd.Categorical([1, 2] * 30)}),
+            "The confound 'site' must be numeric, got categories",
+        ),
+        (
+            pd.DataFrame([range(2)] * 60, columns=["a", "a"]).astype("category"),
+            "The confound 'a' must be numeric, got categories",
+        ),
+        (
+            pd.Series(pd.date_range("2020", periods=60), name="day"),
+            "The confound 'day' must be numeric, got dates. Turn them into numbers",
+        ),
+        (np.arange(60).astype("datetime64[D]"), "`confounds` must be numeric, got dates"),
     ],
 )
 def test_bad_confounds_are_named(confounds, message):
     X, y = correlated_views()
     with pytest.raises(ValueError, match=message):
         canonical_correlation_test(LinearCCA(), X, y, confounds=confounds)
+
+
+def test_sparse_confounds_are_refused():
+    X, y, Z = confounded_views()
+    with pytest.raises(TypeError, match=r"`confounds` must be dense.*confounds.toarray\(\)"):
+        canonical_correlation_test(LinearCCA(), X, y, confounds=csr_array(Z))
 
 
 def test_a_residualizer_is_refused():
@@ -355,5 +436,5 @@ def test_confounds_need_a_linear_model_and_rows():
         canonical_correlation_test(LinearCCA(reg=0), X, y, method="wilks", confounds=Z)
     warning = "exceeds n_samples - n_confounds - 1 = 4, so 3 canonical correlations are 1"
     with pytest.warns(PerfectCorrelationWarning, match=warning):
-        test = canonical_correlation_test(LinearCCA(reg=0), X, y, confounds=Z, n_permutations=9)
+        test = canonical_correlation_test(LinearCCA(reg=0), X, y, confounds=Z, n_permutations=19)
     np.testing.assert_array_equal(test.p_values, 1.0)

@@ -70,7 +70,9 @@ def test_components_that_every_fold_has():
 
 def test_too_few_held_out_rows_are_refused():
     X, y = shared_views(n=12)
-    with pytest.raises(ValueError, match="3 or more held-out rows in each fold, got 2 in fold 0"):
+    with pytest.raises(
+        ValueError, match=r"3 or more held-out rows in each fold, got 2 in fold 0. Set cv=4"
+    ):
         held_out_correlations(LinearCCA(1), X, y, cv=6)
     with pytest.raises(ValueError, match="got 1 in fold 0"):
         held_out_correlations(LinearCCA(1), X, y, cv=LeaveOneOut())

@@ -1,5 +1,7 @@
 """Intervals of correlations and loadings of linear and other models."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdcca import KernelCCA, LinearCCA, Residualizer, canonical_correlation_intervals
-from skdcca.exceptions import PerfectCorrelationWarning, RankWarning
+from skdcca import (
+    KernelCCA,
+    LinearCCA,
+    Residualizer,
+    canonical_correlation_intervals,
+    canonical_summary,
+)
+from skdcca.exceptions import ComponentSearchWarning, PerfectCorrelationWarning, RankWarning
 from skdcca.inference._corrected import corrected_correlations
 from skdcca.inference._held_out import held_out_correlations
 
@@ -141,20 +149,45 @@ def test_confounds_cost_rows_and_are_regressed_out():
     np.testing.assert_array_equal(result.low, expected.low)
     model = LinearCCA(2, reg=0).fit(*residuals)
     np.testing.assert_allclose(result.x_loadings, model.x_loadings_, atol=1e-8)
+    # Regressions that are not repeated in the resamples seem more certain than they are.
+    many = np.hstack([confounds, rng.normal(size=(80, 17))])
+    partial = intervals(LinearCCA(1, reg=0), X, y, confounds=many)
+    once = [
+        Residualizer(slice(view.shape[1], None)).fit_transform(np.hstack([view, many]))
+        for view in (X, y)
+    ]
+    naive = intervals(LinearCCA(1, reg=0), *once)
+    widths = [np.mean(r.x_loadings_high - r.x_loadings_low) for r in (partial, naive)]
+    assert widths[0] > widths[1]
     again = intervals(LinearCCA(2, reg=0), X, y, confounds=confounds)
     assert result.detected.tolist() == again.detected.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("reg", "n_groups"), [("auto", None), (0, 20)])
+def test_confounds_of_held_out_correlations_are_those_of_the_summary(reg, n_groups):
+    X, y = shared_views(n=60, p=4, q=3)
+    confounds = np.random.default_rng(0).normal(size=(60, 2))
+    groups = None if n_groups is None else np.arange(60) % n_groups
+    arguments = {"confounds": confounds, "groups": groups}
+    result = intervals(LinearCCA(2, reg=reg), X, y, **arguments)
+    assert set(result) == {"correlations"} | HELD_OUT | LOADINGS | NAMES
+    summary = canonical_summary(LinearCCA(2, reg=reg), X, y, **arguments)
+    np.testing.assert_array_equal(result.held_out, summary.held_out)
+    np.testing.assert_allclose(result.correlations, summary.variate_correlations)
+    np.testing.assert_allclose(result.x_loadings, summary.x.loadings, atol=1e-8)
+    np.testing.assert_allclose(result.y_cross_loadings, summary.y.cross_loadings, atol=1e-8)
+    # Rows of a group stay together in folds and in resamples.
+    plain = intervals(LinearCCA(2, reg=reg), X, y, confounds=confounds)
+    assert (plain.x_loadings_low == result.x_loadings_low).all() == (groups is None)
 
 
 def test_confounds_of_other_models_are_refused():
     X, y = shared_views(n=40)
     confounds = np.arange(40.0)
-    for estimator, groups in (
-        (LinearCCA(), None),
-        (KernelCCA(1), None),
-        (LinearCCA(reg=0), np.arange(40) // 4),
-    ):
-        with pytest.raises(ValueError, match="`confounds` need a LinearCCA with reg=0 and no gr"):
-            intervals(estimator, X, y, confounds=confounds, groups=groups)
+    with pytest.raises(ValueError, match="`confounds` need a LinearCCA, or a Pipeline that ends"):
+        intervals(KernelCCA(1), X, y, confounds=confounds)
+    with pytest.raises(ValueError, match="must not contain a Residualizer"):
+        intervals(make_pipeline(Residualizer([0]), LinearCCA()), X, y, confounds=confounds)
 
 
 @pytest.mark.parametrize("reg", [0, 0.1])
@@ -215,10 +248,59 @@ def test_more_components_than_the_rank():
 def test_confounds_that_leave_few_rows():
     X, y = correlated_views(n=12, p=4, q=3)
     confounds = np.random.default_rng(0).normal(size=(12, 6))
-    with pytest.warns(PerfectCorrelationWarning, match="Use fewer confounds"):
-        result = intervals(LinearCCA(1, reg=0), X, y, confounds=confounds)
+    expected = "n_samples - n_confounds - 1 = 5, so 2 canonical correlations are 1.*or confounds"
+    for function in (intervals, canonical_summary):
+        with pytest.warns(PerfectCorrelationWarning, match=expected) as caught:
+            result = function(LinearCCA(1, reg=0), X, y, confounds=confounds)
+        assert len(caught) == 1
+    result = quiet(LinearCCA(1, reg=0), X, y, confounds=confounds)
     assert_finite(result)
     assert not result.detected[0]
+
+
+def quiet(*args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PerfectCorrelationWarning)
+        return intervals(*args, **kwargs)
+
+
+@pytest.mark.parametrize("model", [LinearCCA(1, reg=0), KernelCCA(1, kernel="linear", reg=0)])
+def test_a_perfect_correlation_is_warned_of_once(model):
+    X, y = correlated_views(n=20, p=15, q=5)
+    groups = np.arange(20) // 2  # with held-out correlations
+    with pytest.warns(PerfectCorrelationWarning, match="so 1 canonical correlation is 1") as caught:
+        intervals(model, X, y, groups=groups)
+    assert len(caught) == 1
+    # In folds of 24 rows, 17 + 5 columns have perfect correlations, but not in all rows.
+    X, y = correlated_views(n=24, p=17, q=5)
+    assert_finite(intervals(model, X, y, groups=np.arange(24)))
+
+
+@pytest.mark.parametrize("n", [6, 8, 14, 15])
+def test_small_tables_have_fewer_folds(n):
+    X, y = shared_views(n=n, p=2, q=2)
+    result = intervals(LinearCCA(1), X, y)
+    assert result.held_out.shape == (min(5, n // 3), 1)
+    assert_finite(result)
+
+
+def test_tables_without_folds():
+    X, y = shared_views(n=5, p=2, q=2)
+    with pytest.raises(ValueError, match="need two folds of 3 or more rows, got 5 rows"):
+        intervals(LinearCCA(1), X, y)
+    assert_finite(intervals(LinearCCA(1, reg=0), X, y))
+    X, y = shared_views(n=12, p=2, q=2)
+    with pytest.raises(ValueError, match=r"got 12 rows in 1 group\(s\). Pass more groups"):
+        intervals(LinearCCA(1), X, y, groups=np.zeros(12))
+    with pytest.raises(ValueError, match=r"got 2 in fold 0. Set cv=4"):
+        intervals(LinearCCA(1), X, y, cv=6)
+
+
+def test_a_search_over_the_number_of_components_is_warned_of():
+    X, y = shared_views(n=40)
+    search = GridSearchCV(LinearCCA(), {"n_components": [1, 2]}, cv=2)
+    with pytest.warns(ComponentSearchWarning, match="chooses n_components by its score"):
+        intervals(search, X, y, cv=2)
 
 
 def test_the_estimator_is_not_changed_and_seeds_are_reproducible():

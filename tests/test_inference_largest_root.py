@@ -105,9 +105,3 @@ def test_chain_counts_the_planted_components():
         assert (np.diff(p_values) >= 0).all()
         n_found.append((p_values <= 0.05).sum())
     assert np.mean(np.array(n_found) == 2) > 0.85
-
-
-def test_too_few_rows_are_refused():
-    for function in (largest_root_p_value, largest_root_critical_value):
-        with pytest.raises(ValueError, match="needs more rows than the ranks"):
-            function(0.5, 7, 3, 4)

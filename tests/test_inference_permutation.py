@@ -111,6 +111,13 @@ def test_second_p_equals_refits_of_the_variates_left():
     assert ours.p_values[1] == pytest.approx(expected)
 
 
+def test_views_in_the_place_of_the_estimator_are_named():
+    X, y = correlated_views()
+    with pytest.raises(TypeError, match=r"`estimator` must be an estimator.*, got array") as error:
+        canonical_correlation_test(X, y, LinearCCA())
+    assert len(str(error.value)) < 200
+
+
 def test_any_estimator_with_the_two_methods():
     X, y = correlated_views(strength=[0.9])
     ours = canonical_correlation_test(CCA(2), X, y, n_permutations=99, random_state=0)
@@ -149,7 +156,7 @@ def test_random_state_repeats(capsys):
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any()
     assert not capsys.readouterr().err
-    canonical_correlation_test(LinearCCA(reg=0), X, y, n_permutations=5, verbose=1, random_state=0)
+    canonical_correlation_test(LinearCCA(reg=0), X, y, n_permutations=19, verbose=1, random_state=0)
     assert "permutations" in capsys.readouterr().err
 
 

@@ -200,12 +200,17 @@ def test_saved_model_answers_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("confounds", "message"),
     [
-        (["height"], "`confounds` must be names, .* got \\['height'\\].*height"),
+        (
+            ["height"],
+            r"`confounds` must be names .* got 'height'. The columns are \['age', .*'v3'\]",
+        ),
+        (slice("age", "height"), "`confounds` must be names of columns of X, got 'height'"),
+        (slice(None), "must leave a column to residualize, got all of X"),
         ([9], "`confounds` must be names.*\\[9\\]"),
         ([True, False], "`confounds` must be names"),
         (["age", 1], "`confounds` must be names"),
         ([1.5], "`confounds` must be names"),
-        (None, "`confounds` must be names|`confounds` must contain"),
+        (None, "`confounds` must be names, positions, .* got None. X has 5 column"),
         ([], "`confounds` must contain a column of X, got \\[\\]. Leave the step out"),
         ([False] * 5, "`confounds` must contain"),
         (NAMES, "must leave a column to residualize, got all of X, which has 5 feature"),
@@ -217,8 +222,27 @@ def test_unusable_confounds_are_refused(confounds, message):
 
 
 def test_names_need_a_table_with_names():
-    with pytest.raises(ValueError, match=r"`confounds` must be .*only supported for dataframes"):
-        Residualizer(["age"]).fit(table().to_numpy())
+    X = table().to_numpy()
+    message = (
+        "`confounds` must be positions or a mask if X has no column names, got 'age'. Pass posi"
+    )
+    for confounds in (["age"], "age", slice("age", None)):
+        with pytest.raises(ValueError, match=message):
+            Residualizer(confounds).fit(X)
+    with pytest.raises(ValueError, match=r"`confounds` must be names, .* got None. X has 5 col"):
+        Residualizer(None).fit(X)
+    with pytest.raises(ValueError, match="must leave a column to residualize, got all of X"):
+        Residualizer(slice(None)).fit(X)
+    every_other = Residualizer(slice(None, None, 2)).fit(X)
+    assert list(every_other.confounds_) == [0, 2, 4]
+
+
+def test_repeated_names_are_refused():
+    X = table()
+    X.columns = ["age", "v", "site", "v", "v"]
+    for confounds in (["age"], [0]):
+        with pytest.raises(ValueError, match=r"unique column names, got 3 columns 'v'. .*to_numpy"):
+            Residualizer(confounds).fit(X)
 
 
 def test_unusable_tables_are_refused():
@@ -228,10 +252,11 @@ def test_unusable_tables_are_refused():
     named = X.assign(site=np.resize(["Boston", "Turin"], 50))
     with pytest.raises(ValueError, match=r"text in the column 'site', such as 'Boston'.*OneHotEnc"):
         step.fit(named)
+    dated = X.assign(age=pd.date_range("2020-01-01", periods=50))
+    with pytest.raises(ValueError, match=r"X contains dates in the column 'age'.*days"):
+        step.fit(dated)
     coded = X.assign(site=pd.Categorical(np.resize([1, 2, 3], 50)))
-    with pytest.raises(
-        ValueError, match=r"The confound 'site' must be numeric, got a categ.*OneHot"
-    ):
+    with pytest.raises(ValueError, match=r"The confound 'site' must be numeric, got categ.*OneHot"):
         step.fit(coded)
     with pytest.raises(
         ValueError, match=r"needs more rows than independent confounds \+ 1, got 3 "

@@ -7,7 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from skdcca import LinearCCA, cca_sample_size
-from skdcca.inference._first_root import draw_first_root, expected_values, power_of
+from skdcca.inference import _first_root_draws
+from skdcca.inference._first_root import expected_values, power_of
+from skdcca.inference._first_root_draws import draw_first_root, draw_null_squares
 from skdcca.inference._largest_root import largest_root_critical_value
 
 
@@ -37,8 +39,9 @@ def test_power_of_a_regression_equals_its_exact_distribution():
     assert power_of(r, n, q, 1, 0.05) == power_of(r, n, 1, q, 0.05)
 
 
-def test_draws_are_distributed_as_in_simulated_data():
-    n, p, q, r = 50, 4, 3, 0.5
+@pytest.mark.parametrize(("p", "q"), [(4, 3), (2, 7)])
+def test_draws_are_distributed_as_in_simulated_data(p, q):
+    n, r = 50, 0.5
     drawn = draw_first_root(r, n, p, q, 300, np.random.default_rng(0))
     data = np.array([_first_root_of_data(n, p, q, r, seed) for seed in range(150)])
     for of_draws, of_data in zip(drawn, data.T, strict=True):
@@ -79,6 +82,40 @@ def test_predictions_equal_simulated_values(r, n, p, q):
 def test_power_without_a_correlation_is_the_level():
     for p, q in ((1, 4), (3, 3), (10, 20)):
         assert_allclose(power_of(0.01, 200, p, q, 0.05), 0.05, atol=0.005)
+
+
+@pytest.mark.parametrize(("n", "p", "q"), [(30, 4, 7), (12, 5, 5), (40, 1, 3), (60, 1, 1)])
+def test_null_draws_are_distributed_as_in_simulated_data(n, p, q):
+    rng = np.random.default_rng(2)
+    drawn = draw_null_squares(n, p, q, 400, rng)
+    bases = [np.linalg.qr(rng.normal(size=(400, n - 1, k)))[0] for k in (p, q)]
+    products = bases[0].transpose(0, 2, 1) @ bases[1]
+    of_data = np.linalg.svd(products, compute_uv=False)[:, ::-1] ** 2
+    for k in range(p):
+        assert stats.ks_2samp(drawn[:, k], of_data[:, k]).pvalue > 0.01
+
+
+@pytest.mark.parametrize(("r", "p", "q"), [(0.05, 120, 80), (0.2, 2, 1000)])
+def test_plans_of_many_columns_and_small_correlations_are_simulated(r, p, q):
+    plan = cca_sample_size(r, p, q, n_simulations=100, random_state=0)
+    assert_allclose(plan.simulated_weight_error, plan.weight_error, atol=0.01)
+    assert_allclose(plan.simulated_power, plan.power, atol=0.05)
+
+
+def test_draws_that_share_noise_columns_have_the_same_means(monkeypatch):
+    settings = 0.7, 600, 60, 40, 300
+    apart = draw_first_root(*settings, np.random.default_rng(0))
+    monkeypatch.setattr(_first_root_draws, "_OPERATIONS", 0)
+    shared = draw_first_root(*settings, np.random.default_rng(1))
+    assert_allclose(np.mean(shared, axis=1), np.mean(apart, axis=1), atol=0.02)
+    assert_allclose(np.std(shared, axis=1), np.std(apart, axis=1), rtol=0.25)
+
+
+def test_smallest_correlations_have_a_plan():
+    plan = cca_sample_size(0.001, 3, 3, random_state=0)
+    assert plan.n_samples > 10_000_000
+    assert_allclose(plan.simulated_power, plan.power, atol=0.05)
+    assert_allclose(plan.simulated_weight_error, plan.weight_error, atol=0.01)
 
 
 def test_predictions_do_not_depend_on_the_order_of_the_views():
@@ -158,13 +195,13 @@ def test_arguments_out_of_range_are_refused(name, value):
 @pytest.mark.parametrize(
     ("arguments", "target"),
     [
-        ({"correlation": 0.0005, "n_features_x": 1, "n_features_y": 1}, "`power`=0.9"),
+        ({"correlation": 1e-5, "n_features_x": 1, "n_features_y": 1}, "`power`=0.9"),
         (
-            {"correlation": 0.3, "n_features_x": 5, "n_features_y": 5, "weight_error": 1e-7},
-            "`weight_error`=1e-07",
+            {"correlation": 0.3, "n_features_x": 5, "n_features_y": 5, "weight_error": 1e-10},
+            "`weight_error`=1e-10",
         ),
     ],
 )
 def test_unreachable_plan_names_the_target(arguments, target):
-    with pytest.raises(ValueError, match=f"more than 10,000,000 samples to reach {target}"):
+    with pytest.raises(ValueError, match=f"more than 10,000,000,000 samples to reach {target}"):
         cca_sample_size(**arguments)

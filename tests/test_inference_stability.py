@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdcca import KernelCCA, LinearCCA, weight_stability
 from skdcca.exceptions import RankWarning
-from skdcca.inference._stability import _agreement, _halves, _standardized
+from skdcca.inference._stability import _agreement, _halves
 
 NAMES = [f"{view}_{name}" for view in "xy" for name in ("weights", "subspace", "loadings")]
 
@@ -29,8 +29,7 @@ def test_agreement_is_that_of_weights_in_the_metric_of_the_data():
     X, y = views()
     halves = np.arange(40), np.arange(40, 80)
     model = LinearCCA(2, reg=0)
-    tables = _standardized(X), _standardized(y)
-    found = _agreement(model, X, y, tables, halves, None)
+    found = _agreement(model, X, y, (X, y), halves, None)
     a, b = (LinearCCA(2, reg=0).fit(X[half], y[half]) for half in halves)
     for name, view, of_a, of_b in (
         ("x", X, a.x_weights_, b.x_weights_),

@@ -309,7 +309,82 @@ def test_arguments_are_checked(views):
     with pytest.raises(ValueError, match="the same number of samples"):
         canonical_summary(CLASSICAL, X, y[:-1])
     with pytest.raises(ValueError, match="`cv` must leave"):
-        canonical_summary(CLASSICAL, X[:14], y[:14])
+        canonical_summary(CLASSICAL, X[:14], y[:14], cv=5)
+    with pytest.raises(TypeError, match="`estimator` must be an estimator of two views"):
+        canonical_summary(X, y, CLASSICAL)
+
+
+@pytest.mark.parametrize("n", [6, 8, 13])
+def test_small_tables_have_fewer_folds(n):
+    X, y = shared_views(n=n, p=2, q=2)
+    summary = canonical_summary(CLASSICAL, X, y)
+    assert summary.held_out.shape == (min(5, n // 3), 2)
+    assert np.isfinite(summary.held_out).all()
+
+
+def test_tables_without_folds_have_the_classical_part():
+    X, y = shared_views(n=5, p=2, q=2)
+    for model in (CLASSICAL, LinearCCA()):
+        summary = canonical_summary(model, X, y)
+        assert summary.held_out is summary.held_out_mean is summary.held_out_std is None
+        assert "No held-out correlations: too few rows or groups" in str(summary)
+        assert "held_out" not in summary.to_frames().get("sizes", {})
+        assert "Loadings of X" in summary._repr_html_()
+        assert (summary.tests is not None) == (model is CLASSICAL)
+    assert lines_of(canonical_summary(CLASSICAL, X, y), "Corrected correlations")
+    # Half of eight rows cannot be freed from three confounds and keep two columns.
+    X, y = shared_views(n=8, p=2, q=2)
+    confounds = np.random.default_rng(0).normal(size=(8, 3))
+    assert canonical_summary(LinearCCA(), X, y, confounds=confounds).held_out is None
+
+
+def test_groups_leave_neither_tests_nor_corrected_correlations():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(15), 4)
+    X, y = rng.normal(size=(2, 15, 3))
+    X, y = X[groups] + 0.1 * rng.normal(size=(60, 3)), y[groups] + 0.1 * rng.normal(size=(60, 3))
+    naive = canonical_summary(CLASSICAL, X, y)
+    assert naive.tests["p_values"][0] < 0.001  # of views that have nothing in common
+    summary = canonical_summary(CLASSICAL, X, y, groups=groups)
+    for name in ("tests", "multivariate_tests", "corrected", "corrected_low", "corrected_high"):
+        assert getattr(summary, name) is None
+    assert summary.detected is summary.threshold is None
+    np.testing.assert_array_equal(summary.correlations, naive.correlations)
+    np.testing.assert_array_equal(summary.eigenvalues, naive.eigenvalues)
+    text = str(summary)
+    assert "they need independent rows" in text
+    assert "canonical_correlation_test with `blocks`" in text.replace("\n", " ")
+    assert "Wilks" not in text
+    assert lines_of(summary, "Held-out correlations")
+    assert {"tests", "multivariate_tests"}.isdisjoint(summary.to_frames())
+
+
+@pytest.mark.parametrize("reg", [0, 3])
+def test_redundancy_is_printed_with_its_cumulative_sum(views, reg):
+    summary = canonical_summary(LinearCCA(reg=reg), *views)
+    for view in (summary.x, summary.y):
+        squared = view.cross_loadings**2
+        np.testing.assert_allclose(view.redundancy, squared.mean(axis=0))
+        for end in ("", "_raw"):
+            single, total = view[f"redundancy{end}"], view[f"redundancy_cumulative{end}"]
+            assert total[0] == pytest.approx(single[0])
+            assert (total >= np.maximum.accumulate(single) - 1e-12).all()
+
+
+def test_note_on_what_is_hard_to_distinguish_from_chance():
+    X, y = correlated_views(n=60, p=3, q=3)
+    text = str(canonical_summary(CLASSICAL, X, y)).replace("\n", " ")
+    summary = canonical_summary(CLASSICAL, X, y)
+    expected = (
+        f"First correlations up to {summary.threshold:.4f} are hard to distinguish from chance"
+    )
+    assert expected in text
+    # Without columns that correlate by chance, there is no threshold.
+    single = canonical_summary(CLASSICAL, X[:, :1], y)
+    assert (single.threshold, single.detected[0]) == (0, False)
+    text = str(single).replace("\n", " ")
+    assert "Component 1 is not detected" in text
+    assert "hard to distinguish" not in text
 
 
 def test_level_and_groups_are_passed_on(views):

@@ -22,8 +22,9 @@ def test_variance_explained_and_redundancy_equal_numpy(reg):
     x_share = squared_correlations(X, zx).mean(axis=0)
     y_share = squared_correlations(y, zy).mean(axis=0)
     np.testing.assert_allclose(variance_explained(model, X, y), [x_share, y_share])
-    pair = np.array([np.corrcoef(zx[:, k], zy[:, k])[0, 1] ** 2 for k in range(2)])
-    np.testing.assert_allclose(redundancy(model, X, y), [x_share * pair, y_share * pair])
+    x_redundancy = squared_correlations(X, zy).mean(axis=0)
+    y_redundancy = squared_correlations(y, zx).mean(axis=0)
+    np.testing.assert_allclose(redundancy(model, X, y), [x_redundancy, y_redundancy])
     # A constant column has no variance to explain.
     constant = LinearCCA(2, reg=reg).fit(np.column_stack([X, np.ones(40)]), y)
     plain = LinearCCA(2, reg=reg).fit(X, y)
@@ -39,6 +40,8 @@ def test_redundancy_is_the_mean_r2_of_regressions():
     residual = np.linalg.lstsq(np.column_stack([np.ones(60), X]), y, rcond=None)[1]
     r2 = 1 - residual / np.sum((y - y.mean(axis=0)) ** 2, axis=0)
     assert redundancy(model, X, y)[1].sum() == pytest.approx(r2.mean())
+    stewart_love = variance_explained(model, X, y)[1] * model.canonical_correlations_**2
+    np.testing.assert_allclose(redundancy(model, X, y)[1], stewart_love)
     assert variance_explained(model, X, y)[1].sum() == pytest.approx(1.0)
     sparse = redundancy(model, csr_array(X), y)
     np.testing.assert_allclose(sparse, redundancy(model, X, y))

@@ -34,7 +34,7 @@ def by_hand(model, X, y, splits):
 @pytest.mark.parametrize("cv", [3, KFold(4, shuffle=True, random_state=0)], ids=str)
 def test_rows_have_the_variates_of_models_that_have_not_seen_them(cv):
     X, y = views()
-    splits = list((KFold(cv) if cv == 3 else cv).split(X))
+    splits = list((KFold(cv, shuffle=True, random_state=0) if cv == 3 else cv).split(X))
     expected = by_hand(CCA_2, X, y, splits)
     for zx, zy in (
         cross_val_variates(CCA_2, X, y, cv=cv),
@@ -49,7 +49,7 @@ def test_signs_agree_with_a_model_of_all_rows():
     y = np.c_[X[:, 0] - X[:, 1], X[:, 2]] + np.random.default_rng(9).normal(size=(60, 2))
     folds = np.split(np.arange(60), 6)
     of_all = CCA_2.fit(X, y).transform(X, y)
-    found = cross_val_variates(CCA_2, X, y, cv=6)
+    found = cross_val_variates(CCA_2, X, y, cv=KFold(6))
     for z, reference in zip(found, of_all, strict=True):
         for fold in folds:
             assert (variate_correlations(z[fold], reference[fold]) > 0).all()
@@ -62,8 +62,8 @@ def test_the_pairing_of_held_out_rows_changes_nothing_but_common_signs():
     X, y = views(seed=3)
     other = y.copy()
     other[:20] = y[19::-1]
-    zx, zy = cross_val_variates(CCA_2, X, y, cv=3)
-    zx_other, zy_other = cross_val_variates(CCA_2, X, other, cv=3)
+    zx, zy = cross_val_variates(CCA_2, X, y, cv=KFold(3))
+    zx_other, zy_other = cross_val_variates(CCA_2, X, other, cv=KFold(3))
     sign = np.sign(zx[0] * zx_other[0])
     np.testing.assert_allclose(zx_other[:20] * sign, zx[:20], atol=1e-12)
     np.testing.assert_allclose(zy_other[19::-1] * sign, zy[:20], atol=1e-12)
@@ -78,17 +78,32 @@ def test_results_do_not_depend_on_the_number_of_jobs():
 
 def test_correlations_within_a_fold_are_those_of_cross_validation():
     X, y = views()
-    zx, zy = cross_val_variates(CCA_2, X, y, cv=3)
+    zx, zy = cross_val_variates(CCA_2, X, y, cv=KFold(3))
     folds = [slice(0, 20), slice(20, 40), slice(40, 60)]
     found = [variate_correlations(zx[fold], zy[fold]).sum() for fold in folds]
     np.testing.assert_allclose(found, cross_val_score(CCA_2, X, y, cv=3), atol=1e-12)
+
+
+def test_integers_are_folds_of_shuffled_rows():
+    """A sorted table, in the order of its rows, would be extrapolated from fold to fold."""
+    X, y = views()
+    order = np.argsort(X[:, 0])
+    X, y = X[order], y[order]
+    found = cross_val_variates(CCA_2, X, y)
+    folds = KFold(5, shuffle=True, random_state=0)
+    np.testing.assert_array_equal(found, cross_val_variates(CCA_2, X, y, cv=folds))
+    in_order = cross_val_variates(CCA_2, X, y, cv=KFold(5))
+    assert variate_correlations(*found)[0] != variate_correlations(*in_order)[0]
+    with pytest.raises(ValueError, match=r"at most 3, the number of rows, got 5. Set cv=3 or less"):
+        cross_val_variates(CCA_2, X[:3], y[:3])
 
 
 def test_groups_are_held_out_together():
     X, y = views()
     groups = np.resize(["a", "b", "c", "d", "e", "f"], 60)
     found = cross_val_variates(CCA_2, X, y, cv=3, groups=groups)
-    splits = list(GroupKFold(3).split(X, groups=groups))
+    folds = GroupKFold(3, shuffle=True, random_state=0)
+    splits = list(folds.split(X, groups=groups))
     for ours, theirs in zip(found, by_hand(CCA_2, X, y, splits), strict=True):
         np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-12)
 
@@ -113,7 +128,8 @@ def test_models_of_other_packages():
     X, y = views()
     first = slice(0, 30)
     ours, theirs = (
-        cross_val_variates(model, X, y, cv=2) for model in (CCA_2, CCA(2, max_iter=2000, tol=1e-12))
+        cross_val_variates(model, X, y, cv=KFold(2))
+        for model in (CCA_2, CCA(2, max_iter=2000, tol=1e-12))
     )
     for of_ours, of_theirs in zip(ours, theirs, strict=True):
         found = variate_correlations(of_ours[first], of_theirs[first])
@@ -123,7 +139,7 @@ def test_models_of_other_packages():
 def test_weights_are_split_with_the_rows():
     X, y = views()
     weight = np.arange(60) % 3 / 1.0
-    found = cross_val_variates(CCA_2, X, y, cv=3, params={"sample_weight": weight})
+    found = cross_val_variates(CCA_2, X, y, cv=KFold(3), params={"sample_weight": weight})
     model = LinearCCA(2, reg=0).fit(X[20:], y[20:], sample_weight=weight[20:])
     for ours, theirs in zip(found, embed(model, X[:20], y[:20]), strict=True):
         np.testing.assert_allclose(np.abs(ours[:20]), np.abs(theirs), atol=1e-12)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal, norm
 
 from skdcca import LinearCCA
-from skdcca.metrics import similarity, variate_correlations
+from skdcca.metrics import column_correlations, similarity, variate_correlations
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -140,3 +141,16 @@ def test_deviations_are_checked():
         similarity(z, z, [0.5, 0.5], deviations=(ones, np.ones(3)))
     with pytest.raises(ValueError, match="`product` must be False with"):
         similarity(z, z, product=True, deviations=(ones, ones))
+
+
+def test_correlations_of_columns_with_variates():
+    rng = np.random.default_rng(0)
+    view, z = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+    view[:, 1], view[:, 3] = 0.1, z[:, 0] * 1e6
+    expected = np.corrcoef(np.delete(view, 1, axis=1), z, rowvar=False)[:3, 3:]
+    for given in (view, csr_array(view)):
+        found, varying = column_correlations(given, z)
+        np.testing.assert_allclose(np.delete(found, 1, axis=0), expected)
+        np.testing.assert_array_equal(found[1], 0)
+        assert varying.tolist() == [True, False, True, True]
+        assert np.abs(found).max() <= 1

@@ -137,8 +137,9 @@ def rows_loadings(quick, seeds):
     """Yield the coverage of loadings and cross-loadings, on average over the columns of X.
 
     The columns of X are random mixtures of the variates and of noise, or each of them has the loading
-    0.8 of the first variate. There are 20 tables for each seed, of 400 resamples. The bootstrap of the
-    last column takes percentiles of fits to 100 resamples, in the first 2 tables of each seed.
+    0.8 of the first variate. There are 50 tables for each seed (20 in a quick run), with 400 resamples
+    each. The bootstrap of the last column takes percentiles of fits to 100 resamples, in the first 2
+    tables of each seed.
     """
     cells = [
         (100, 5, 5, (0.7,)),
@@ -163,7 +164,7 @@ def _loadings(n, p, q, strengths, kind, seed, quick):
     rng = np.random.default_rng(seed)
     k, true_correlations = len(strengths), np.array(strengths)
     own, cross, percentiles = [], [], []
-    for i in range(5 if quick else 20):
+    for i in range(20 if quick else 50):
         mix = rng.normal(size=(p, p))
         if kind == "alike":
             mix[:, 0] = 0

@@ -1,4 +1,4 @@
-"""Plans of `cca_sample_size` against simulated data, and the number of components by several ways."""
+"""Plans of `cca_sample_size` against simulated data."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from skdcca import LinearCCA, canonical_correlation_test, cca_sample_size
 
 N_PERMUTATIONS = 199
 MOST_PERMUTED = 50
+N_SIMULATIONS = 200  # for each seed
 POWER_HEAD = (
     "columns",
     "planned power",
@@ -21,12 +22,12 @@ def rows_power(quick, seeds):
     """Yield how far plans are from data that are simulated with the planned number of samples.
 
     The errors are the largest differences over all correlations between what the plan predicts and
-    what 200 simulated data sets for each seed have, 40 with more than 100 columns. The permutation
+    what 200 simulated studies for each seed have. The permutation
     test is made on one data set for each seed, at the middle correlation; its standard error is in
     parentheses.
     """
-    columns = [(1, 5), (2, 2), (5, 3), (5, 20), (20, 20), (5, 95), (50, 50), (100, 100)]
-    correlations = (0.2, 0.5, 0.9) if quick else (0.2, 0.3, 0.5, 0.7, 0.9)
+    columns = [(1, 5), (2, 2), (5, 3), (5, 20), (20, 20), (5, 95), (50, 50), (100, 100), (200, 300)]
+    correlations = (0.2, 0.5, 0.9) if quick else (0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
     for p, q in columns[1:5] if quick else columns:
         for power in (0.9, 0.6):
             plans = [_plan(r, p, q, power, len(seeds)) for r in correlations]
@@ -41,7 +42,7 @@ def rows_power(quick, seeds):
 
 def _plan(correlation, p, q, power, n_seeds):
     """Return the plan for power alone, simulated with the number of samples that it needs."""
-    count = (200 if p + q <= 100 else 40) * n_seeds
+    count = N_SIMULATIONS * n_seeds
     return cca_sample_size(
         correlation, p, q, power=power, weight_error=0.99, n_simulations=count, random_state=0
     )

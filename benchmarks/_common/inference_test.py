@@ -37,18 +37,19 @@ def rows_false_positives(quick, seeds):
 
     The views have five columns each. In the null data they are independent given the design, so 5 %
     are expected; in the others they share a factor. In the last column the null data are tested
-    naively: residuals of the confounds are permuted, blocks are ignored. Standard errors are in
-    parentheses.
+    naively: residuals of the confounds are permuted, blocks are ignored. Columns and confounds of the
+    "skewed" designs are lognormal. In the "unequal" designs both views have the same deviation in a
+    site, exp(N(0, 0.7)), and the naive test takes indicators of the sites as confounds. Standard
+    errors are in parentheses.
     """
     for design, n, n_confounds, how in _designs(quick):
         make = partial(_views, design, n, n_confounds)
         null = _percentage(partial(_informed, make, how), seeds)
         found = _percentage(partial(_informed, partial(make, link=2.0), how), seeds)
-        naive = (
-            ""
-            if design == "free" and not n_confounds
-            else _percentage(partial(_naive, make), seeds)
-        )
+        naive = ""
+        if n_confounds or how is not None:
+            test = _unaware_of_variances if design.startswith("unequal") else _naive
+            naive = _percentage(partial(test, make), seeds)
         yield design, n, n_confounds, _NAMES[how], null, found, naive
 
 
@@ -69,6 +70,14 @@ def _designs(quick):
         ("families of four", 400, 0, "whole"),
         ("sites of four", 100, 10, "within"),
         ("sites of four", 200, 20, "within"),
+        ("skewed", 60, 0, None),
+        ("skewed", 60, 10, None),
+        ("skewed", 200, 10, None),
+        ("unequal sites of four", 60, 0, "within"),
+        ("unequal sites of four", 60, 1, "within"),
+        ("unequal sites of four", 200, 20, "within"),
+        ("unequal sites of twenty", 200, 1, "within"),
+        ("unequal sites of twenty", 200, 20, "within"),
     ]
     return cells[2::3] if quick else cells
 
@@ -85,7 +94,8 @@ def _views(design, n, n_confounds, seed, link=0.0):
     The rows of a family are similar in each view, and those of a site in both views in the same way.
     """
     rng = np.random.default_rng(seed)
-    blocks = np.repeat(np.arange(n // 4), 4)
+    size = 20 if design.endswith("twenty") else 4
+    blocks = np.repeat(np.arange(n // size), size)
     X, y = rng.normal(size=(2, n, 5))
     if design == "families of four":
         own, of_family = rng.normal(size=(2, n // 4, 5)), rng.normal(size=n // 4)
@@ -93,18 +103,24 @@ def _views(design, n, n_confounds, seed, link=0.0):
         factor = of_family[blocks]
     else:
         factor = rng.normal(size=n)
-    if design == "sites of four":
+    if design == "skewed":
+        X, y = np.exp(X), np.exp(y)
+    if "sites" in design:
         common = rng.normal(size=(n // 4, 5))[blocks]
         X, y = X + common, y + common
     confounds = rng.normal(size=(n, n_confounds))
-    X, y = (view + confounds @ rng.normal(size=(n_confounds, 5)) for view in (X, y))
+    if design == "skewed":
+        confounds = np.exp(confounds)
+    slopes = rng.normal(size=(2, n_confounds, 5))
     weights = np.array([1, 1, 0, 0, 0])
-    return (
-        X + link * factor[:, None] * weights,
-        y + link * factor[:, None] * weights,
-        confounds,
-        blocks,
+    deviation = np.ones(n)
+    if design.startswith("unequal"):
+        deviation = np.exp(0.7 * rng.normal(size=n // size))[blocks]
+    X, y = (
+        deviation[:, None] * (view + link * factor[:, None] * weights) + confounds @ slope
+        for view, slope in zip((X, y), slopes, strict=True)
     )
+    return X, y, confounds, blocks
 
 
 def _informed(make, how, seed):
@@ -122,6 +138,12 @@ def _naive(make, seed):
     regressors = np.column_stack([np.ones(len(X)), confounds])
     X, y = (view - regressors @ linalg.lstsq(regressors, view)[0] for view in (X, y))
     return _first_p(X, y, seed)
+
+
+def _unaware_of_variances(make, seed):
+    X, y, confounds, blocks = make(seed)
+    indicators = np.eye(blocks.max() + 1)[blocks]
+    return _first_p(X, y, seed, confounds=np.hstack([confounds, indicators]))
 
 
 def _first_p(X, y, seed, **design):

@@ -6,11 +6,11 @@ from .kernel import KernelCCA as KernelCCA
 from .kernel_maps import FourierMap as FourierMap
 from .kernel_maps import KernelMap as KernelMap
 from .linear import LinearCCA as LinearCCA
-from .linear import column_names as column_names
 from .linear import numbers_and_variates as numbers_and_variates
 from .linear import ridges_of as ridges_of
 from .linear import singular_views as singular_views
 from .linear_views import decomposed as decomposed
 from .moments import PairMoments as PairMoments
+from .residuals import BlockResidualSpace as BlockResidualSpace
 from .residuals import ResidualSpace as ResidualSpace
 from .shared_space import SharedSpace as SharedSpace

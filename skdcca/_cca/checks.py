@@ -83,10 +83,12 @@ def warn_perfect_correlations(views, n_rows, remedy, counted="n_samples"):
     ranks = [view.rank for view in views]
     n_perfect = int(min(*ranks, sum(ranks) - (n_rows - 1)))
     if n_perfect > 0 and not any(view.reg for view in views):
+        found = "1 canonical correlation is"
+        if n_perfect > 1:
+            found = f"{n_perfect} canonical correlations are"
         warn(
             f"X has rank {ranks[0]} and y has rank {ranks[1]}. Their sum exceeds {counted} - 1 = "
-            f"{n_rows - 1:g}, so {n_perfect} canonical correlations are 1 whatever the data are. "
-            f"{remedy}",
+            f"{n_rows - 1:g}, so {found} 1 whatever the data are. {remedy}",
             PerfectCorrelationWarning,
         )
 

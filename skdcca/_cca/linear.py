@@ -595,11 +595,6 @@ def numbers_and_variates(model, X, y):
     return X, y, model._project_x(X), model._project_y(y)
 
 
-def column_names(model):
-    """Return the names of the columns of X and of y, such as "x0" or "y0" if they have no names."""
-    return [str(name) for name in model._x_columns()], [str(name) for name in model._y_columns()]
-
-
 def _project(view, mean, weights):
     """Return the variates, computed in blocks so that memory does not grow with the rows."""
     if issparse(view):

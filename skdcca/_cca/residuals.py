@@ -2,7 +2,8 @@
 
 The views are expressed in an orthonormal basis of the space that is orthogonal to a constant and to
 the confounds [1]_ [2]_. In this basis residuals have as many rows as degrees of freedom, and rows of
-independent normal data stay independent.
+independent normal data stay independent. There are many such bases: one of them has rows that are close
+to the errors of samples, and keep their variances [3]_.
 
 References
 ----------
@@ -10,6 +11,8 @@ References
    Communications in Statistics 30 (2001).
 .. [2] A. M. Winkler, O. Renaud, S. M. Smith and T. E. Nichols, "Permutation inference for canonical
    correlation analysis", NeuroImage 220 (2020).
+.. [3] H. Theil, "The analysis of disturbances in regression analysis", Journal of the American
+   Statistical Association 60 (1965).
 """
 
 import numpy as np
@@ -21,6 +24,13 @@ from skdcca._cca.linear_views import SingularView
 from skdcca._cca.shrinkage import regularize
 
 _EPS = np.finfo(np.float64).eps
+# After two, false positives no longer depend on the first estimate, that of equal variances.
+_REWEIGHTINGS = 2
+# Columns have a maximum of 1; what is left of one that confounds explain is a rounding error.
+_LEAST_RESIDUAL = 1e-10
+# The rows of a block have at least this many degrees of freedom, and this part of the largest variance.
+_LEAST_FREEDOM = 0.5
+_LEAST_VARIANCE = 1e-4
 
 
 class ResidualSpace:
@@ -51,10 +61,83 @@ class ResidualSpace:
 
     def reduce(self, view):
         """Return a view in an orthonormal basis of the space, with `n_rows` rows."""
-        arguments = "L", "T", self._reflectors, self._factors
+        return self._turned("T", view)[self.rank + 1 :]
+
+    def _turned(self, trans, view):
+        """Return the product of the complete orthogonal factor, transposed if "T", and a view."""
+        arguments = "L", trans, self._reflectors, self._factors
         _, work, _ = lapack.dormqr(*arguments, view, lwork=-1)
         turned, _, _ = lapack.dormqr(*arguments, view, lwork=int(work[0]))
-        return turned[self.rank + 1 :]
+        return turned
+
+
+class BlockResidualSpace(ResidualSpace):
+    """Space that is orthogonal to confounds and to the means of blocks of unequal variance.
+
+    Rows of a block are exchangeable, because each row is close to the error of one sample and has the
+    variance of its block: they are Theil's BLUS residuals [3]_. As many samples are left out as the
+    design has independent columns. The residuals are those of weighted least squares, so that blocks
+    with a large variance do not spoil the others; the variances are estimated from each view. If all
+    are equal, the basis is an orthonormal one, as in `ResidualSpace`.
+
+    Parameters
+    ----------
+    confounds : ndarray of shape (n_samples, n_confounds)
+        Confounds. Constant or dependent columns do no harm.
+    numbers : ndarray of shape (n_samples,)
+        Number of the block of each sample, from 0.
+
+    Attributes
+    ----------
+    n_rows, rank : int
+        As those of `ResidualSpace`, with the means of blocks among the confounds.
+    numbers : ndarray of shape (n_rows,)
+        Number of the block of each row. Blocks that keep a single row have the same number, and are
+        taken to have the same variance.
+    """
+
+    def __init__(self, confounds, numbers):
+        n_samples, n_blocks = len(confounds), numbers.max() + 1
+        super().__init__(np.hstack([confounds, np.eye(n_blocks)[numbers]]))
+        n_design = self.rank + 1
+        self._design = self._turned("N", np.eye(n_samples, n_design))
+        # The samples that are left out must determine the coefficients of the design well.
+        _, order = linalg.qr(self._design.T, mode="r", pivoting=True)
+        self._left_out, self._kept = np.sort(order[:n_design]), np.sort(order[n_design:])
+        sizes = np.bincount(numbers[self._kept], minlength=n_blocks)
+        self._numbers = np.where(sizes[numbers] <= 1, n_blocks, numbers)
+        self.numbers = self._numbers[self._kept]
+
+    def reduce(self, view):
+        """Return residuals of a view, a row for each sample that is kept."""
+        deviation = np.ones((len(view), 1))
+        design = self._design
+        for _ in range(_REWEIGHTINGS):
+            residuals = deviation * _orthogonal(view / deviation, design)
+            deviation = self._deviations(residuals, design)[:, None]
+            design, _ = linalg.qr(self._design / deviation, mode="economic")
+        residuals = _orthogonal(view / deviation, design)
+        # Let E be these residuals, and Q1, Q2 the orthonormal design of the samples left out and kept.
+        # With the decomposition Q1 = U diag(s) V', the basis (I - Q2 Q2')^(-1/2) E2 of the kept ones
+        # equals E2 - Q2 V diag(1 / (1 + s)) U' E1, which divides by no small number.
+        left, size, right = linalg.svd(design[self._left_out])
+        share = (design[self._kept] @ right.T) @ (left / (1 + size)).T
+        return deviation[self._kept] * (residuals[self._kept] - share @ residuals[self._left_out])
+
+    def _deviations(self, residuals, design):
+        """Return the deviation of the block of each sample, relative to the others."""
+        size = np.sqrt(np.mean(residuals**2, axis=0))
+        varying = size > _LEAST_RESIDUAL
+        if not varying.any():
+            return np.ones(len(residuals))
+        squares = np.mean((residuals[:, varying] / size[varying]) ** 2, axis=1)
+        freedom = np.bincount(self._numbers, 1 - np.sum(design**2, axis=1))
+        variance = np.bincount(self._numbers, squares) / np.maximum(freedom, _LEAST_FREEDOM)
+        return np.sqrt(np.maximum(variance, _LEAST_VARIANCE * variance.max()))[self._numbers]
+
+
+def _orthogonal(view, design):
+    return view - design @ (design.T @ view)
 
 
 class ResidualView(SingularView):

@@ -10,7 +10,6 @@ from skdcca._deep.networks import resolve_device
 from skdcca._deep.plan import resolve_projection
 from skdcca._deep.training import OPTIMIZERS, check_callbacks
 from skdcca._utils.labels import check_complete, check_labels, label_numbers
-from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_integer, check_number, check_option
 from skdcca.encoders import as_encoder
 from skdcca.losses import as_loss
@@ -47,7 +46,6 @@ def class_numbers(labels, X, model):
     """Return the number of the class of each row, or None without labels."""
     if labels is None:
         return None
-    check_row_order(X, labels, names=("X", "labels"))
     labels = check_labels("labels", labels, X).tolist()
     if model.distributed:
         raise ValueError("`labels` must be None with distributed=True. Use a single process.")

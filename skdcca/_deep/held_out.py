@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skdcca._utils.labels import check_complete, check_labels, label_numbers
-from skdcca._utils.row_order import check_row_order
 
 
 class Split(NamedTuple):
@@ -94,7 +93,6 @@ def group_numbers(groups, X, process_group):
     """Return the number of the group of every row of all processes, or None without groups."""
     if groups is None:
         return None
-    check_row_order(X, groups, names=("X", "groups"))
     labels = process_group.all_gather_list(check_labels("groups", groups, X).tolist())
     check_complete("groups", labels)
     numbers = label_numbers(labels)

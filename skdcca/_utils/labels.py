@@ -4,11 +4,16 @@ import math
 
 import numpy as np
 
+from skdcca._utils.row_order import check_row_order
 from skdcca._utils.sklearn_compat import num_samples
 
 
 def check_labels(name, labels, X):
-    """Return labels as an array; raise ValueError unless there is one for each row of X."""
+    """Return labels as an array; raise ValueError unless there is one for each row of X.
+
+    Labels with an index, such as a Series, must have the row labels of X in the same order.
+    """
+    check_row_order(X, labels, names=("X", name))
     labels = np.asarray(labels)
     if labels.shape != (num_samples(X),):
         raise ValueError(

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdcca._utils.blocks import is_dask
+from skdcca._utils.columns import known_column_names
 from skdcca._utils.sklearn_compat import get_container_adapter
 from skdcca._utils.validation import check_pairs
 
@@ -219,12 +220,8 @@ class PredictionMixin:
         return [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
 
     def _y_columns(self):
-        names = getattr(self, "y_feature_names_in_", None)
-        if names is None:
-            names = known_feature_names(self.y_transformer_)
-        if names is None or len(names) != self.n_features_y_:
-            return [f"y{i}" for i in range(self.n_features_y_)]
-        return names
+        names = known_column_names(self, "y")
+        return [f"y{i}" for i in range(self.n_features_y_)] if names is None else names
 
     def _as_table(self, view, original, columns):
         """Return a table with the index of the original if `set_output` asks for tables."""
@@ -232,11 +229,3 @@ class PredictionMixin:
         if adapter is None or is_dask(view) or view.ndim != 2:
             return view
         return adapter.create_container(view, original, columns=np.asarray(columns, dtype=object))
-
-
-def known_feature_names(transformer):
-    """Return the names of the output columns of a transformer, or None if they are unknown."""
-    try:
-        return transformer.get_feature_names_out()
-    except (AttributeError, TypeError, ValueError):  # not all transformers name their columns
-        return None

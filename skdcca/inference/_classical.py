@@ -1,14 +1,13 @@
 """Test canonical correlations of normal data by Wilks' lambda or the largest root."""
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils import Bunch
 
 from skdcca._cca import ridges_of
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca.inference._largest_root import largest_root_chain
 from skdcca.inference._parametric import multivariate_tests, wilks_statistics
-from skdcca.inference._reduced import linear_part, reduced_views
+from skdcca.inference._reduced import correlations_of_views, linear_part, reduced_views
 
 
 def wilks_test(estimator, X, y, confounds=None):
@@ -42,7 +41,7 @@ def _correlations_and_sizes(method, estimator, X, y, confounds):
         )
     x_view, y_view, n = reduced_views(model, features, y, confounds)
     _check_rows(method, num_samples(X), n, x_view.rank, y_view.rank)
-    correlations = np.clip(linalg.svdvals(x_view.left.T @ y_view.left), 0.0, 1.0)
+    correlations = correlations_of_views(x_view, y_view)
     return model.n_components, correlations, n, x_view.rank, y_view.rank
 
 

@@ -13,8 +13,24 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skdcca._utils.sklearn_compat import num_samples, safe_indexing
 from skdcca._utils.validation import check_integer, check_number, check_pairs, is_number
-from skdcca.inference._folds import check_groups, check_model, fitted, list_splits
-from skdcca.metrics import mrr_scorer, mrr_x_to_y, mrr_y_to_x, pair_scores, ranks
+from skdcca._utils.warnings import warn
+from skdcca.inference._folds import (
+    check_groups,
+    check_held_out_rows,
+    check_model,
+    fitted,
+    last_step,
+    list_splits,
+    variates,
+)
+from skdcca.metrics import (
+    mrr_scorer,
+    mrr_x_to_y,
+    mrr_y_to_x,
+    pair_scores,
+    ranks,
+    variate_correlations,
+)
 
 _N_RESAMPLES = 10_000
 _ROUNDING = 1e-10
@@ -24,10 +40,15 @@ _QUERIES = [(mrr_scorer, "xy"), (mrr_x_to_y, "x"), (mrr_y_to_x, "y")]
 
 
 class _Score(NamedTuple):
-    """Score of one model in one split, and the reciprocal rank of each test row if it is an MRR."""
+    """Score of one model in one split, and what it is the sum or the mean of.
+
+    These are the correlations of the components, or the reciprocal ranks of the test rows if it is an
+    MRR.
+    """
 
     value: float
-    queries: NDArray | None
+    correlations: NDArray | None = None
+    queries: NDArray | None = None
 
 
 def compare_models(
@@ -70,9 +91,9 @@ def compare_models(
     groups : array-like of shape (n_samples,), default=None
         Group of each row, such as its subject or artist. Rows of one group are in the same fold.
     scoring : str, callable or None, default=None
-        Scorer as in `GridSearchCV`, such as `mrr_scorer`. If None, the method `score` of the models
-        is used, for a CCA the sum of the held-out correlations; compare models with the same number of
-        components by it.
+        Scorer as in `GridSearchCV`, such as `mrr_scorer`. If None, both models are scored by the sum of
+        the correlations of their variates in the test rows, whatever their method `score` returns. The
+        sum is over the components that both have in every split.
     params : dict, default=None
         Further arguments of `fit` of both models, such as ``{"sample_weight": weights}``; those with
         one value for each row are split with the rows.
@@ -90,7 +111,9 @@ def compare_models(
         - ``difference``: mean of ``scores_a - scores_b``; positive if `a` is better;
         - ``standard_error``: corrected standard error of the difference;
         - ``t``, ``df``, ``p_value``: two-sided test of no difference;
-        - ``low``, ``high``: limits of the confidence interval of the difference.
+        - ``low``, ``high``: limits of the confidence interval of the difference;
+        - ``n_components``: number of components that the scores are sums of, only with
+          ``scoring=None``.
 
         With `mrr_scorer`, `mrr_x_to_y` and `mrr_y_to_x`, there is also ``queries``, a Bunch with the
         bootstrap over queries: ``difference``, ``standard_error``, ``p_value``, ``low``, ``high``, and
@@ -99,15 +122,23 @@ def compare_models(
     Raises
     ------
     TypeError
-        If a model is not an instance of an estimator.
+        If a model is not an instance of an estimator, or has no variates and `scoring` is None.
     ValueError
-        If an argument is invalid, if there are fewer than two splits, or if a score is not a finite
+        If an argument is invalid, if there are fewer than two splits, if a split has fewer than three
+        test rows with ``scoring=None`` or fewer than two with an MRR, or if a score is not a finite
         number.
+
+    Warns
+    -----
+    UserWarning
+        If `scoring` is None and the models have different numbers of components.
 
     See Also
     --------
+    skdcca.canonical_correlation_test : Test of how many components there are.
+    skdcca.cross_val_variates : Variates of each row from models that have not seen it.
+    skdcca.weight_stability : How much the components of two halves of the rows agree.
     sklearn.model_selection.cross_validate : Scores of one model, with times.
-    weight_stability : How much the components of two halves of the rows agree.
 
     Notes
     -----
@@ -120,6 +151,11 @@ def compare_models(
     would be significant for any two models if the splits were repeated often enough. The correction was
     derived for random splits, and is also used for repeated folds [2]_.
 
+    *Components.* A sum over more components is larger without being better, so models with
+    different numbers of components are compared on the first ones. To ask whether the others improve
+    retrieval, use ``scoring=mrr_scorer``. A search over ``n_components`` is scored like any other
+    model, by what it chooses in each split.
+
     *Queries.* The test above asks whether `a` is better when both are trained on other rows of the
     same kind. The bootstrap asks something else: whether the fitted models differ on other queries to
     the same galleries. Each row is a query in the gallery of its fold, in one or both directions as
@@ -127,7 +163,7 @@ def compare_models(
     repetitions. Rows, or whole groups, are resampled 10,000 times. The interval is that of percentiles.
     It does not contain the variation of training: in simulations with 60 rows and two equally good
     models, it excluded 0 in 10 of 100 cases, and the t test in 2 to 6. If the models were fitted
-    before and wrapped in `sklearn.frozen.FrozenEstimator`, so that they are not fitted again, it was 5
+    before and wrapped in `sklearn.frozen.FrozenEstimator`, so that they are not fitted again, it was 6
     of 100. Report it as a statement about the fitted models.
 
     References
@@ -161,20 +197,50 @@ def compare_models(
     splits = list_splits(cv, X, y, groups, seeds)
     if len(splits) < 2:
         raise ValueError("`cv` must have at least two splits, got 1. Use folds.")
+    check_held_out_rows(splits, num_samples(X), _least_rows(scoring))
     pairs = Parallel(n_jobs=n_jobs)(
         delayed(_score_both)((a, b), X, y, split, scoring, params) for split in splits
     )
-    in_a, in_b = zip(*pairs, strict=True)
-    scores_a, scores_b = (np.array([_checked(one.value) for one in part]) for part in (in_a, in_b))
+    result = Bunch()
+    if scoring is None:
+        result["n_components"] = _common_components(pairs)
+        pairs = [[_first(one, result.n_components) for one in pair] for pair in pairs]
+    scores_a, scores_b = np.array([[_checked(one.value) for one in pair] for pair in pairs]).T
     ratio = np.mean([len(test) / len(train) for train, test in splits])
-    result = Bunch(scores_a=scores_a, scores_b=scores_b)
+    result |= Bunch(scores_a=scores_a, scores_b=scores_b)
     result |= corrected_t_test(_differences(scores_a, scores_b), ratio, level)
-    if in_a[0].queries is not None:
+    if pairs[0][0].queries is not None:
         differences = [one.queries - other.queries for one, other in pairs]
         tests = [test for _, test in splits]
         units = np.arange(num_samples(X)) if groups is None else groups
         result["queries"] = query_bootstrap(differences, tests, units, level, rng)
     return result
+
+
+def _least_rows(scoring):
+    """Return the least number of test rows whose score depends on the model."""
+    if scoring is None:
+        return 3  # two rows have a correlation of 1 or -1 whatever the data are
+    is_mrr = any(scoring is scorer for scorer, _ in _QUERIES)
+    return 2 if is_mrr else 1
+
+
+def _common_components(pairs):
+    """Return the number of components that both models have in all splits."""
+    counts = np.array([[len(one.correlations) for one in pair] for pair in pairs])
+    if (counts[:, 0] != counts[:, 1]).any():
+        of_a, of_b = (" or ".join(map(str, np.unique(column))) for column in counts.T)
+        warn(
+            f"`a` has {of_a} component(s) and `b` has {of_b}, so the scores are sums over the first "
+            f"{counts.min()} only. Pass models with the same n_components, or another `scoring`.",
+            UserWarning,
+        )
+    return int(counts.min())
+
+
+def _first(score, n_components):
+    """Return the score by the first components."""
+    return score._replace(value=score.correlations[:n_components].sum())
 
 
 def _differences(scores_a, scores_b):
@@ -238,14 +304,27 @@ def _score_both(models, X, y, split, scoring, params):
 
 
 def _score(model, X, y, scoring):
-    """Return the score of a fitted model, and the reciprocal ranks of its queries."""
+    """Return the score of a fitted model, and what it is made of."""
+    if scoring is None:
+        _refuse_without_variates(model)
+        correlations = variate_correlations(*variates(model, X, y))
+        return _Score(correlations.sum(), correlations=correlations)
     views = next((views for scorer, views in _QUERIES if scoring is scorer), None)
     if views is None:
-        return _Score(check_scoring(model, scoring=scoring)(model, X, y), None)
+        return _Score(check_scoring(model, scoring=scoring)(model, X, y))
     scores = pair_scores(model, X, y)
     of_queries = {"x": scores, "y": scores.T}
     queries = np.mean([1 / ranks(of_queries[view]) for view in views], axis=0)
-    return _Score(queries.mean(), queries)
+    return _Score(queries.mean(), queries=queries)
+
+
+def _refuse_without_variates(model):
+    last, _ = last_step(model)
+    if not hasattr(last, "transform"):
+        raise TypeError(
+            f"`a` and `b` must be models of two views with scoring=None, got {type(last).__name__}, "
+            "which has no variates. Pass a scorer as `scoring`."
+        )
 
 
 def _checked(score):

@@ -40,7 +40,7 @@ def count_reached(zx, zy, limits, orders):
             if crosses.shape[1] < crosses.shape[2]:
                 crosses = crosses.transpose(0, 2, 1)  # makes the products of columns small
             for cross, least in zip(crosses, _least_squares(crosses, len(limits)), strict=True):
-                counts += _Trailing(cross, least).reached(squares)
+                counts += _TrailingBlocks(cross, least).reached(squares)
     return counts
 
 
@@ -56,7 +56,7 @@ def trailing_norms(zx, zy, n_components, orders):
 
 
 def one_thread():
-    """Limit products to one thread: they are so small that several would mostly wait for each other."""
+    """Limit BLAS to one thread, because several threads slow down such small products."""
     return _controller().limit(limits=1, user_api="blas")
 
 
@@ -92,7 +92,7 @@ def _sums_to_the_end(array, axis):
     return np.flip(np.cumsum(np.flip(array, axis), axis=axis), axis)
 
 
-class _Trailing:
+class _TrailingBlocks:
     """Trailing blocks of one matrix, with lower bounds of their squared singular values."""
 
     def __init__(self, cross, least):
@@ -114,7 +114,7 @@ class _Trailing:
         return reached
 
     def _reaches(self, k, square):
-        """Tell whether block k has a squared singular value >= `square`."""
+        """Return True if block k has a squared singular value >= `square`."""
         if self._least[k] >= square:
             return True
         block = self._cross[k:, k:]

@@ -7,7 +7,7 @@ from skdcca._utils.sklearn_compat import safe_indexing
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import FewPermutationsWarning
 
-# With fewer distinct orders than this, a p-value of 0.05 is out of reach.
+# With fewer orders than this, that of the data included, a p-value of 0.05 is out of reach.
 _LEAST_ORDERS = 20
 
 
@@ -76,8 +76,10 @@ def check_blocks(blocks, X):
     return labels
 
 
-def orders_of_blocks(labels, permute):
-    """Return the orders that permute rows within blocks, or whole blocks."""
+def orders_of_rows(n_rows, labels, permute):
+    """Return the orders that permute all rows, rows within blocks, or whole blocks."""
+    if labels is None:
+        return FreeOrders(n_rows)
     numbers = label_numbers(labels)
     if permute == "whole":
         return OrdersOfWholes(numbers, labels)
@@ -97,6 +99,16 @@ def warn_if_few(orders):
         "larger. Use more rows or other blocks.",
         FewPermutationsWarning,
     )
+
+
+def warn_if_few_drawn(n_permutations):
+    """Warn if so few permutations are drawn that no p-value can be small."""
+    if 1 + n_permutations < _LEAST_ORDERS:
+        warn(
+            f"With {n_permutations} permutations, p-values are {1 / (1 + n_permutations):.2g} or "
+            f"larger. Use {_LEAST_ORDERS - 1} or more permutations; 1000 are usual.",
+            FewPermutationsWarning,
+        )
 
 
 def check_orders(permutations, n_samples):

@@ -21,6 +21,8 @@ from skdcca.inference._largest_root import largest_root_critical_value, largest_
 # The approximation needs a few rows more than columns.
 SPARE_ROWS = 5
 _N_POINTS = 1024
+_N_ROOTS = 2048
+_CLOSEST = 1e-9  # distance of roots from the edge of the noise, relative to it, and from 1
 
 
 def power_of(correlation, n, p, q, alpha):
@@ -30,7 +32,7 @@ def power_of(correlation, n, p, q, alpha):
     root = critical**2
     if p == 1:
         return float(np.mean(_ratios(correlation, n, q) > root / (1 - root)))
-    root = max(root, _edge(n, p, q) + 1e-9)
+    root = max(root, _edge(n, p, q) * (1 + _CLOSEST))
     mean, variance = _form(root, n, p, q)
     shape = max(mean**2 / variance, 1e-3)
     forms = [special.gammaincinv(shape, u) / shape * mean for u in _points()[4:6]]
@@ -49,8 +51,8 @@ def expected_values(correlation, n, p, q):
     if p > q:
         in_sample, y_agreement, x_agreement = expected_values(correlation, n, q, p)
         return in_sample, x_agreement, y_agreement
-    roots = 1 - np.geomspace(1 - _edge(n, p, q) - 1e-9, 1e-9, _N_POINTS)
-    roots = np.interp(_ratios(correlation, n, q), _ratio_at(roots, n, p, q), roots)
+    ratios = _ratios(correlation, n, q)
+    roots = ratios / (1 + ratios) if p == 1 else _roots_at(ratios, n, p, q)
     in_sample = np.sqrt(roots).mean()
     return float(in_sample), _agreement(roots, n, p, q), _agreement(roots, n, q, p)
 
@@ -68,6 +70,15 @@ def _agreement(roots, n, p, q):
     agreement = np.where(ratio > 0, 1 / np.sqrt(1 + weight * variance / 2 * chi2), 0)
     random = np.exp(special.gammaln(p / 2) - special.gammaln((p + 1) / 2)) / np.sqrt(np.pi)
     return float(np.maximum(agreement, random).mean())
+
+
+def _roots_at(ratios, n, p, q):
+    """Return the roots that ratios of norms give, or the edge of the noise for small ratios."""
+    edge = _edge(n, p, q)
+    # Close points near the edge and near 1: with many rows, all roots are a little above the edge.
+    lowest = np.log(edge / (1 - edge)) + np.log(_CLOSEST)
+    grid = edge + (1 - edge) * special.expit(np.linspace(lowest, -np.log(_CLOSEST), _N_ROOTS))
+    return np.interp(ratios, _ratio_at(grid, n, p, q), grid)
 
 
 def _ratio_at(root, n, p, q):
@@ -139,35 +150,3 @@ def _points():
         base = (1 + base) ** (1 / (dimensions + 1))
     steps = base ** -np.arange(1, dimensions + 1)
     return (0.5 + np.outer(steps, np.arange(1, _N_POINTS + 1))) % 1
-
-
-def draw_first_root(correlation, n, p, q, count, rng):
-    """Draw the first sample correlation, and the agreement of both weights, `count` times."""
-    step = max(1, 10**6 // (p + q) ** 2)
-    sizes = [min(step, count - start) for start in range(0, count, step)]
-    drawn = [_draw(correlation, n, p, q, size, rng) for size in sizes]
-    return tuple(np.concatenate(values) for values in zip(*drawn, strict=True))
-
-
-def _draw(correlation, n, p, q, count, rng):
-    # Bartlett's decomposition: the Cholesky factor of the covariance of n rows, from p + q rows.
-    size = p + q
-    factor = np.tril(rng.standard_normal((count, size, size)), -1)
-    diagonal = np.arange(size)
-    factor[:, diagonal, diagonal] = np.sqrt(rng.chisquare(n - 1 - diagonal, size=(count, size)))
-    noise = np.sqrt(1 - correlation**2)
-    factor[:, p] = correlation * factor[:, 0] + noise * factor[:, p]
-    x_factor, cross, rest = factor[:, :p, :p], factor[:, p:, :p], factor[:, p:, p:]
-    y_factor = np.linalg.cholesky(cross @ _transposed(cross) + rest @ _transposed(rest))
-    left, correlations, right = np.linalg.svd(np.linalg.solve(y_factor, cross), full_matrices=False)
-    x_weights = np.linalg.solve(_transposed(x_factor), right[:, 0, :, None])[..., 0]
-    y_weights = np.linalg.solve(_transposed(y_factor), left[:, :, :1])[..., 0]
-    return correlations[:, 0], _first_share(x_weights), _first_share(y_weights)
-
-
-def _transposed(matrices):
-    return matrices.transpose(0, 2, 1)
-
-
-def _first_share(weights):
-    return np.abs(weights[:, 0]) / np.linalg.norm(weights, axis=1)

@@ -6,20 +6,19 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from scipy import linalg
-from scipy.sparse import issparse
-from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
-from skdcca._cca import numbers_and_variates, ridges_of, singular_views, warn_perfect_correlations
-from skdcca._utils.prediction import known_feature_names
+from skdcca._cca import ridges_of, singular_views
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_integer, check_number, check_pairs
 from skdcca.inference._corrected import corrected_correlations, shrunken_correlations
 from skdcca.inference._folds import check_groups, check_model, fitted, variates
-from skdcca.inference._held_out import fit_groups, held_out_correlations
-from skdcca.inference._loadings import SIDES, Coordinates, loading_intervals, row_weights
-from skdcca.inference._reduced import check_confounds, linear_part, reduced_views
+from skdcca.inference._held_out import fit_groups, held_out_correlations, refuse_few_rows
+from skdcca.inference._linear_fit import linear_fit, linear_held_out
+from skdcca.inference._loadings import VIEW_NAMES, Coordinates, loading_intervals, row_weights
+from skdcca.inference._reduced import correlations_of_views
 from skdcca.inference._residualizer import Residualizer
+from skdcca.inference._searched import warn_searched_components
 from skdcca.metrics import variate_correlations
 
 
@@ -31,7 +30,7 @@ def canonical_correlation_intervals(
     level: float = 0.95,
     confounds: ArrayLike | None = None,
     groups: ArrayLike | None = None,
-    cv: Any = 5,
+    cv: Any = None,
     n_resamples: int = 400,
     random_state: int | RandomState | None = None,
     verbose: int = 0,
@@ -39,10 +38,10 @@ def canonical_correlation_intervals(
     r"""Return canonical correlations and loadings with their uncertainty.
 
     The correlations of the training rows are too large, and the more so the more columns the views
-    have. For a `LinearCCA` with ``reg=0``, this function returns the correlations that such training
-    correlations come from, with confidence intervals, and tells which of them cannot be told from
-    chance. For all other models it returns correlations on held-out rows, with their spread over folds.
-    The loadings of a `LinearCCA` have intervals with any ridge. The estimator itself is not changed.
+    have. For a `LinearCCA` with ``reg=0``, this function returns the estimated correlations of the
+    population with confidence intervals, and which of them can be distinguished from chance. For all
+    other models it returns correlations on held-out rows, with their spread over folds. The loadings of
+    a `LinearCCA` have intervals with any ridge. The estimator itself is not changed.
 
     Parameters
     ----------
@@ -57,17 +56,19 @@ def canonical_correlation_intervals(
     level : float, default=0.95
         Coverage of the confidence intervals, in (0, 1).
     confounds : array-like of shape (n_samples, n_confounds), default=None
-        Variables that are regressed out of both views (partial CCA), in the data and anew in each
-        resample. Only with ``reg=0`` and without groups. For other models, put a `Residualizer` in the
-        Pipeline; such a Pipeline always has held-out correlations.
+        Variables that are regressed out of both views (partial CCA): in the data, in the training rows
+        of each fold and in each resample. The steps of a Pipeline and `y_transformer` are fitted to all
+        rows. For models that are not linear, put a `Residualizer` in the Pipeline instead; such a
+        Pipeline has held-out correlations only.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, such as its subject or artist, if rows of one group are not independent.
         Folds and resamples then consist of whole groups. Intervals of correlations need independent
         rows, so that groups lead to held-out correlations with any model.
-    cv : int, splitter or iterable, default=5
+    cv : int, splitter or iterable, default=None
         Number of folds of the held-out correlations, >= 2, into which the rows or groups are shuffled
         with a fixed seed; a splitter of scikit-learn; or pairs of arrays with training and test rows.
-        Each fold needs three or more held-out rows.
+        Each fold needs three or more held-out rows. If None, there are 5 folds, or ``n_samples // 3``
+        with fewer than 15 rows.
     n_resamples : int, default=400
         Number of resamples for the intervals of loadings, >= 2.
     random_state : int, RandomState instance or None, default=None
@@ -88,10 +89,11 @@ def canonical_correlation_intervals(
           0 for components that are not detected;
         - ``low``, ``high``: limits of their confidence intervals; `low` is 0 for components that are
           not detected;
-        - ``detected``: whether a component exceeds what chance can reach, as booleans;
-        - ``threshold``: correlation of the population up to which the first sample correlation is like
-          that of unrelated views. It depends on the numbers of rows and columns only, and is 1 with too
-          few rows.
+        - ``detected``: whether the interval of a component and those of all components before it are
+          above 0, as booleans;
+        - ``threshold``: correlation of the population up to which a first component is hard to
+          distinguish from chance. It depends on the numbers of rows and columns only; it is 0 if a view
+          has a single column, and 1 with too few rows.
 
         For all other models and with groups:
 
@@ -115,13 +117,16 @@ def canonical_correlation_intervals(
     TypeError
         If `estimator` is not an instance of an estimator.
     ValueError
-        If a parameter or a view is invalid, if a fold has fewer than three held-out rows, or if
-        `confounds` are given for a model with a ridge, for a nonlinear model or with groups.
+        If a parameter or a view is invalid, if a fold has fewer than three held-out rows, if there are
+        too few rows for two such folds, or if `confounds` are given for a model that is not linear or
+        that contains a `Residualizer`.
 
     Warns
     -----
     PerfectCorrelationWarning
         If some correlations are 1 whatever the data are. Nothing is detected then.
+    ComponentSearchWarning
+        If `estimator` is a search over `n_components`.
     RankWarning
         If `n_components` exceeds the rank of a view. The result then has as many components as the
         rank.
@@ -186,7 +191,7 @@ def canonical_correlation_intervals(
     >>> print(f"{result.low[0]:.2f} to {result.high[0]:.2f}")
     0.57 to 0.75
 
-    With the ridge of the default, held-out correlations tell the same:
+    With the ridge of the default, the held-out correlations agree:
 
     >>> canonical_correlation_intervals(LinearCCA(2), X, y).held_out_mean.round(1)
     array([ 0.6, -0.1])
@@ -196,63 +201,54 @@ def canonical_correlation_intervals(
     check_number("level", level, gt=0, lt=1)
     check_integer("n_resamples", n_resamples, ge=2)
     rng = check_random_state(random_state)
-    linear = None if _has_residualizer(estimator) else linear_part(estimator, X, y)
-    is_classical = linear is not None and groups is None and not any(ridges_of(linear[0]))
-    if confounds is not None and not is_classical:
-        raise ValueError(
-            "`confounds` need a LinearCCA with reg=0 and no groups. For other models, put a "
-            "skdcca.Residualizer in the Pipeline, and set it as y_transformer."
-        )
-    if linear is None:
-        return _held_out(estimator, X, y, cv, groups, verbose)
-    model, features = linear
-    fit = clone(model).fit(features, y)
-    if is_classical:
-        result, shrunken = _corrected(model, features, y, confounds, level)
-        views, confounds = _coordinates(fit, features, y, confounds)
+    groups = check_groups(groups, X)
+    warn_searched_components(estimator)
+    fit = None
+    if confounds is not None or not _has_residualizer(estimator):
+        fit = linear_fit(estimator, X, y, confounds)
+    if fit is None:
+        _refuse_confounds(confounds)
+        return _result_of_any(estimator, X, y, cv, groups, verbose)
+    corrected = None
+    if groups is None and not any(ridges_of(fit.unfitted)):
+        result, corrected = _classical_result(fit, level)
     else:
-        result, shrunken = _held_out(estimator, X, y, cv, groups, verbose), None
-        views = [Coordinates(view) for view in singular_views(model, features, y)]
-    k = min(fit.n_components_, *(view.rows.shape[1] for view in views))
-    result.update(
-        loading_intervals(
-            views,
-            k,
-            row_weights(rng, num_samples(X), check_groups(groups, X)),
-            level=level,
-            n_resamples=n_resamples,
-            correlations=shrunken,
-            confounds=confounds,
-            verbose=verbose,
-        )
+        result = _result_of_linear(fit, estimator, X, y, cv, groups, verbose)
+    loadings = _loading_intervals(
+        fit,
+        row_weights(rng, num_samples(X), groups),
+        level=level,
+        n_resamples=n_resamples,
+        correlations=corrected,
+        verbose=verbose,
     )
-    if is_classical:
+    result.update(loadings)
+    if corrected is not None:
         _widen_undetected(result)
-    result.update(feature_names_x=_x_names(estimator, fit, X, y), feature_names_y=_y_names(fit))
     return result
 
 
-def _corrected(model, X, y, confounds, level):
-    """Return the correlations with their intervals, and the corrected ones of all components."""
-    *views, n = reduced_views(model, X, y, confounds)
-    if confounds is not None:  # otherwise the fit has warned
-        warn_perfect_correlations(views, n, "Use fewer confounds or columns.")
-    correlations = linalg.svdvals(views[0].left.T @ views[1].left)
-    correlations = np.clip(correlations, 0.0, 1.0)[: model.n_components]
-    size = n, views[0].rank, views[1].rank
-    result = Bunch(correlations=correlations)
-    result.update(corrected_correlations(correlations, *size, level))
-    return result, shrunken_correlations(correlations, *size)
-
-
-def _held_out(estimator, X, y, cv, groups, verbose):
-    """Return the correlations of the training rows and of the held-out rows of each fold."""
+def _result_of_any(estimator, X, y, cv, groups, verbose):
+    """Return the correlations of an estimator that need not be linear."""
     held_out = held_out_correlations(estimator, X, y, cv=cv, groups=groups, verbose=verbose)
+    params = fit_groups(estimator, groups)
+    model = fitted(estimator, X, y, np.arange(num_samples(X)), params)
+    return _held_out_result(variate_correlations(*variates(model, X, y)), held_out)
+
+
+def _result_of_linear(fit, estimator, X, y, cv, groups, verbose):
+    """Return the correlations of a linear model for which there are no corrected ones."""
+    held_out = linear_held_out(fit, estimator, X, y, cv=cv, groups=groups, verbose=verbose)
+    if held_out is None:
+        refuse_few_rows(X, groups)
+    k = fit.n_components
+    return _held_out_result(variate_correlations(fit.zx[:, :k], fit.zy[:, :k]), held_out)
+
+
+def _held_out_result(correlations, held_out):
+    """Return the correlations of the training rows and of the held-out rows of each fold."""
     if len(held_out) < 2:
         raise ValueError("`cv` must have two or more splits, got 1. Use more folds.")
-    params = fit_groups(estimator, check_groups(groups, X))
-    model = fitted(estimator, X, y, np.arange(num_samples(X)), params)
-    correlations = variate_correlations(*variates(model, X, y))
     return Bunch(
         correlations=correlations,
         held_out=held_out,
@@ -261,17 +257,39 @@ def _held_out(estimator, X, y, cv, groups, verbose):
     )
 
 
+def _classical_result(fit, level):
+    """Return the correlations with their intervals, and the corrected ones of all components."""
+    x_view, y_view = fit.views
+    correlations = correlations_of_views(x_view, y_view)[: fit.n_components]
+    size = fit.n, x_view.rank, y_view.rank
+    result = Bunch(correlations=correlations)
+    result.update(corrected_correlations(correlations, *size, level))
+    return result, shrunken_correlations(correlations, *size)
+
+
+def _loading_intervals(fit, draw, **kwargs):
+    """Return the loadings with their intervals, and the names of the columns."""
+    views, confounds = fit.views, None
+    if fit.confounds is not None:  # the rows of the reduced views are not those of the data
+        views = singular_views(fit.model, fit.X, fit.y)
+        confounds = _uncorrelated(fit.confounds)
+    views = [Coordinates(view) for view in views]
+    result = loading_intervals(views, fit.n_components, draw, confounds=confounds, **kwargs)
+    result.update(feature_names_x=fit.x_names, feature_names_y=fit.y_names)
+    return result
+
+
 def _widen_undetected(result):
     """Set the limits of cross-loadings of components whose correlation may be 0.
 
     A cross-loading is the loading times the correlation, which is between 0 and its upper bound.
     """
-    for side in SIDES:
-        low, high = result[f"{side}_loadings_low"], result[f"{side}_loadings_high"]
+    for view in VIEW_NAMES:
+        low, high = result[f"{view}_loadings_low"], result[f"{view}_loadings_high"]
         limits = np.minimum(low, 0) * result.high, np.maximum(high, 0) * result.high
         for name, limit in zip(("low", "high"), limits, strict=True):
-            current = result[f"{side}_cross_loadings_{name}"]
-            result[f"{side}_cross_loadings_{name}"] = np.where(result.detected, current, limit)
+            current = result[f"{view}_cross_loadings_{name}"]
+            result[f"{view}_cross_loadings_{name}"] = np.where(result.detected, current, limit)
 
 
 def _has_residualizer(estimator):
@@ -279,22 +297,12 @@ def _has_residualizer(estimator):
     return any(isinstance(value, Residualizer) for value in estimator.get_params().values())
 
 
-def _coordinates(fit, X, y, confounds):
-    """Return both views in coordinates, and the confounds in uncorrelated coordinates, or None."""
-    model = clone(fit)
-    if confounds is None:
-        return [Coordinates(view) for view in singular_views(model, X, y)], None
-    confounds = check_confounds(confounds, X)
-    X, y, *_ = numbers_and_variates(fit, X, y)
-    residuals = [_residuals(view, confounds) for view in (X, y)]
-    views = singular_views(model.set_params(y_transformer=None), *residuals)
-    return [Coordinates(view) for view in views], _uncorrelated(confounds)
-
-
-def _residuals(view, confounds):
-    view = view.toarray() if issparse(view) else view
-    residualizer = Residualizer(slice(view.shape[1], None))
-    return residualizer.fit_transform(np.hstack([view, confounds]))
+def _refuse_confounds(confounds):
+    if confounds is not None:
+        raise ValueError(
+            "`confounds` need a LinearCCA, or a Pipeline that ends in one. For other models, put a "
+            "skdcca.Residualizer in the Pipeline, and set it as y_transformer."
+        )
 
 
 def _uncorrelated(confounds):
@@ -303,17 +311,3 @@ def _uncorrelated(confounds):
     peak = np.abs(centered).max(axis=0)
     centered = centered / np.where(peak > 0, peak, 1.0)
     return linalg.orth(centered) * np.sqrt(len(centered))
-
-
-def _x_names(estimator, fit, X, y):
-    names = getattr(fit, "feature_names_in_", None)
-    if names is None and hasattr(estimator, "named_steps") and len(estimator) > 1:
-        names = known_feature_names(clone(estimator[:-1]).fit(X, y))
-    return names if names is None or len(names) == fit.n_features_in_ else None
-
-
-def _y_names(fit):
-    names = getattr(fit, "y_feature_names_in_", None)
-    if names is None and fit.y_transformer is not None:
-        names = known_feature_names(fit.y_transformer_)
-    return names if names is None or len(names) == fit.n_features_y_ else None

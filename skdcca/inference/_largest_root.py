@@ -1,4 +1,7 @@
-"""Compute the distribution of the largest squared canonical correlation of unrelated views."""
+"""Compute the distribution of the largest squared canonical correlation of unrelated views.
+
+All functions take the number of rows `n` and the ranks `p` and `q` of both views, with n > p + q.
+"""
 
 from functools import lru_cache
 
@@ -45,7 +48,6 @@ def largest_root_p_value(r, n, p, q):
     .. [2] I. M. Johnstone, "Approximate null distribution of the largest root in multivariate
        analysis", Annals of Applied Statistics 3 (2009).
     """
-    check_rows(n, p, q)
     root = float(np.clip(r, 0.0, 1.0)) ** 2
     if root in (0.0, 1.0):
         return 1.0 - root
@@ -54,7 +56,6 @@ def largest_root_p_value(r, n, p, q):
 
 def largest_root_critical_value(alpha, n, p, q):
     """Return the canonical correlation that unrelated normal views reach with probability `alpha`."""
-    check_rows(n, p, q)
     mean, scale = _johnstone(n, p, q)
     logit = mean + scale * _tracy_widom_quantile(alpha)
     if _total_matrix(n, p, q) is not None:
@@ -64,15 +65,6 @@ def largest_root_critical_value(alpha, n, p, q):
 
         logit = optimize.brentq(excess, *_bracket(excess, logit, scale), xtol=1e-8)
     return float(np.sqrt(special.expit(logit)))
-
-
-def check_rows(n, p, q):
-    """Raise ValueError unless the rows suffice for the distribution."""
-    if n <= p + q:
-        raise ValueError(
-            "the distribution of the largest correlation needs more rows than the ranks of both "
-            f"views together, got {n} rows and ranks {p} + {q}. Pass fewer columns."
-        )
 
 
 def _tail(root, n, p, q):

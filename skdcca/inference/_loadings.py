@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from skdcca.inference._counting import one_thread
 
-SIDES = ("x", "y")
+VIEW_NAMES = ("x", "y")
 # Numbers in the covariances of a chunk of resamples, which should fit the cache, and in its weights.
 _COVARIANCES, _WEIGHTS = 2**18, 2**22
 # Added to the coordinates, whose variance is 1: a resample of few rows can lose directions.
@@ -147,7 +147,7 @@ class _Solver:
         self.reference = None
 
     def threads(self):
-        """Limit products of small matrices to one thread, because several would mostly wait."""
+        """Limit products of small matrices to one thread, for which more are slower."""
         return one_thread() if self.n_numbers <= _COVARIANCES else nullcontext()
 
     def solve(self, weights):
@@ -253,7 +253,7 @@ class _Sums:
         half = width * np.sqrt(self.own_squares / np.maximum(self.count, 1))
         middle = _fisher(self.own)
         low, high = np.tanh(middle - half), np.tanh(middle + half)
-        return self._known(np.minimum(low, self.own), np.maximum(high, self.own))
+        return self._or_unbounded(np.minimum(low, self.own), np.maximum(high, self.own))
 
     def cross_interval(self, width, of_data, of_resamples):
         """Return the limits of the cross-loadings, after those of data and resamples are multiplied."""
@@ -262,9 +262,9 @@ class _Sums:
         mean = self.cross_total / count * of_resamples
         squares = self.cross_squares / count * of_resamples**2
         half = width * np.sqrt(np.maximum(squares - 2 * middle * mean + middle**2, 0))
-        return self._known(np.maximum(middle - half, -1), np.minimum(middle + half, 1))
+        return self._or_unbounded(np.maximum(middle - half, -1), np.minimum(middle + half, 1))
 
-    def _known(self, low, high):
+    def _or_unbounded(self, low, high):
         """Return the limits; -1 and 1 for a column that varies in the data but in no resample."""
         unknown = (self.count == 0) & ~self.constant
         return np.where(unknown, -1.0, low), np.where(unknown, 1.0, high)
@@ -272,10 +272,10 @@ class _Sums:
 
 def _result(sums, width, factors):
     result = Bunch()
-    for side, one in zip(SIDES, sums, strict=True):
+    for view, one in zip(VIEW_NAMES, sums, strict=True):
         for name, values, limits in (
-            (f"{side}_loadings", one.own, one.own_interval(width)),
-            (f"{side}_cross_loadings", one.cross, one.cross_interval(width, *factors)),
+            (f"{view}_loadings", one.own, one.own_interval(width)),
+            (f"{view}_cross_loadings", one.cross, one.cross_interval(width, *factors)),
         ):
             result[name], result[f"{name}_low"], result[f"{name}_high"] = values, *limits
     return result

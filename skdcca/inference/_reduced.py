@@ -3,17 +3,19 @@
 from contextlib import suppress
 
 import numpy as np
+from scipy import linalg
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import check_array
 
-from skdcca._cca import LinearCCA, ResidualSpace, singular_views
+from skdcca._cca import BlockResidualSpace, LinearCCA, ResidualSpace, singular_views
 from skdcca._utils.labels import label_numbers
 from skdcca._utils.sklearn_compat import num_samples
-from skdcca._utils.validation import check_pairs
-from skdcca._utils.view_errors import text_errors
+from skdcca.inference._confounds import check_confounds
 from skdcca.inference._exchange import shuffled
 from skdcca.inference._residualizer import refuse_residualizers
+
+# Outputs of the same numbers in another order may differ by this part of the largest one.
+_ROUNDING = 1e-9
 
 
 def linear_part(estimator, X, y):
@@ -41,24 +43,43 @@ def _ends_in_linear(estimator):
 
 def _independent_output(steps, X, y):
     """Return the output of steps after a fit, or None if it depends on y."""
-    output = clone(steps).fit(X, y).transform(X)
+
+    def output_with(*y):
+        return clone(steps).fit(X, *y).transform(X)
+
+    output = output_with(y)
     order = np.random.default_rng(0).permutation(num_samples(y))
-    if not _equal(output, clone(steps).fit(X, shuffled(y, order)).transform(X)):
+    if not _equal(output, output_with(shuffled(y, order))):
+        _refuse_random(output, output_with(y))
         return None
     # A supervised choice of columns may be the same in both orders, but is impossible without y.
     with suppress(AttributeError, TypeError, ValueError):
-        if _equal(output, clone(steps).fit(X).transform(X)):
+        if _equal(output, output_with()):
             return output
     return None
 
 
+def _refuse_random(first, second):
+    """Raise ValueError if two fits to the same data have different outputs."""
+    if not _equal(first, second):
+        raise ValueError(
+            "The steps of `estimator` must be deterministic, but two fits to the same data gave "
+            "different outputs. Set the random_state of each step."
+        )
+
+
 def _equal(first, second):
-    if issparse(first) and issparse(second):
-        return first.shape == second.shape and (first != second).nnz == 0
-    return np.array_equal(np.asarray(first), np.asarray(second))
+    """Return True if two outputs are equal up to rounding errors."""
+    first, second = (view if issparse(view) else np.asarray(view) for view in (first, second))
+    if first.shape != second.shape or issparse(first) != issparse(second):
+        return False
+    if issparse(first):
+        return abs(first - second).max() <= _ROUNDING * abs(first).max()
+    limit = _ROUNDING * np.abs(first).max()
+    return np.allclose(first, second, rtol=0, atol=limit, equal_nan=True)
 
 
-def reduced_views(estimator, X, y, confounds=None, blocks=None):
+def reduced_views(estimator, X, y, confounds=None):
     """Return the decomposed views of a linear model without the part that confounds explain.
 
     Parameters
@@ -69,8 +90,6 @@ def reduced_views(estimator, X, y, confounds=None, blocks=None):
         Two views.
     confounds : array-like of shape (n_samples, n_confounds), default=None
         Confounds. If None, the views are only centered.
-    blocks : ndarray of shape (n_samples,), default=None
-        Labels whose indicators are confounds, too.
 
     Returns
     -------
@@ -81,52 +100,46 @@ def reduced_views(estimator, X, y, confounds=None, blocks=None):
         Number of rows for all formulas of centered views: `n_samples` less the number of independent
         confounds.
     """
+    model, features = _require_linear(estimator, X, y)
+    if confounds is None:
+        return *singular_views(model, features, y), num_samples(y)
+    space = ResidualSpace(check_confounds(confounds, X))
+    _check_rows_left(space, model, num_samples(X), "Use fewer confounds or more rows.")
+    return *singular_views(model, features, y, space), space.n_rows + 1
+
+
+def reduced_views_of_blocks(estimator, X, y, confounds, labels):
+    """Return the views without what confounds and the means of blocks explain.
+
+    The rows are those of a `BlockResidualSpace`. The result has the three values of `reduced_views` and
+    the number of the block of each row.
+    """
+    model, features = _require_linear(estimator, X, y)
+    space = BlockResidualSpace(check_confounds(confounds, X), label_numbers(labels))
+    remedy = "Use fewer confounds, larger blocks or more rows."
+    _check_rows_left(space, model, num_samples(X), remedy)
+    return *singular_views(model, features, y, space), space.n_rows + 1, space.numbers
+
+
+def correlations_of_views(x_view, y_view):
+    """Return all canonical correlations of two decomposed views, without a ridge."""
+    return np.clip(linalg.svdvals(x_view.left.T @ y_view.left), 0.0, 1.0)
+
+
+def _require_linear(estimator, X, y):
     found = linear_part(estimator, X, y)
     if found is None:
         raise TypeError(
             f"`estimator` must be linear, got a {type(estimator).__name__}. Pass a LinearCCA, or a "
             "Pipeline that ends in one and whose other steps do not depend on y."
         )
-    model, features = found
-    if confounds is None:
-        return *singular_views(model, features, y), num_samples(y)
-    space = ResidualSpace(_design(confounds, X, blocks))
-    _check_rows_left(space, model, num_samples(X))
-    return *singular_views(model, features, y, space), space.n_rows + 1
+    return found
 
 
-def _design(confounds, X, blocks):
-    """Return the confounds as numbers, with the indicators of blocks."""
-    confounds = check_confounds(confounds, X)
-    if blocks is None:
-        return confounds
-    numbers = label_numbers(blocks)
-    return np.hstack([confounds, np.eye(numbers.max() + 1)[numbers]])
-
-
-def check_confounds(confounds, X):
-    """Return confounds as an array of floats with a row for each row of X."""
-    check_pairs(X, confounds, names=("X", "confounds"))
-    with text_errors(confounds, "confounds", _numeric_remedy):
-        confounds = check_array(
-            confounds, dtype=np.float64, ensure_2d=False, input_name="confounds"
-        )
-    return confounds.reshape(len(confounds), -1)
-
-
-def _numeric_remedy(kind):
-    if kind == "date":
-        return "Turn them into numbers first, such as days."
-    return (
-        "Turn it into indicator columns, such as by pandas.get_dummies, or pass labels as `blocks`."
-    )
-
-
-def _check_rows_left(space, model, n_samples):
+def _check_rows_left(space, model, n_samples, remedy):
     needed = max(2, model.n_components or 0)
     if space.n_rows < needed:
         raise ValueError(
             f"`confounds` must leave {needed} or more rows, but {n_samples} rows less the mean and "
-            f"{space.rank} independent confounds leave {space.n_rows}. Use fewer confounds, larger "
-            "blocks or more rows."
+            f"{space.rank} independent confounds leave {space.n_rows}. {remedy}"
         )

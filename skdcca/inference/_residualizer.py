@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdcca._utils.sklearn_compat import check_feature_names_in, get_column_indices
 from skdcca._utils.view_errors import text_errors
+from skdcca.inference._confounds import refuse_categories
 
 _FLOATS = (np.float64, np.float32)
 # A residual is a rounding error if it is below this many units in the last place of its terms.
@@ -52,14 +53,16 @@ class Residualizer(TransformerMixin, BaseEstimator):
     TypeError
         From `fit` and `transform`, if X is sparse.
     ValueError
-        From `fit`, if `confounds` are no columns of X, no or all columns; if X contains NaN, infinity
-        or text, or a confound is categorical; or if the confounds explain everything, because there
-        are not more rows than independent confounds and an intercept.
+        From `fit`, if `confounds` are not columns of X, are empty or are all columns; if column
+        names are not unique; if X contains NaN, infinity or text, or a confound is
+        categorical or a date; or if the confounds explain everything, because there are not more rows
+        than independent confounds and an intercept.
 
     See Also
     --------
     skdcca.canonical_correlation_test : Test with confounds. The correlations of residuals must not be
         tested without them.
+    skdcca.canonical_correlation_intervals : Intervals of partial CCA, with confounds.
     skdcca.LinearCCA : Takes a `Residualizer` as `y_transformer`.
 
     Notes
@@ -118,14 +121,15 @@ class Residualizer(TransformerMixin, BaseEstimator):
         """
         table = X
         X = self._validate(X, reset=True)
-        confounds = self._find_confounds(table if hasattr(table, "columns") else X)
+        confounds = self._find_confounds(table, X)
         others = np.setdiff1d(np.arange(X.shape[1]), confounds)
         if not len(others):
             raise ValueError(
                 f"`confounds` must leave a column to residualize, got all of X, which has {X.shape[1]} "
                 "feature(s). Pass a table with the other columns too."
             )
-        _refuse_categories(table, confounds)
+        if hasattr(table, "columns"):
+            refuse_categories(table, confounds, _remedy)
         rounding = np.finfo(X.dtype).eps
         X = X.astype(np.float64)
         mean = X.mean(axis=0)
@@ -213,20 +217,26 @@ class Residualizer(TransformerMixin, BaseEstimator):
                 "X must be dense for Residualizer, got a sparse matrix, whose residuals are dense. Pass "
                 "X.toarray()."
             )
+        _refuse_repeated_names(X)
         with text_errors(X, "X", _remedy):
             least = 2 if reset else 1
             return validate_data(self, X, reset=reset, dtype=_FLOATS, ensure_min_samples=least)
 
-    def _find_confounds(self, X):
+    def _find_confounds(self, table, X):
         """Return the positions of the confounds, in the order in which they were given."""
         key = self.confounds
         key = key.tolist() if hasattr(key, "tolist") else key  # an array or an Index
+        names = _names_in(key)
+        if names:
+            _check_names(names, table)
+        elif isinstance(key, slice) and key.start is None and key.stop is None:
+            key = list(range(X.shape[1]))[key]
         try:
-            columns = get_column_indices(X, key)
+            columns = get_column_indices(table if names else X, key)
         except (ValueError, TypeError, NotImplementedError) as error:
             raise ValueError(
                 "`confounds` must be names, positions, a slice or a mask of columns of X, got "
-                f"{_shown(self.confounds)}. {error}"
+                f"{_shown(self.confounds)}. X has {X.shape[1]} columns."
             ) from error
         if not columns:
             raise ValueError(
@@ -263,15 +273,40 @@ def _regression(confounds, columns, mean, rounding):
     return (coef / scale[:, None]).T, rank
 
 
-def _refuse_categories(table, confounds):
-    """Raise ValueError if a confound is a category: its codes are numbers without a meaning."""
+def _names_in(key):
+    """Return the names among the keys of columns."""
+    if isinstance(key, slice):
+        key = [key.start, key.stop]
+    elif isinstance(key, str):
+        key = [key]
+    return [one for one in key if isinstance(one, str)] if isinstance(key, Sequence) else []
+
+
+def _check_names(names, table):
+    """Raise ValueError unless each name is that of a column."""
     if not hasattr(table, "columns"):
-        return
-    for name in np.asarray(table.columns, dtype=object)[confounds]:
-        if getattr(table[name].dtype, "name", None) == "category":
+        raise ValueError(
+            f"`confounds` must be positions or a mask if X has no column names, got {names[0]!r}. Pass "
+            "positions, or X as a DataFrame."
+        )
+    columns = list(table.columns)
+    for name in names:
+        if name not in columns:
             raise ValueError(
-                f"The confound {name!r} must be numeric, got a categorical column. {_remedy('column')}"
+                f"`confounds` must be names of columns of X, got {name!r}. The columns are "
+                f"{_shown(columns, most=5)}."
             )
+
+
+def _refuse_repeated_names(table):
+    """Raise ValueError if columns have the same name, which scikit-learn does not take."""
+    names = list(getattr(table, "columns", ()))
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"X must have unique column names, got {names.count(repeated)} columns {repeated!r}. Rename "
+            "the columns, or pass X.to_numpy() and positions."
+        )
 
 
 def _remedy(kind):
@@ -280,7 +315,8 @@ def _remedy(kind):
     return "Encode it before this step, such as by OneHotEncoder() in a ColumnTransformer."
 
 
-def _shown(confounds):
+def _shown(value, most=10):
     shorten = Repr()
-    shorten.maxlist = shorten.maxtuple = shorten.maxother = shorten.maxstring = 40
-    return shorten.repr(confounds)
+    shorten.maxother = shorten.maxstring = 40
+    shorten.maxlist = shorten.maxtuple = most
+    return shorten.repr(value)

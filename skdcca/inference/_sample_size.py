@@ -5,15 +5,11 @@ from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 
 from skdcca._utils.validation import check_integer, check_number
-from skdcca.inference._first_root import (
-    SPARE_ROWS,
-    draw_first_root,
-    expected_values,
-    power_of,
-)
+from skdcca.inference._first_root import SPARE_ROWS, expected_values, power_of
+from skdcca.inference._first_root_draws import draw_first_root
 from skdcca.inference._largest_root import largest_root_critical_value
 
-_MOST_SAMPLES = 10_000_000
+_MOST_SAMPLES = 10_000_000_000
 _ROWS_PER_FEATURE = (5, 10, 20, 50)
 _N_CURVE = 30
 
@@ -52,7 +48,8 @@ def cca_sample_size(
         Largest acceptable mean error of the weights: 1 minus their agreement, for the view with the
         larger error.
     n_simulations : int, default=300
-        Number of simulated data sets of the planned size that check the plan. 0 omits the check.
+        Number of simulated studies of the planned size that check the plan, which take about a second
+        with thousands of columns. 0 omits the check.
     random_state : int, RandomState instance or None, default=None
         Seed of the simulation. Pass an int for reproducible checks.
 
@@ -65,7 +62,8 @@ def cca_sample_size(
         - ``n_samples_power`` (int): samples that reach `power`;
         - ``n_samples_weights`` (int): samples that keep `weight_error`;
         - ``power``, ``weight_error`` (float): predicted at ``n_samples``;
-        - ``simulated_power``, ``simulated_weight_error`` (float or None): the same in simulated data;
+        - ``simulated_power``, ``simulated_weight_error`` (float or None): the same in simulated studies,
+          or None without a check;
         - ``expected``: a Bunch of arrays, what to expect with 5, 10, 20 and 50 samples per feature;
         - ``curve``: a Bunch of the same arrays on a fine grid of numbers of samples;
         - ``correlation``, ``n_features_x``, ``n_features_y``, ``alpha``: the arguments;
@@ -82,11 +80,12 @@ def cca_sample_size(
     Raises
     ------
     ValueError
-        If an argument is out of range, or if the plan needs more than 10 million samples.
+        If an argument is out of range, or if the plan needs more than 10 billion samples.
 
     See Also
     --------
     skdcca.canonical_correlation_test : Test which components are more than chance.
+    skdcca.canonical_correlation_intervals : Corrected correlations, to plan the next study with.
     skdcca.plotting.SampleSizeDisplay : Draw the curve of the result.
 
     Notes
@@ -101,14 +100,19 @@ def cca_sample_size(
     scaled or correlated, unlike the cosine of the weights. A held-out correlation is about
     `correlation` times the agreement of both views.
 
-    Nothing is simulated for the plan. The largest root under one shared component is approximated
+    Nothing is simulated for the plan itself. The largest root under one shared component is approximated
     through quadratic forms of the noise columns, as in [1]_, whose moments are those of large random
-    matrices [2]_. In simulations with 4 to 200 columns and correlations from 0.2 to 0.9, predicted
+    matrices [2]_. In simulations with 4 to 500 columns and correlations from 0.02 to 0.9, predicted
     power is within 0.06 of the simulated power wherever it is at least one half, and the agreement of
-    weights within 0.08, or 0.04 where power is 0.9. With fewer than about 20 samples, or hardly more
+    weights within 0.08, or 0.06 where power is 0.9. With fewer than about 20 samples, or hardly more
     samples than columns, both are too low by up to 0.1 to 0.3.
 
-    *Other calculators*: gemmr [3]_ recommends about 40 samples per feature at a correlation of 0.3,
+    The check draws the first correlation and the agreement of both weights from their exact
+    distribution, without data of the planned size: the canonical correlations of the noise columns are
+    the singular values of a bidiagonal matrix of independent numbers [3]_. If both views have more than
+    about 300 columns, several draws use the same ones, which then hardly vary.
+
+    *Other calculators*: gemmr [4]_ recommends about 40 samples per feature at a correlation of 0.3,
     and 13 at 0.5. It asks for an error below 10 % in power, correlation, weights, scores and loadings
     at once, and interpolates simulations with a regression. Weights here are compared in whitened
     coordinates. Its numbers are 1 to 2 times as large.
@@ -119,7 +123,9 @@ def cca_sample_size(
        Biometrika 104 (2017).
     .. [2] Z. Bao, J. Hu, G. Pan and W. Zhou, "Canonical correlation coefficients of high-dimensional
        Gaussian vectors: finite rank case", Annals of Statistics 47 (2019).
-    .. [3] M. Helmer et al., "On the stability of canonical correlation analysis and partial least
+    .. [3] A. Edelman and B. D. Sutton, "The beta-Jacobi matrix model, the CS decomposition, and
+       generalized singular value problems", Foundations of Computational Mathematics 8 (2008).
+    .. [4] M. Helmer et al., "On the stability of canonical correlation analysis and partial least
        squares with application to brain-behavior associations", Communications Biology 7 (2024).
 
     Examples
@@ -127,7 +133,7 @@ def cca_sample_size(
     >>> from skdcca import cca_sample_size
     >>> plan = cca_sample_size(0.3, 20, 10, random_state=0)
     >>> plan.n_samples_power, plan.n_samples_weights
-    (522, 979)
+    (522, 978)
 
     A study with five samples per feature would find a correlation of 0.59 in its training rows, and
     nearly none in new ones:
@@ -220,7 +226,7 @@ def _grid(n_samples, total):
 
 
 def _simulate(correlation, n_samples, shape, alpha, count, rng):
-    """Return power and the error of weights in simulated data, or None."""
+    """Return power and the error of weights in simulated studies, or None."""
     if count == 0:
         return None, None
     critical = largest_root_critical_value(alpha, n_samples, *shape)

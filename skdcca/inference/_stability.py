@@ -5,19 +5,18 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
-from scipy.sparse import diags_array, issparse
+from scipy.sparse import issparse
 from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skdcca._utils.sklearn_compat import num_samples, safe_indexing
+from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_integer, check_pairs
+from skdcca.inference._exchange import shuffled
 from skdcca.inference._folds import check_groups, check_model, fitted, variates
-from skdcca.metrics import standardize
+from skdcca.metrics import column_correlations, standardize
 
 _MEASURES = ("weights", "subspace", "loadings")
 _QUANTILES = (0.025, 0.975)
-_ROUNDING = 2 * np.finfo(np.float64).eps
 
 
 def weight_stability(
@@ -86,7 +85,8 @@ def weight_stability(
     See Also
     --------
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
-    cross_val_variates : Variates of each row from models that have not seen it.
+    skdcca.canonical_correlation_intervals : Confidence intervals of correlations and loadings.
+    skdcca.cross_val_variates : Variates of each row from models that have not seen it.
 
     Notes
     -----
@@ -127,7 +127,7 @@ def weight_stability(
     units = _check_units(check_groups(groups, X), num_samples(X))
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_splits)
-    tables = _standardized(X), _standardized(y)
+    tables = _table(X), _table(y)
     found = Parallel(n_jobs=n_jobs)(
         delayed(_agreement_of_split)(estimator, X, y, tables, units, seed, params) for seed in seeds
     )
@@ -150,19 +150,10 @@ def _check_units(groups, n_rows):
     return groups
 
 
-def _standardized(view):
-    """Return the standardized columns of a view, or None if it is not a table of numbers.
-
-    The columns of a sparse view are not centered, which has no effect on their products with
-    variates that are.
-    """
+def _table(view):
+    """Return a view as an array or a sparse matrix of numbers, or None if it is another kind."""
     if issparse(view):
-        view = view.tocsr().astype(np.float64)
-        mean, variance = mean_variance_axis(view, axis=0)
-        varies = np.sqrt(variance) > _ROUNDING * np.abs(mean)
-        return view @ diags_array(
-            np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
-        )
+        return view.tocsr()
     try:
         table = np.asarray(view, dtype=np.float64)
     except (TypeError, ValueError):
@@ -170,7 +161,7 @@ def _standardized(view):
     table = table[:, None] if table.ndim == 1 else table
     if table.ndim != 2 or not np.isfinite(table).all():
         return None
-    return standardize(table, np.full(len(table), 1 / len(table)))
+    return table
 
 
 def _agreement_of_split(estimator, X, y, tables, units, seed, params):
@@ -179,11 +170,8 @@ def _agreement_of_split(estimator, X, y, tables, units, seed, params):
     halves = _halves(units, rng)
     own = _agreement(estimator, X, y, tables, halves, params)
     order = rng.permutation(len(units))
-    shuffled = safe_indexing(y, order)
-    if hasattr(y, "set_axis"):  # the labels of a pandas object stay with those of X
-        shuffled = shuffled.set_axis(y.index)
     tables = tables[0], None if tables[1] is None else tables[1][order]
-    return own, _agreement(estimator, X, shuffled, tables, halves, params)
+    return own, _agreement(estimator, X, shuffled(y, order), tables, halves, params)
 
 
 def _halves(units, rng):
@@ -204,7 +192,8 @@ def _agreement(estimator, X, y, tables, halves, params):
         found[f"{view}_weights"] = np.abs(weight @ (a * b))
         found[f"{view}_subspace"] = _overlap(a, b)
         if table is not None:
-            found[f"{view}_loadings"] = _congruence(table.T @ a, table.T @ b)
+            loadings = (column_correlations(table, z)[0] for z in (a, b))
+            found[f"{view}_loadings"] = _congruence(*loadings)
     return found
 
 
@@ -231,9 +220,9 @@ def _congruence(one, other):
 
 def _summary(values, n_components):
     """Return the statistics of a list of agreements of the data and of shuffled rows."""
-    own, shuffled = (
+    own, by_chance = (
         np.array([one[:n_components] for one in part]) for part in zip(*values, strict=True)
     )
     low, high = np.quantile(own, _QUANTILES, axis=0)
-    mean, chance = own.mean(axis=0), shuffled.mean(axis=0)
+    mean, chance = own.mean(axis=0), by_chance.mean(axis=0)
     return Bunch(mean=mean, low=low, high=high, chance=chance, splits=own)

@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
-from scipy.sparse import issparse
-from sklearn.base import clone
-from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from skdcca._cca import LinearCCA, column_names, numbers_and_variates, ridges_of
+from skdcca._cca import LinearCCA, ridges_of
 from skdcca._utils.optional import needed_by
-from skdcca._utils.prediction import known_feature_names
 from skdcca._utils.validation import check_number, check_pairs
 from skdcca.inference._corrected import corrected_correlations
-from skdcca.inference._held_out import held_out_correlations
+from skdcca.inference._folds import check_groups, check_model
+from skdcca.inference._linear_fit import linear_fit, linear_held_out
 from skdcca.inference._parametric import multivariate_tests, wilks_statistics
-from skdcca.inference._reduced import check_confounds, linear_part, reduced_views
-from skdcca.inference._residualizer import Residualizer
+from skdcca.inference._reduced import correlations_of_views
 from skdcca.inference._summary_html import as_html
 from skdcca.inference._summary_tables import WIDTH, as_text, counted, tables_of
 from skdcca.inference._summary_views import view_summary
@@ -40,6 +35,13 @@ _RIDGE = (
 _FEW_ROWS = (
     "No F tests and no corrected correlations: they need more rows than the sum of the ranks of both "
     "views. See the held-out correlations, and use LinearCCA() with its ridge."
+)
+_GROUPS = (
+    "No F tests and no corrected correlations: they need independent rows, which rows of a group are "
+    "not. See the held-out correlations, and canonical_correlation_test with `blocks` for p-values."
+)
+_FEW_FOLDS = (
+    "No held-out correlations: too few rows or groups for two folds with three or more rows."
 )
 # Below this, 1 - r^2 is a rounding error.
 _ROUNDING = 1e-12
@@ -74,24 +76,26 @@ class CanonicalSummary:
         Fraction of the sum of the eigenvalues. None with a ridge.
     corrected, corrected_low, corrected_high : ndarray of shape (min(p, q),) or None
         Correlations corrected for the number of columns, and their intervals; see
-        `canonical_correlation_intervals`. None with a ridge or with few rows.
+        `canonical_correlation_intervals`. None with a ridge, with groups or with few rows.
     detected : ndarray of shape (min(p, q),) of bool or None
-        Whether a correlation can be distinguished from chance. If not, it is corrected to 0.
+        Whether the interval of a correlation, and those of all correlations before it, are above 0. If
+        not, the corrected correlation is 0.
     threshold : float or None
-        Correlation below which no test detects the first component, with these numbers of rows and
-        columns.
+        Correlation of the population up to which a first component is hard to distinguish from chance,
+        with these numbers of rows and columns. It is 0 if a view has a single column.
     level : float
         Level of the intervals.
-    held_out : ndarray of shape (n_splits, n_components)
-        Correlations of the variates on the held-out rows of each fold.
+    held_out : ndarray of shape (n_splits, n_components) or None
+        Correlations of the variates on the held-out rows of each fold. None with too few rows for two
+        folds, unless they are given.
     tests : dict of ndarray or None
         Tests that a correlation and all later ones are 0: "wilks", "f", "f_df1", "f_df2", "p_values",
-        "chi2", "chi2_df" and "chi2_p_values". None with a ridge or with few rows.
+        "chi2", "chi2_df" and "chi2_p_values". None with a ridge, with groups or with few rows.
     multivariate_tests : dict of Bunch or None
         Tests that all correlations are 0: "wilks", "pillai", "hotelling_lawley" and "roy", each with
         `statistic`, `f`, `df1`, `df2` and `p_value`.
     x, y : Bunch
-        What there is of each view:
+        Tables of each view:
 
         - ``names``: names of its columns;
         - ``weights``, ``standardized_weights``: weights of the columns in their own units, and of
@@ -138,7 +142,7 @@ class CanonicalSummary:
     detected: NDArray | None
     threshold: float | None
     level: float
-    held_out: NDArray
+    held_out: NDArray | None
     tests: dict[str, NDArray] | None
     multivariate_tests: dict[str, Bunch] | None
     x: Bunch
@@ -146,13 +150,15 @@ class CanonicalSummary:
     notes: tuple[str, ...]
 
     @property
-    def held_out_mean(self) -> NDArray:
+    def held_out_mean(self) -> NDArray | None:
         """Mean of the held-out correlations over the folds, of shape ``(n_components,)``."""
-        return self.held_out.mean(axis=0)
+        return None if self.held_out is None else self.held_out.mean(axis=0)
 
     @property
-    def held_out_std(self) -> NDArray:
+    def held_out_std(self) -> NDArray | None:
         """Standard deviation of the held-out correlations over the folds; 0 for a single fold."""
+        if self.held_out is None:
+            return None
         return self.held_out.std(axis=0, ddof=min(1, len(self.held_out) - 1))
 
     def to_text(self) -> str:
@@ -226,7 +232,7 @@ def canonical_summary(
     y: Any,
     *,
     confounds: Any = None,
-    cv: Any = 5,
+    cv: Any = None,
     groups: Any = None,
     level: float = 0.95,
 ) -> CanonicalSummary:
@@ -250,11 +256,15 @@ def canonical_summary(
     confounds : array-like of shape (n_samples, n_confounds), default=None
         Variables that are removed from both views by linear regression (partial CCA). All
         correlations, weights and variances are then those of the residuals.
-    cv : int, splitter or iterable, default=5
+    cv : int, splitter or iterable, default=None
         Number of folds of the held-out correlations, >= 2, into which the rows or groups are shuffled
         with a fixed seed; a splitter of scikit-learn; or pairs of arrays with training and test rows.
+        Each fold needs three or more held-out rows. If None, there are 5 folds, ``n_samples // 3`` with
+        fewer than 15 rows, and no held-out correlations with fewer than 6 rows.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows that stay on the same side of a split, such as the songs of one artist.
+        Group of each row, such as its subject or artist, if rows of one group are not independent.
+        Folds then consist of whole groups. F tests and corrected correlations need independent rows, so
+        that the summary has neither.
     level : float, default=0.95
         Level of the intervals of the corrected correlations, in (0, 1).
 
@@ -269,7 +279,8 @@ def canonical_summary(
     TypeError
         If `estimator` is not a `LinearCCA` or a Pipeline as described.
     ValueError
-        If a parameter or a view is invalid, if confounds leave too few rows, or if the estimator
+        If a parameter or a view is invalid, if a given fold has fewer than three held-out rows, if
+        confounds leave too few rows, or if the estimator
         contains a `Residualizer`, whose confounds must be passed as `confounds`.
 
     Warns
@@ -299,11 +310,12 @@ def canonical_summary(
     [1]_. They need normal errors, independent rows, and more rows than columns.
 
     The *redundancy* [2]_ of a view is the fraction of its variance that a variate of the other view
-    explains. With a ridge the variates of a view are correlated, so that the fractions overlap; the
-    cumulative fractions, communalities and R2 are those of regressions on the first k variates
-    together.
+    explains: the mean of the squared cross-loadings, weighted by the variances of the columns if they
+    are in their own units. With a ridge the variates of a view are correlated, so that the fractions
+    overlap; the cumulative fractions, communalities and R2 are those of regressions on the first k
+    variates together.
 
-    With `confounds`, the held-out correlations regress them out anew in each fold. The steps of a
+    With `confounds`, the held-out correlations regress them out again in each fold. The steps of a
     Pipeline and `y_transformer` are then fitted only once, to all rows.
 
     References
@@ -324,126 +336,68 @@ def canonical_summary(
     2       0.2006   0.0402      0.0419      0.0237      0.9970
     3       0.0726   0.0053      0.0053      0.0030      1.0000
     """
+    check_model("estimator", estimator)
     check_pairs(X, y)
     check_number("level", level, gt=0, lt=1)
-    model, features, x_names = _linear_model(estimator, X, y)
-    *views, n = reduced_views(model, features, y, confounds)
-    fit = _fitted(model, features, y)
-    if confounds is None:
-        held_out = held_out_correlations(estimator, X, y, cv=cv, groups=groups)
-    else:
-        confounds = check_confounds(confounds, X)
-        held_out = _partial_held_out(fit, confounds, cv, groups)
-        fit = _partial_fitted(fit, confounds, views, n)
-    if x_names is not None and len(x_names) == len(fit.x_names):
-        fit.x_names = [str(name) for name in x_names]
-    k = min(fit.model.n_components_, *(view.rank for view in views))
-    return _summary(fit, views, n, k, held_out[:, :k], level)
-
-
-def _linear_model(estimator, X, y):
-    """Return the `LinearCCA` inside an estimator, X after the other steps, and its new names."""
-    found = linear_part(estimator, X, y)
-    if found is None:
+    groups = check_groups(groups, X)
+    fit = linear_fit(estimator, X, y, confounds)
+    if fit is None:
         raise TypeError(
             f"`estimator` must be a LinearCCA, got a {type(estimator).__name__}. Pass a LinearCCA or a "
             "Pipeline that ends in one; for others there is canonical_correlation_intervals."
         )
-    model, features = found
-    steps = _steps_of(estimator)
-    if not steps or hasattr(features, "columns"):
-        return model, features, None
-    return model, features, known_feature_names(clone(make_pipeline(*steps)).fit(X, y))
+    figures = _figures(fit, groups, level)
+    held_out = linear_held_out(fit, estimator, X, y, cv=cv, groups=groups)
+    if held_out is None:
+        figures["notes"] += (_FEW_FOLDS,)
+    return _summary(fit, held_out, level, figures)
 
 
-def _steps_of(estimator):
-    """Return the steps before the model, also of a Pipeline that ends in a Pipeline."""
-    steps = []
-    while hasattr(estimator, "named_steps"):
-        steps += [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")]
-        estimator = estimator[-1]
-    return steps
-
-
-def _fitted(model, X, y):
-    """Return a clone of the model, fitted to the rows, and what the tables need of it."""
-    model = clone(model).fit(X, y)
-    x_names, y_names = column_names(model)
-    X, y, zx, zy = numbers_and_variates(model, X, y)
-    return Bunch(
-        model=model,
-        X=X,
-        y=y,
-        zx=zx,
-        zy=zy,
-        x_names=x_names,
-        y_names=y_names,
-        x_weights=model.x_weights_,
-        y_weights=model.y_weights_,
-        x_deviation=model.x_scale_,
-        y_deviation=model.y_scale_,
-    )
-
-
-def _partial_fitted(fit, confounds, views, n):
-    """Return the fit to the residuals of both views.
-
-    Their deviations have the divisor `n` - 1, and the variates have variance 1 with this divisor.
-    """
-    X, y = (residualizer.fit_transform(table) for residualizer, table in _tables(fit, confounds))
-    reg = tuple(view.reg for view in views)
-    partial = _fitted(clone(fit.model).set_params(reg=reg, y_reg=None, y_transformer=None), X, y)
-    partial.update(x_names=fit.x_names, y_names=fit.y_names)
-    factor = np.sqrt((n - 1) / (len(partial.zx) - 1))
-    for side in "xy":
-        partial[f"{side}_weights"] = partial[f"{side}_weights"] * factor
-        partial[f"{side}_deviation"] = partial[f"{side}_deviation"] / factor
-    return partial
-
-
-def _partial_held_out(fit, confounds, cv, groups):
-    """Return the held-out correlations of residuals, by regressions of the training rows."""
-    (x_residualizer, X), (y_residualizer, y) = _tables(fit, confounds)
-    model = clone(fit.model).set_params(y_transformer=y_residualizer)
-    return held_out_correlations(make_pipeline(x_residualizer, model), X, y, cv=cv, groups=groups)
-
-
-def _tables(fit, confounds):
-    """Return, for each view, a `Residualizer` and the table of the view and the confounds."""
-    for view in fit.X, fit.y:
-        view = view.toarray() if issparse(view) else view
-        yield Residualizer(slice(view.shape[1], None)), np.hstack([view, confounds])
-
-
-def _summary(fit, views, n, k, held_out, level):
+def _summary(fit, held_out, level, figures):
+    k = fit.n_components
     zx, zy = fit.zx[:, :k], fit.zy[:, :k]
     return CanonicalSummary(
         estimator=fit.model,
-        n_samples=len(zx),
-        n_effective=int(n),
-        ranks=tuple(int(view.rank) for view in views),
+        n_samples=len(fit.zx),
+        n_effective=int(fit.n),
+        ranks=tuple(int(view.rank) for view in fit.views),
         variate_correlations=variate_correlations(zx, zy),
         level=level,
         held_out=held_out,
-        x=view_summary(fit.X, fit.x_names, fit.x_weights[:, :k], fit.x_deviation, zx, zy),
-        y=view_summary(fit.y, fit.y_names, fit.y_weights[:, :k], fit.y_deviation, zy, zx),
-        **_figures(fit.model, views, n, k, level),
+        x=_view_summary(fit, "x", fit.X, zx, zy),
+        y=_view_summary(fit, "y", fit.y, zy, zx),
+        **figures,
     )
 
 
-def _figures(model, views, n, k, level):
-    """Return the correlations, and the tests and corrections that there are of them."""
+def _view_summary(fit, view, columns, own, other):
+    """Return the summary of a view, whose variances have the divisor `fit.n` - 1."""
+    # The model of residuals divides by the number of rows - 1.
+    factor = np.sqrt((fit.n - 1) / (len(own) - 1))
+    weights = getattr(fit.model, f"{view}_weights_")[:, : own.shape[1]] * factor
+    deviation = getattr(fit.model, f"{view}_scale_") / factor
+    names = fit[f"{view}_names"]
+    if names is None:
+        names = [f"{view}{i}" for i in range(len(weights))]
+    return view_summary(columns, [str(name) for name in names], weights, deviation, own, other)
+
+
+def _figures(fit, groups, level):
+    """Return the correlations, and the tests and corrections that are possible."""
     names = (
         "eigenvalues proportions corrected corrected_low corrected_high detected threshold tests "
         "multivariate_tests"
     )
     figures = dict.fromkeys(names.split())
-    if any(ridges_of(model)):
-        return figures | {"correlations": model.canonical_correlations_[:k], "notes": _RIDGE}
-    x_view, y_view = views
-    correlations = np.clip(linalg.svdvals(x_view.left.T @ y_view.left), 0.0, 1.0)
+    if any(ridges_of(fit.unfitted)):
+        correlations = fit.model.canonical_correlations_[: fit.n_components]
+        return figures | {"correlations": correlations, "notes": _RIDGE}
+    x_view, y_view = fit.views
+    correlations = correlations_of_views(x_view, y_view)
     figures |= {"correlations": correlations, **_eigenvalues(correlations)}
-    p, q = x_view.rank, y_view.rank
+    n, p, q = fit.n, x_view.rank, y_view.rank
+    if groups is not None:
+        return figures | {"notes": (_GROUPS,)}
     if n <= p + q:
         return figures | {"notes": (_FEW_ROWS,)}
     corrected = corrected_correlations(correlations, n, p, q, level)
@@ -453,10 +407,16 @@ def _figures(model, views, n, k, level):
         "corrected_high": corrected.high,
         "detected": corrected.detected,
         "threshold": corrected.threshold,
-        "tests": wilks_statistics(correlations, n, p, q),
+        "tests": _tests(correlations, n, p, q),
         "multivariate_tests": multivariate_tests(correlations, n, p, q),
         "notes": (_ASSUMED,),
     }
+
+
+def _tests(*arguments):
+    """Return the tests of each component, without the correlations, which the summary has."""
+    tests = wilks_statistics(*arguments)
+    return {name: values for name, values in tests.items() if name != "correlations"}
 
 
 def _eigenvalues(correlations):

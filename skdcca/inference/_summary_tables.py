@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdcca._utils.columns import shorten, strongest
+
 WIDTH = 96
 # Longer tables are cut in print.
 MOST_ROWS = 20
-_LONGEST_NAME = 24
 
 
 class Column(NamedTuple):
@@ -64,7 +65,7 @@ def counted(n, noun):
 def as_text(table):
     """Return a table as lines of text with aligned columns."""
     rows = printed_rows(table)
-    index = [_shortened(table.index[i]) for i in rows]
+    index = [shorten(table.index[i]) for i in rows]
     width = max(map(len, [table.label, *index]))
     lines = [f"{text:<{width}}" for text in [table.label, *index]]
     n_columns = 0
@@ -79,10 +80,6 @@ def as_text(table):
     notes = [note for note in (left_out(table, n_columns), *table.notes) if note]
     notes = [line for note in notes for line in wrap(note, WIDTH)]
     return "\n".join([table.title, "-" * WIDTH, header, *body, *notes])
-
-
-def _shortened(name):
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
 
 
 def _fixed(value):
@@ -113,22 +110,19 @@ FORMATS = {
 
 def tables_of(summary):
     """Return all tables of a summary, in the order in which they are printed."""
-    tables = [_correlations(summary), _sizes(summary)]
+    tables = [_correlations(summary)]
+    if (sizes := _sizes(summary)) is not None:
+        tables.append(sizes)
     if summary.tests is not None:
         tables += [_tests(summary), _multivariate_tests(summary)]
     views = {"x": summary.x, "y": summary.y}
-    strongest = {name: _strongest(view.loadings) for name, view in views.items()}
+    # In their order, unlike in a picture, so that a column is easy to find.
+    shown = {name: np.sort(strongest(view.loadings, MOST_ROWS)) for name, view in views.items()}
     for make in (_weights, _standardized_weights, _loadings, _cross_loadings):
-        tables += [make(name, view, strongest[name]) for name, view in views.items()]
+        tables += [make(name, view, shown[name]) for name, view in views.items()]
     for weighting in ("standardized", "raw"):
         tables += [_variance(name, view, weighting, summary) for name, view in views.items()]
-    return tables + [_r2(name, view, strongest[name]) for name, view in views.items()]
-
-
-def _strongest(loadings):
-    """Return the rows to print of a long list of columns, in their order."""
-    largest = np.abs(loadings).max(axis=1)
-    return np.sort(np.argsort(-largest, kind="stable")[:MOST_ROWS])
+    return tables + [_r2(name, view, shown[name]) for name, view in views.items()]
 
 
 _BY_COMPONENT, _BY_COLUMN = "Component", "Column"
@@ -161,7 +155,12 @@ def _correlations(summary):
 
 
 def _sizes(summary):
-    k = len(summary.held_out_mean)
+    """Return the table of corrected and held-out correlations, or None if there are neither."""
+    if summary.corrected is None and summary.held_out is None:
+        return None
+    k = len(summary.variate_correlations)
+    if summary.held_out is not None:
+        k = min(k, summary.held_out.shape[1])
     columns = [Column("correlation", "Training", summary.variate_correlations[:k])]
     notes = []
     if summary.corrected is not None:
@@ -172,13 +171,14 @@ def _sizes(summary):
             Column("corrected_high", f"{percent} high", summary.corrected_high[:k]),
         ]
         notes.append(_below(summary, k))
-    columns += [
-        Column("held_out", "Held out", summary.held_out_mean),
-        Column("held_out_spread", "SD of folds", summary.held_out_std),
-    ]
-    title = "Held-out correlations"
-    if summary.corrected is not None:
-        title = "Corrected and held-out correlations"
+    if summary.held_out is not None:
+        columns += [
+            Column("held_out", "Held out", summary.held_out_mean),
+            Column("held_out_spread", "SD of folds", summary.held_out_std),
+        ]
+    kinds = {"corrected": summary.corrected, "held-out": summary.held_out}
+    kinds = [name for name, values in kinds.items() if values is not None]
+    title = f"{' and '.join(kinds)} correlations".capitalize()
     return Table("sizes", title, _BY_COMPONENT, _components(k), columns, tuple(notes))
 
 
@@ -189,11 +189,16 @@ def _below(summary, k):
     if len(below) == 1:
         found = f"Component {below[0]} is not detected: its interval begins at 0."
     else:
+        to = "and" if len(below) == 2 else "to"
         found = (
-            f"Components {below[0]} to {below[-1]} are not detected: their intervals begin at 0."
+            f"Components {below[0]} {to} {below[-1]} are not detected: their intervals begin at 0."
         )
-    threshold = f"{summary.threshold:.4f}"
-    return f"{found} With these rows, a first correlation below {threshold} cannot be detected."
+    if summary.threshold == 0:
+        return found
+    return (
+        f"{found} First correlations up to {summary.threshold:.4f} are hard to distinguish from chance "
+        "with these rows."
+    )
 
 
 def _tests(summary):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import linalg
 from sklearn.utils import Bunch
 
-from skdcca.inference._variance import column_correlations
+from skdcca.metrics import column_correlations
 
 
 def view_summary(columns, names, weights, deviation, own, other):
@@ -16,7 +16,6 @@ def view_summary(columns, names, weights, deviation, own, other):
     loadings, varying = column_correlations(columns, own)
     cross_loadings, _ = column_correlations(columns, other)
     communalities, r2 = cumulative_r2(columns, own), cumulative_r2(columns, other)
-    squared = _pair_correlations(own, other) ** 2
     result = Bunch(
         names=names,
         weights=weights,
@@ -28,12 +27,11 @@ def view_summary(columns, names, weights, deviation, own, other):
     )
     variance = np.where(varying, deviation, 0.0) ** 2
     for suffix, weight in ("", varying.astype(np.float64)), ("_raw", variance):
-        explained = np.average(loadings**2, axis=0, weights=weight)
-        result[f"variance_explained{suffix}"] = explained
+        result[f"variance_explained{suffix}"] = np.average(loadings**2, axis=0, weights=weight)
         result[f"variance_explained_cumulative{suffix}"] = np.average(
             communalities, axis=0, weights=weight
         )
-        result[f"redundancy{suffix}"] = explained * squared
+        result[f"redundancy{suffix}"] = np.average(cross_loadings**2, axis=0, weights=weight)
         result[f"redundancy_cumulative{suffix}"] = np.average(r2, axis=0, weights=weight)
     return result
 
@@ -46,7 +44,3 @@ def cumulative_r2(columns, variates):
     basis = linalg.qr(variates.astype(np.float64), mode="economic")[0]
     correlations, _ = column_correlations(columns, basis)
     return np.minimum(np.cumsum(correlations**2, axis=1), 1.0)
-
-
-def _pair_correlations(own, other):
-    return column_correlations(own, other)[0].diagonal()

@@ -4,13 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
-from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import LinearCCA, numbers_and_variates
 from skdcca._utils.validation import check_pairs
-from skdcca.metrics import standardize, variate_correlations
+from skdcca.metrics import column_correlations
 
 
 def variance_explained(
@@ -77,17 +75,16 @@ def variance_explained(
     >>> x_share.round(2), y_share.round(2)
     (array([0.41, 0.43, 0.16]), array([0.45, 0.25, 0.3 ]))
     """
-    x_share, y_share, _ = _shares(estimator, X, y)
-    return x_share, y_share
+    X, y, zx, zy = _views_and_variates(estimator, X, y)
+    return _mean_squared_correlations(X, zx), _mean_squared_correlations(y, zy)
 
 
 def redundancy(
     estimator: LinearCCA, X: Any, y: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the fraction of the variance of each view that the other view's variates explain.
+    r"""Return the fraction of the variance of each view that the other view's variates explain.
 
-    This is the redundancy index [1]_: the result of `variance_explained` times the squared
-    correlation of the pair of variates on the same rows.
+    This is the redundancy index [1]_, the mean of the squared cross-loadings.
 
     Parameters
     ----------
@@ -121,6 +118,18 @@ def redundancy(
     --------
     variance_explained : Fraction of the variance of a view that its own variates explain.
 
+    Notes
+    -----
+    The redundancy of X for component k is
+
+    .. math:: \frac{1}{p} \sum_{j=1}^{p} \operatorname{corr}(x_j, w_k)^2,
+
+    where :math:`x_j` are the p columns of X and :math:`w_k` is the variate of y. On the training rows
+    and without a ridge, this is the result of `variance_explained` times the squared canonical
+    correlation, and the sum over all components is the mean R2 of the regressions of the columns on
+    the other view. With a ridge, or on other rows, the variates are correlated and their fractions
+    overlap.
+
     References
     ----------
     .. [1] D. Stewart and W. Love, "A general canonical correlation index", Psychological Bulletin
@@ -138,12 +147,12 @@ def redundancy(
     >>> y_redundancy.round(2)
     array([0.29, 0.01, 0.  ])
     """
-    x_share, y_share, correlations = _shares(estimator, X, y)
-    return x_share * correlations**2, y_share * correlations**2
+    X, y, zx, zy = _views_and_variates(estimator, X, y)
+    return _mean_squared_correlations(X, zy), _mean_squared_correlations(y, zx)
 
 
-def _shares(estimator, X, y):
-    """Return the fraction each variate explains in both views, and the correlations of the pairs."""
+def _views_and_variates(estimator, X, y):
+    """Return both views as validated arrays, and the variates of both."""
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
             f"`estimator` must be a LinearCCA, got a {type(estimator).__name__}. For a Pipeline, pass "
@@ -151,37 +160,15 @@ def _shares(estimator, X, y):
         )
     check_is_fitted(estimator)
     check_pairs(X, y)
-    X, y, zx, zy = numbers_and_variates(estimator, X, y)
-    correlations = variate_correlations(zx, zy)
-    return _mean_squared_loadings(X, zx), _mean_squared_loadings(y, zy), correlations
+    return numbers_and_variates(estimator, X, y)
 
 
-def _mean_squared_loadings(view, variates):
-    loadings, varying = column_correlations(view, variates)
+def _mean_squared_correlations(view, variates):
+    """Return the mean over the columns that vary, for each variate."""
+    correlations, varying = column_correlations(view, variates)
     if not varying.any():
         raise ValueError(
             "Every column of a view is constant in the given rows, so there is no variance to explain. "
             "Pass more rows."
         )
-    return np.mean(loadings[varying] ** 2, axis=0)
-
-
-def column_correlations(view, variates):
-    """Return the correlations of the columns of a view with variates, and which columns vary."""
-    n = view.shape[0]
-    weight = np.full(n, 1 / n)
-    variates = standardize(variates.astype(np.float64), weight)
-    if issparse(view):
-        return _sparse_loadings(view, variates)
-    view = standardize(view.astype(np.float64), weight)
-    return view.T @ variates / n, view.any(axis=0)
-
-
-def _sparse_loadings(view, variates):
-    """Return the correlations of the columns with variates, and which columns vary."""
-    mean, variance = mean_variance_axis(view.astype(np.float64), axis=0)
-    deviation = np.sqrt(variance)
-    varying = deviation > 2 * np.finfo(np.float64).eps * np.abs(mean)
-    # The variates are centered, so the columns need not be.
-    covariance = view.T @ variates / view.shape[0]
-    return covariance / np.where(varying, deviation, 1.0)[:, None], varying
+    return np.mean(correlations[varying] ** 2, axis=0)

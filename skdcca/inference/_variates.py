@@ -47,9 +47,9 @@ def cross_val_variates(
     y : array-like or list of length n_samples
         Second view. Row i of X and row i of y are the same sample.
     cv : int, splitter or iterable, default=5
-        Number of folds, >= 2, in the order of the rows (`KFold`, or `GroupKFold` with groups); a
-        splitter of scikit-learn; or pairs of arrays with training and test rows. Every row must be
-        a test row exactly once.
+        Number of folds, >= 2, into which the rows or groups are shuffled with a fixed seed, because
+        tables are often sorted; a splitter of scikit-learn; or pairs of arrays with training and test
+        rows. Every row must be a test row exactly once.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, such as its subject or artist. Rows of one group are in the same fold.
     params : dict, default=None
@@ -78,7 +78,9 @@ def cross_val_variates(
     See Also
     --------
     skdcca.metrics.variate_correlations : Correlation of each pair of variates.
-    weight_stability : How much the components of two halves of the rows agree.
+    skdcca.canonical_correlation_intervals : Held-out correlations of each fold, with their spread.
+    skdcca.compare_models : Test whether one of two models has larger held-out correlations.
+    skdcca.weight_stability : How much the components of two halves of the rows agree.
 
     Notes
     -----
@@ -107,7 +109,7 @@ def cross_val_variates(
     >>> zx.shape, zy.shape
     ((20, 1), (20, 1))
     >>> print(f"{variate_correlations(zx, zy)[0]:.2f}")
-    0.55
+    0.59
     """
     check_model("estimator", estimator)
     check_pairs(X, y)

@@ -46,6 +46,7 @@ from skdcca.metrics._scorers import (
 )
 from skdcca.metrics._similarity import (
     MOST,
+    column_correlations,
     score_decimals,
     scoring_rows,
     similarity,

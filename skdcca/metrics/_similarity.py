@@ -2,7 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.preprocessing import normalize
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_array
 
 from skdcca._utils.validation import check_number
@@ -248,3 +250,29 @@ def standardize(z, weight):
     centered = centered / np.where(constant, 1.0, peak)  # squares cannot overflow or vanish
     deviation = np.sqrt(weight @ centered**2)
     return np.where(constant, 0.0, centered / np.where(constant, 1.0, deviation))
+
+
+def column_correlations(view, variates):
+    """Return the correlations of the columns of a view with variates, and which columns vary.
+
+    Constant columns and variates have correlations of 0.
+    """
+    n = view.shape[0]
+    weight = np.full(n, 1 / n)
+    variates = standardize(variates.astype(np.float64), weight)
+    if issparse(view):
+        correlations, varying = _sparse_correlations(view, variates)
+    else:
+        view = standardize(view.astype(np.float64), weight)
+        correlations, varying = view.T @ variates / n, view.any(axis=0)
+    return np.clip(correlations, -1.0, 1.0), varying
+
+
+def _sparse_correlations(view, variates):
+    """Return the correlations of sparse columns with standardized variates, and which vary."""
+    mean, variance = mean_variance_axis(view.astype(np.float64), axis=0)
+    deviation = np.sqrt(variance)
+    varying = deviation > 2 * np.finfo(np.float64).eps * np.abs(mean)
+    # The variates are centered, so the columns need not be.
+    covariance = view.T @ variates / view.shape[0]
+    return covariance / np.where(varying, deviation, np.inf)[:, None], varying

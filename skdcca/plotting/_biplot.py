@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skdcca._utils.columns import shorten, strongest
 from skdcca._utils.validation import check_integer
 from skdcca.metrics import embed, standardize
 from skdcca.plotting._common import (
@@ -26,8 +27,6 @@ from skdcca.plotting._structure import (
     VIEWS,
     choose_names,
     names_or_numbers,
-    shorten,
-    strongest,
     structure_of,
 )
 

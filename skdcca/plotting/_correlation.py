@@ -44,11 +44,11 @@ class CorrelationDisplay:
     low, high : ndarray of shape (n_components,), default=None
         Limits of the intervals of `corrected`, drawn as error bars. If None, there are none.
     detected : ndarray of bool of shape (n_components,), default=None
-        Components whose corrected correlation can be told from 0. The others are drawn as crosses. If
-        None, all are.
+        Components whose interval does not contain 0. The others are drawn as crosses. If None, no
+        component is crossed out.
     threshold : float, default=None
-        Smallest correlation that can be told from 0, drawn as a horizontal line. If None, it is not
-        drawn.
+        Correlation up to which a first component is hard to distinguish from chance, drawn as a
+        horizontal line. If None or 0, it is not drawn.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class CorrelationDisplay:
         self.held_out_line_ = self._draw("held-out rows", self.held_out, FIRST, self._spread())
         self.corrected_line_ = self._draw("corrected", self.corrected, FIRST, self._interval())
         self.undetected_ = self._cross_out()
-        if self.threshold is not None:
+        if self.threshold:
             label = f"detection threshold {self.threshold:.2f}"
             ax.axhline(self.threshold, label=label, **REFERENCE | {"linestyle": ":"})
         lowest = min(0.0, *map(np.min, drawn), *map(np.min, self._lower_ends()))
@@ -179,7 +179,7 @@ class CorrelationDisplay:
             yield self.low
 
     def _cross_out(self):
-        """Cross out the components that cannot be told from 0."""
+        """Cross out the components whose interval contains 0."""
         if self.detected is None or self.corrected is None or np.all(self.detected):
             return None
         at = np.flatnonzero(~np.asarray(self.detected, dtype=bool))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skdcca._utils.columns import shorten, strongest
 from skdcca._utils.validation import check_integer, check_option
 from skdcca.plotting._common import (
     FIRST,
@@ -26,8 +27,6 @@ from skdcca.plotting._structure import (
     choose_names,
     intervals_of,
     names_or_numbers,
-    shorten,
-    strongest,
     structure_of,
 )
 

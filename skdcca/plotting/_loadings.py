@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skdcca._utils.columns import shorten, strongest
 from skdcca._utils.validation import check_integer, check_option
 from skdcca.plotting._common import axes_of, require_matplotlib
 from skdcca.plotting._structure import (
@@ -16,8 +17,6 @@ from skdcca.plotting._structure import (
     choose_names,
     intervals_of,
     names_or_numbers,
-    shorten,
-    strongest,
     structure_of,
 )
 

@@ -1,11 +1,10 @@
 """Loadings of fitted models, and the names of their columns."""
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skdcca._utils.prediction import known_feature_names
-from skdcca.metrics import embed, inside, standardize
+from skdcca._utils.columns import known_column_names
+from skdcca.metrics import column_correlations, embed, inside
 from skdcca.plotting._common import require_fields
 
 VIEWS, KINDS = ["x", "y"], ["own", "cross"]
@@ -23,7 +22,7 @@ def structure_of(estimator, view, kind="own", X=None, y=None):
         if X is None or y is None:
             _refuse_without_rows(model, view)
         loadings = _measured_loadings(estimator, view, kind, X, y)
-    return loadings, _known_names(steps, model, view)
+    return loadings, known_column_names(model, view, steps)
 
 
 def intervals_of(result, view, kind="own"):
@@ -52,20 +51,6 @@ def names_or_numbers(names, loadings, view):
     if names is None:
         return np.array([f"{view}{i}" for i in range(len(loadings))])
     return np.asarray(names)
-
-
-def strongest(loadings, n_features):
-    """Return the indices of the columns with the greatest absolute loading, in descending order."""
-    return np.argsort(-np.abs(loadings).max(axis=1), kind="stable")[:n_features]
-
-
-def shorten(name, n=24):
-    """Return a name of at most n characters, without its middle: names often differ at their end."""
-    name = str(name)
-    if len(name) <= n:
-        return name
-    end = (n - 1) // 2
-    return f"{name[: n - 1 - end].rstrip()}…{name[-end:].lstrip()}"
 
 
 def _known_loadings(model, view, kind):
@@ -107,9 +92,7 @@ def _measured_loadings(estimator, view, kind, X, y):
     zx, zy = embed(estimator, X, y)
     columns = _columns(*inside(estimator), view, X if view == "x" else y)
     variates = zx if (view == "x") == (kind == "own") else zy
-    weight = np.full(len(columns), 1 / len(columns))
-    loadings = standardize(columns, weight).T @ standardize(variates.astype(np.float64), weight)
-    return np.clip(loadings / len(columns), -1.0, 1.0)
+    return column_correlations(columns, variates)[0]
 
 
 def _columns(steps, model, view, rows):
@@ -118,18 +101,7 @@ def _columns(steps, model, view, rows):
         steps = [] if model.y_transformer_ is None else [model.y_transformer_]
     for step in steps:
         rows = step.transform(rows)
-    if issparse(rows):
-        rows = rows.toarray()
-    columns = check_array(rows, dtype=np.float64, ensure_2d=False, input_name=view)
+    columns = check_array(
+        rows, accept_sparse=["csr", "csc"], dtype=np.float64, ensure_2d=False, input_name=view
+    )
     return columns[:, None] if columns.ndim == 1 else columns
-
-
-def _known_names(steps, model, view):
-    """Return the names that the columns had in `fit`, or None if they are unknown."""
-    if view == "x":
-        known, makers = getattr(model, "feature_names_in_", None), steps[-1:]
-    else:
-        known, makers = getattr(model, "y_feature_names_in_", None), [model.y_transformer_]
-    if known is None and makers:
-        return known_feature_names(makers[0])
-    return known

@@ -55,6 +55,7 @@ def svcca(X: ArrayLike, Y: ArrayLike, *, variance: float = 0.99) -> float:
     --------
     pwcca : Weighted mean of the canonical correlations.
     cka : Similarity that also works with more features than samples.
+    skdcca.canonical_correlation_test : Test whether two representations are related at all.
 
     Notes
     -----
@@ -136,6 +137,7 @@ def pwcca(X: ArrayLike, Y: ArrayLike) -> float:
     --------
     svcca : Plain mean of the canonical correlations, after truncation.
     cka : Similarity that also works with more features than samples.
+    skdcca.canonical_correlation_test : Test whether two representations are related at all.
 
     Notes
     -----

@@ -67,6 +67,7 @@ def cka(
     --------
     svcca : Mean canonical correlation.
     pwcca : Weighted mean of the canonical correlations.
+    skdcca.canonical_correlation_test : Test whether two representations are related at all.
 
     Notes
     -----
