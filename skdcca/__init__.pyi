@@ -23,7 +23,9 @@ from ._cca.excerpts import Excerpts as Excerpts
 from ._cca.fusion import ScoreFusion as ScoreFusion
 from ._cca.kernel import KernelCCA as KernelCCA
 from ._cca.linear import LinearCCA as LinearCCA
+from ._cca.multiview import MultiCCA as MultiCCA
 from ._cca.shared_space import SharedSpace as SharedSpace
+from ._cca.sparse import SparseCCA as SparseCCA
 from ._deep.estimator import DeepCCA as DeepCCA
 from ._lyrics.doc2vec import Doc2VecLyrics as Doc2VecLyrics
 from ._lyrics.form import LyricsForm as LyricsForm

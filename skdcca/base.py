@@ -1,6 +1,5 @@
 """Define the base class of all canonical correlation estimators."""
 
-from contextlib import contextmanager
 from math import inf
 from typing import Any, Self, overload
 
@@ -16,11 +15,11 @@ from sklearn.base import (
 from sklearn.utils import RegressorTags, get_tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skdcca import __version__
 from skdcca._utils.blocks import blocks_of, is_dask, map_rows
 from skdcca._utils.prediction import PredictionMixin
 from skdcca._utils.row_order import check_row_order
 from skdcca._utils.sklearn_compat import num_samples, wrap_data_with_container
+from skdcca._utils.state import StateMixin
 from skdcca._utils.validation import (
     check_integer,
     check_option,
@@ -37,19 +36,23 @@ from skdcca._utils.view_errors import (
     refuse_sparse,
     text_errors,
 )
-from skdcca._utils.warnings import warn
-from skdcca.exceptions import VersionWarning
 from skdcca.metrics import similarity, variate_correlations
 
 __all__ = ["BaseCCA"]
 
 _FLOATS = (np.float64, np.float32)
-_SIMILARITIES = ("weighted", "cosine", "likelihood")
+SIMILARITIES = ("weighted", "cosine", "likelihood")
 # Power of the correlations that scale weighted variates; benchmarks/weighting.py compares others.
 WEIGHTING_POWER = 2
 
 
-class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseCCA(
+    StateMixin,
+    PredictionMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Base class of two-view estimators, in which X is the first view and y is the second.
 
     This class validates the input and implements all public methods. A subclass stores its
@@ -153,17 +156,6 @@ class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             self._check_n_components((inf, X.shape[1]), y.shape)
             self._fit_blocks(blocks)
         return self
-
-    @contextmanager
-    def _rollback(self):
-        """Restore the previous attributes if the fit inside the context fails."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _validate(self, X, y, *, reset):
         """Check the parameters and return both views as arrays of floats, with y transformed.
@@ -404,7 +396,7 @@ class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         kind = getattr(self, "similarity", "cosine")
         if not is_number(kind, ge=0):
             other = "or a finite number >= 0"
-            check_option("similarity", kind, _SIMILARITIES, otherwise=other)
+            check_option("similarity", kind, SIMILARITIES, otherwise=other)
         return kind
 
     def _validate_x(self, X, *, reset=False, min_rows=1):
@@ -527,19 +519,6 @@ class BaseCCA(PredictionMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     @property
     def _n_features_out(self):
         return self.n_components_
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_skdcca_version": __version__}
-
-    def __setstate__(self, state):
-        stamp = state.get("_skdcca_version")
-        if stamp != __version__:
-            warn(
-                f"This {type(self).__name__} was pickled with skdcca {stamp} and is loaded with "
-                f"{__version__}. Check that its results have not changed, or fit it again.",
-                VersionWarning,
-            )
-        super().__setstate__({k: v for k, v in state.items() if k != "_skdcca_version"})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,6 +6,7 @@ of `UserWarning`, so code that catches the built-in classes also works.
 
 __all__ = [
     "AudioFileWarning",
+    "ChanceCorrelationWarning",
     "CheckpointWarning",
     "ComponentSearchWarning",
     "DamagedFileError",
@@ -44,6 +45,27 @@ class AudioFileWarning(UserWarning):
     >>> import warnings
     >>> from skdcca.exceptions import AudioFileWarning
     >>> warnings.simplefilter("error", AudioFileWarning)  # refuse such files
+    """
+
+
+class ChanceCorrelationWarning(UserWarning):
+    """Warning issued when a component of `SparseCCA` has a held-out correlation no larger than chance.
+
+    On rows that its fit has not seen, the best correlation of the cross-validation is within two
+    standard errors of 0. The columns that the component selects then mean nothing.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skdcca import SparseCCA
+    >>> from skdcca.exceptions import ChanceCorrelationWarning
+    >>> X, y = np.random.default_rng(0).normal(size=(2, 50, 30))  # unrelated
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", ChanceCorrelationWarning)
+    ...     cca = SparseCCA().fit(X, y)
+    >>> [warning.category.__name__ for warning in caught]
+    ['ChanceCorrelationWarning']
     """
 
 

@@ -39,6 +39,9 @@ def main(folder: str) -> None:
     words = skdcca.tokenize(lyrics[0])
     linear = skdcca.LinearCCA(2, reg=(0.1, 1), similarity=4).fit(X, y)
     plain = skdcca.LinearCCA(1, reg=1.0, y_transformer=skdcca.LyricsForm(excerpts="measured"))
+    sparse = skdcca.SparseCCA(1, l1=("cv", 0.5), reg=(0.0, np.inf), cv=2)
+    sparse = sparse.set_params(l1=0.5).fit(X, y)
+    frequencies: np.ndarray = sparse.stability(X, y, n_splits=1, random_state=0).x_frequencies
     lines = skdcca.Excerpts(plain, lines=(1, 2)).fit(X, lyrics).n_excerpts_
     kernel = skdcca.KernelCCA(2, kernel="rbf", gamma=0.1, reg=0.1, random_state=0).fit(X, y)
     grid = {"reg": [0.1, 1.0]}
@@ -60,6 +63,11 @@ def main(folder: str) -> None:
     found: list[retrieval.WordMatch] = index.add(X, y, texts=lyrics).find_words(lyrics[0][:40])
     heard = skdcca.SharedSpace(64, center=False).fit(lyrics, lyrics).transform_y(lyrics[:1])
     fusion = skdcca.ScoreFusion([("linear", linear), ("kernel", kernel)], weights=[1.0, 2.0], cv=2)
+    views = [("audio", "passthrough", slice(0, 3)), ("form", "passthrough", slice(3, None))]
+    multi = skdcca.MultiCCA(views, 1, reg={"audio": 1.0, "form": "oas"}, output="consensus")
+    table = np.hstack([X[:, :3], y])
+    multi = multi.fit(table).partial_fit(table).fit_blocks([table, table])
+    alike = multi.compare(multi.transform(table), multi.transform_view("audio", X[:, :3]))
     songs = skdcca.CrossModalIndex(fusion.fit(X, y), join="mean").fit(X, y, groups=[0, 1] * 4)
     joined = metrics.join_scores(metrics.pair_scores(fusion, X, y), [0, 1] * 4, how="max")
     p, far = index.p_values("y", scores[0], ids[0]), index.is_far("y", index.embed(y=y[:1]))
@@ -88,6 +96,7 @@ def main(folder: str) -> None:
     print(scores.max(), ids[0, 0], found[0].line, again, test, shares)
     print(intervals.held_out_mean, intervals.x_loadings_low, intervals.x_loadings_high)
     print(summary.to_text(), summary.to_frames()["correlations"], summary.held_out_std)
-    print(p[0], far, report[0]["mrr"])
+    print(alike.shape, multi.pair_correlations_, multi.score(table), multi.output_indices_)
+    print(p[0], far, report[0]["mrr"], frequencies.max())
     print(difference, agreement, held_out.shape)
     print(skdcca.representation.cka(X, y, kernel="rbf", debiased=False, bandwidth=0.5))

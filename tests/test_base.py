@@ -300,7 +300,7 @@ def test_pickles_of_another_version_warn(monkeypatch):
     stored = pickle.dumps(LinearCCA(reg=0).fit(X, Y))
     again = pickle.loads(stored)
     assert "_skdcca_version" not in vars(again)
-    monkeypatch.setattr("skdcca.base.__version__", "99.0")
+    monkeypatch.setattr("skdcca._utils.state.__version__", "99.0")
     with pytest.warns(VersionWarning, match=r"pickled with skdcca 0\..* is loaded with 99\.0"):
         pickle.loads(stored)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from _views import cut, shared_views, sparse_views
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
 from skdcca._cca import moments as _moments
 from skdcca._cca.moments import PairMoments, RowFactor
@@ -52,6 +53,16 @@ def test_sparse_moments_equal_dense_ones():
             dense.covariances(), (x_covariance, y_covariance, cross.T), strict=True
         ):
             assert_allclose(one, other, atol=1e-13)
+
+
+def test_the_variance_of_a_constant_sparse_column_is_not_negative():
+    X, y = sparse_views()
+    X = X.toarray()
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X[:, 1] = rng.normal()
+        moments = PairMoments().add(csr_array(X), y, rng.uniform(0.5, 2, 300))
+        assert moments.covariances()[0][1, 1] >= 0
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])

@@ -15,6 +15,7 @@ from skdcca import (
     LinearCCA,
     LyricsForm,
     MelSpectrogram,
+    SparseCCA,
     TemporalSummary,
 )
 from skdcca.encoders import MLP
@@ -53,6 +54,7 @@ SMALL = {"x_encoder": MLP((8,)), "y_encoder": MLP((8,)), "max_epochs": 2}
     [
         LinearCCA(),
         LinearCCA(1, reg=0.1),
+        SparseCCA(l1=0.3, reg=0.1),
         DeepCCA(**SMALL),
         DeepCCA(
             1,
@@ -80,6 +82,13 @@ OF_DEFAULTS = ["check_fit2d_1feature", "check_regressors_int"]
 def test_scikit_learn_contract_of_default_networks(estimator, check):
     if check.func.__name__ not in OF_DEFAULTS:
         pytest.skip("runs on smaller networks")
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skdcca.exceptions.ChanceCorrelationWarning")
+@parametrize_with_checks([SparseCCA()])
+def test_scikit_learn_contract_with_cross_validation(estimator, check):
     check(estimator)
 
 

@@ -39,6 +39,7 @@ from skdcca import (
     LyricsSequence,
     MelCNNAudio,
     MelSpectrogram,
+    MultiCCA,
     TemporalSummary,
 )
 from skdcca._audio import songs
@@ -79,6 +80,12 @@ def small_deep():
     )
 
 
+def several_views():
+    """Return a model of three views of a table with eight columns."""
+    sides = {"a": slice(0, 3), "b": slice(3, 6), "c": slice(6, 8)}
+    return MultiCCA([(name, "passthrough", side) for name, side in sides.items()], 2)
+
+
 def search():
     """Return a pipeline from audio to lyrics, as the command line builds it."""
     return make_pipeline(
@@ -116,6 +123,7 @@ def single(transformer, X):
 
 SHARED = {
     "LinearCCA": lambda: paired(LinearCCA(2)),
+    "MultiCCA": lambda: single(several_views(), pairs()[0]),
     "KernelCCA": lambda: paired(
         KernelCCA(2, approximation="nystroem", n_landmarks=40, random_state=0)
     ),
@@ -453,6 +461,7 @@ SPECTROGRAMS = np.random.default_rng(0).normal(size=(20, 6, 50))
 CALLS = {
     "LinearCCA": lambda: transformed(LinearCCA(2), *pairs()),
     "KernelCCA": lambda: transformed(KernelCCA(2), *pairs()),
+    "MultiCCA": lambda: transformed(several_views(), pairs()[0]),
     "KernelCCA, landmarks": lambda: transformed(KernelCCA(2, approximation="nystroem"), *pairs()),
     "DeepCCA": lambda: transformed(small_deep().set_params(random_state=None), *pairs()),
     "DeepCCA, a fixed seed": lambda: transformed(small_deep(), *pairs()),

@@ -125,7 +125,7 @@ def test_other_versions_warn_once(views, path, monkeypatch):
     search = GridSearchCV(model, {"deepcca__reg": [1e-3]}, cv=2).fit(*views)
     save(search, path)
     monkeypatch.setattr("skdcca.persistence._files.__version__", "99.0")
-    monkeypatch.setattr("skdcca.base.__version__", "99.0")
+    monkeypatch.setattr("skdcca._utils.state.__version__", "99.0")
     monkeypatch.setattr("sklearn.__version__", "98.0")
     monkeypatch.setattr("sklearn.base.__version__", "98.0")
     with pytest.warns(VersionWarning, match="was saved with") as caught:

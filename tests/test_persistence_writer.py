@@ -46,9 +46,11 @@ from skdcca import (
     LyricsSequence,
     MelCNNAudio,
     MelSpectrogram,
+    MultiCCA,
     Residualizer,
     ScoreFusion,
     SharedSpace,
+    SparseCCA,
     TemporalSummary,
 )
 from skdcca.encoders import MLP, MelCNN, SequenceEncoder
@@ -86,6 +88,8 @@ def test_every_public_estimator_gives_the_same_answers(songs, views, path):
         "LinearCCA": (LinearCCA(2).fit(X, y), X),
         "KernelCCA": (KernelCCA(2).fit(X, y), X),
         "DeepCCA": (deep().fit(X, y), X),
+        "MultiCCA": (MultiCCA([("a", "passthrough", [0]), ("b", "passthrough", [1, 2])]), X),
+        "SparseCCA": (SparseCCA(l1=0.3).fit(X, y), X),
         "SharedSpace": (SharedSpace(64).fit(lyrics, lyrics), lyrics),
         "ScoreFusion": (ScoreFusion([("linear", LinearCCA(2))], cv=2).fit(X, y), X),
         "Excerpts": (Excerpts(LinearCCA(1, y_transformer=LyricsForm())).fit(X[:4], lyrics[:4]), X),

@@ -11,6 +11,11 @@ from .linear import ridges_of as ridges_of
 from .linear import singular_views as singular_views
 from .linear_views import decomposed as decomposed
 from .moments import PairMoments as PairMoments
+from .multiview import MultiCCA as MultiCCA
+from .multiview_moments import PairSums as PairSums
+from .multiview_moments import ViewMoments as ViewMoments
+from .multiview_views import ViewColumns as ViewColumns
 from .residuals import BlockResidualSpace as BlockResidualSpace
 from .residuals import ResidualSpace as ResidualSpace
 from .shared_space import SharedSpace as SharedSpace
+from .sparse import SparseCCA as SparseCCA

@@ -151,6 +151,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
 
     See Also
     --------
+    MultiCCA : CCA of more than two views, of which rows may lack some.
     KernelCCA : Nonlinear CCA by kernels, exact or approximated.
     DeepCCA : Nonlinear CCA by neural networks.
     skdcca.canonical_correlation_test : Test of which canonical correlations are significant.
@@ -534,9 +535,9 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         x_weights = pad(x_view.weights(x_turn), k)
         y_weights = pad(y_view.weights(y_turn), k)
         x_covariance, x_deviation = x_view.covariance(x_weights)
-        x_loadings = _correlations(x_covariance, x_deviation, x_view.spread)
+        x_loadings = column_correlations(x_covariance, x_deviation, x_view.spread)
         y_covariance, y_deviation = y_view.covariance(y_weights)
-        y_loadings = _correlations(y_covariance, y_deviation, y_view.spread)
+        y_loadings = column_correlations(y_covariance, y_deviation, y_view.spread)
         largest = np.argmax(np.abs(x_loadings), axis=0)
         sign = np.where(x_loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
 
@@ -555,10 +556,10 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         self._y_of_variates = y_view.scale[:, None] * y_covariance * signed
 
     def _project_x(self, X):
-        return _project(X, self.x_mean_, self.x_weights_)
+        return project(X, self.x_mean_, self.x_weights_)
 
     def _project_y(self, y):
-        return _project(y, self.y_mean_, self.y_weights_)
+        return project(y, self.y_mean_, self.y_weights_)
 
 
 def ridges_of(estimator):
@@ -595,7 +596,7 @@ def numbers_and_variates(model, X, y):
     return X, y, model._project_x(X), model._project_y(y)
 
 
-def _project(view, mean, weights):
+def project(view, mean, weights):
     """Return the variates, computed in blocks so that memory does not grow with the rows."""
     if issparse(view):
         return (view @ weights - mean @ weights).astype(view.dtype)
@@ -606,7 +607,7 @@ def _project(view, mean, weights):
     return variates
 
 
-def _correlations(covariance, deviation, spread):
+def column_correlations(covariance, deviation, spread):
     """Return the correlations of scaled columns with variates; 0 for constant columns and variates."""
     covariance = covariance / np.where(spread > 0, spread, 1.0)[:, None]
     return np.clip(covariance / np.where(deviation > 0, deviation, 1.0), -1.0, 1.0)

@@ -6,7 +6,7 @@ from scipy import linalg
 
 
 class LinearPredictionMixin:
-    """Mixin of `LinearCCA` with the regressions of both views on variates."""
+    """Mixin of linear models with the regressions of both views on variates."""
 
     @property
     def coef_(self) -> NDArray:
@@ -32,7 +32,7 @@ class LinearPredictionMixin:
 
     def _check_has_coef(self, name):
         if not hasattr(self, "x_weights_"):
-            raise AttributeError(f"{name} of LinearCCA is only defined after `fit`.")
+            raise AttributeError(f"{name} of {type(self).__name__} is only defined after `fit`.")
 
     def _predict_y(self, X):
         return self._project_x(X) @ self._y_of_variates.T + self.y_mean_

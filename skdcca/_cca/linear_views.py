@@ -26,14 +26,15 @@ _EPS = np.finfo(np.float64).eps
 class GramView:
     """View decomposed by its correlation matrix, which is computed from moments.
 
-    `side` is 0 for X and 1 for y. Call `factor` or `decompose`, and then `regularize`.
+    `side` is 0 for X and 1 for y; `name` is what errors call the view, if it is neither. Call `factor`
+    or `decompose`, and then `regularize`.
     """
 
-    def __init__(self, moments, side, covariance, standardize=True):
+    def __init__(self, moments, side, covariance, standardize=True, name=None):
         mean, unit = moments.means[side], moments.units[side]
         deviation = np.sqrt(np.diagonal(covariance))
         constant = deviation <= 2 * _EPS * np.abs(mean)
-        _refuse_constant(constant, "Xy"[side])
+        _refuse_constant(constant, name or "Xy"[side])
         self.mean = mean * unit
         self.deviation = np.where(constant, 1.0, deviation * unit)
         self.scale, self.spread = _scales(self.deviation, constant, standardize)
@@ -225,7 +226,8 @@ class DualView(SingularView):
         weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
         self.degrees = weight.sum() - 1
         self.mean, variance = mean_variance_axis(view, axis=0, weights=weight)
-        variance *= weight.sum() / self.degrees
+        # The variance of a constant column may be a negative rounding error.
+        variance = np.maximum(variance, 0.0) * (weight.sum() / self.degrees)
         constant = np.sqrt(variance) <= 2 * _EPS * np.abs(self.mean)
         _refuse_constant(constant, name)
         self._set_scales(np.where(constant, 1.0, np.sqrt(variance)), constant, standardize)

@@ -77,7 +77,7 @@ class PairMoments:
             self._scatter[side, side] += np.triu(scatter)
             means.append(mean)
         X, y = views
-        cross = _weighted(X, weight).T @ y
+        cross = times_weight(X, weight).T @ y
         if issparse(cross):  # neither view is centered
             cross = cross.toarray() - total * np.outer(*means)
         self._scatter[:p, p:] += cross
@@ -112,7 +112,7 @@ class PairMoments:
         with np.errstate(over="ignore"):
             own_mean = self.origin + self._mean * self._unit
             distance = np.abs(own_mean - (other.origin + other._mean * other._unit))
-        return _unit_of(np.max([distance, self._deviation(), other._deviation()], axis=0))
+        return unit_of(np.max([distance, self._deviation(), other._deviation()], axis=0))
 
     def _deviation(self):
         return np.sqrt(np.diagonal(self._scatter) / self.weight) * self._unit
@@ -130,7 +130,7 @@ class PairMoments:
             self.n_rows += X.shape[0]
         if self.weight:
             return
-        origins, units = zip(*(_origin_and_unit(view) for view in (X, y)), strict=True)
+        origins, units = zip(*(origin_and_unit(view) for view in (X, y)), strict=True)
         self.origin, self._unit = np.concatenate(origins), np.concatenate(units)
         self._n_features = X.shape[1]
         self._rescaled = (self._unit != 1).any()
@@ -164,7 +164,7 @@ class PairMoments:
         """Add the sums of ``x_i**2 * x_j**2`` and of ``x_i**2 * x_j`` of rows without their origin."""
         for view, (fourth, third) in zip((X, y), self._higher or (), strict=False):
             squares = view.multiply(view) if issparse(view) else view**2
-            weighted = squares if sample_weight is None else _weighted(squares, sample_weight)
+            weighted = squares if sample_weight is None else times_weight(squares, sample_weight)
             for total, others in ((fourth, squares), (third, view)):
                 products = weighted.T @ others
                 total += products.toarray() if issparse(products) else products
@@ -271,23 +271,23 @@ def _centered(view, weight):
         view = view - mean
         return view, mean, (weight * view.T) @ view
     mean, variance = mean_variance_axis(view, axis=0, weights=weight)
-    scatter = (view.T @ _weighted(view, weight)).toarray() - total * np.outer(mean, mean)
+    scatter = (view.T @ times_weight(view, weight)).toarray() - total * np.outer(mean, mean)
     # The difference of large squares would leave a rounding error in a constant column.
-    np.fill_diagonal(scatter, total * variance)
+    np.fill_diagonal(scatter, total * np.maximum(variance, 0.0))
     return view, mean, scatter
 
 
-def _weighted(rows, weight):
+def times_weight(rows, weight):
     return diags_array(weight) @ rows if issparse(rows) else rows * weight[:, None]
 
 
-def _origin_and_unit(view):
+def origin_and_unit(view):
     """Return the origin and the units of a view, from its first rows; they keep a sparse view sparse."""
     if issparse(view):
         return np.zeros(view.shape[1]), np.ones(view.shape[1])
     first = view[:1000].astype(np.float64)
     origin = first[0].copy()
-    return origin, _unit_of(np.abs(first - origin).max(axis=0))
+    return origin, unit_of(np.abs(first - origin).max(axis=0))
 
 
 def _shifted(X, y, origin, unit):
@@ -298,7 +298,7 @@ def _shifted(X, y, origin, unit):
     return block
 
 
-def _unit_of(peak):
+def unit_of(peak):
     """Return a unit for each column: 1, or a power of two if squares would overflow or vanish."""
     unit = np.ones(len(peak))
     extreme = (peak > 1e100) | ((peak < 1e-100) & (peak > 0))

@@ -41,13 +41,17 @@ class DirectionVariances:
             weights[view.kept] = right / view.scale[view.kept, None]
             self._weights.append(weights)
             self._centers.append(view.mean @ weights)
-        self._total, self._squares = 0.0, [0.0, 0.0]
+        self._total, self._squares = 0.0, [0.0] * len(views)
 
     def add(self, X, y, sample_weight=None):
         """Add rows of both views, with positive weights."""
-        weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        return self.add_views((X, y), sample_weight)
+
+    def add_views(self, views, sample_weight=None):
+        """Add rows of one view or of several, with positive weights."""
+        weight = np.ones(views[0].shape[0]) if sample_weight is None else sample_weight
         self._total += weight.sum()
-        for i, view in enumerate((X, y)):
+        for i, view in enumerate(views):
             variates = view @ self._weights[i] - self._centers[i]
             self._squares[i] = self._squares[i] + weight @ variates**2
         return self

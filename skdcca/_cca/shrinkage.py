@@ -31,12 +31,20 @@ def regularize(views, regs, n, row_norms):
     # correlations are 1 whatever the data are, and near 0 they need no ridge.
     fraction = sum(view.rank for view in views) / (n - 1)
     for view, reg, fourth in zip(views, regs, norms, strict=True):
-        ridge = reg
-        if isinstance(reg, str):
-            ridge = ridge_by_shrinkage(n, view.n_varying, view.squares, fourth)
-        if isinstance(reg, str) and reg == "auto":
-            ridge = min(ridge, fraction**2)
-        view.regularize(float(ridge))
+        view.regularize(ridge_of(view, reg, n, fraction, fourth))
+
+
+def ridge_of(view, reg, n, fraction, fourth=None):
+    """Return the ridge of a view: the number `reg`, or the ridge that the rule `reg` chooses.
+
+    `fraction` is the fraction of the space of all centered variates that the views span.
+    """
+    if not isinstance(reg, str):
+        return float(reg)
+    ridge = ridge_by_shrinkage(n, view.n_varying, view.squares, fourth)
+    if reg == "auto":
+        ridge = min(ridge, fraction**2)
+    return float(ridge)
 
 
 def ridge_by_shrinkage(n, n_columns, squares, fourth=None):
@@ -88,7 +96,7 @@ class RowNorms:
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
         self._weight += weight.sum()
         for i, view in enumerate((X, y)):
-            squares = self._squared_norms(view, self._means[i], self._factors[i])
+            squares = squared_norms(view, self._means[i], self._factors[i])
             self._totals[i] += weight @ squares**2
         return self
 
@@ -106,16 +114,26 @@ class RowNorms:
         n = self._weight
         return self._totals / n * (n / (n - 1)) ** 2
 
-    def _squared_norms(self, view, mean, factors):
-        if issparse(view):
-            squares = factors**2
-            along = 2 * (view @ (squares * mean)) - squares @ mean**2
-            return np.maximum(view.multiply(view) @ squares - along, 0.0)
-        norms = np.empty(len(view))
-        for rows in gen_batches(len(view), max(1, _NUMBERS // len(mean))):
-            scaled = (view[rows] - mean) * factors
-            norms[rows] = np.einsum("ij,ij->i", scaled, scaled)
-        return norms
+
+def fourth_power(decomposed, view, sample_weight=None):
+    """Return the mean fourth power of the norms of the rows of one view, as `RowNorms` does for two."""
+    weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
+    squares = squared_norms(view, decomposed.mean, _factors(decomposed))
+    n = weight.sum()
+    return weight @ squares**2 / n * (n / (n - 1)) ** 2
+
+
+def squared_norms(view, mean, factors):
+    """Return the squared norms of the rows of a view, centered and multiplied by factors."""
+    if issparse(view):
+        squares = factors**2
+        along = 2 * (view @ (squares * mean)) - squares @ mean**2
+        return np.maximum(view.multiply(view) @ squares - along, 0.0)
+    norms = np.empty(len(view))
+    for rows in gen_batches(len(view), max(1, _NUMBERS // len(mean))):
+        scaled = (view[rows] - mean) * factors
+        norms[rows] = np.einsum("ij,ij->i", scaled, scaled)
+    return norms
 
 
 def _factors(view):

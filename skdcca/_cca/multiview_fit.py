@@ -1,0 +1,179 @@
+"""Fit the linear model of several views, from their moments or from their rows."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skdcca._cca.linear import column_correlations
+from skdcca._cca.linear_views import GramView, decomposed
+from skdcca._cca.multiview_moments import ViewMoments
+from skdcca._cca.multiview_solution import MomentBlocks, SingularBlocks, pairs_of, solve
+from skdcca._cca.precision import count_imprecise
+from skdcca._cca.shrinkage import fourth_power, ridge_of
+from skdcca._utils.warnings import warn
+from skdcca.exceptions import PerfectCorrelationWarning, PrecisionWarning
+
+
+class Solution(NamedTuple):
+    """Fitted numbers of all views, as lists in the order of the views, and of their pairs."""
+
+    weights: list
+    loadings: list
+    means: list
+    scales: list
+    ridges: list
+    correlations: np.ndarray
+
+
+def fit_in_memory(names, regs, n_components, present, views, sample_weight=None):
+    """Fit the model to rows that are in memory.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of the views.
+    regs : list of float or str
+        Ridges, or the names of the rules that choose them.
+    n_components : int or None
+        Number of components.
+    present : ndarray of bool, of shape (n_samples, n_views)
+        Views that each row has.
+    views : list of {ndarray, sparse matrix}
+        Rows that have the view, for each view.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Positive weights of the rows.
+    """
+    # With more columns than rows, the correlation matrix is singular and larger than the view.
+    is_tall = all(view.shape[0] > view.shape[1] for view in views)
+    rows = _Rows(views, present, sample_weight)
+    if is_tall:
+        moments = ViewMoments([view.shape[1] for view in views]).add(present, views, sample_weight)
+        solution = fit_by_moments(names, regs, n_components, moments, rows)
+        if solution is not None:
+            return solution
+    decompositions = [
+        decomposed(view, _title(name), rows.weight_of(i))
+        for i, (name, view) in enumerate(zip(names, views, strict=True))
+    ]
+    weights = [rows.total_weight(i) for i in range(len(views))]
+    _regularize(decompositions, regs, weights, rows)
+    blocks = SingularBlocks(decompositions, present, sample_weight)
+    return _solution(names, n_components, decompositions, blocks)
+
+
+def fit_by_moments(names, regs, n_components, moments, rows=None):
+    """Fit the model from moments, or return None if the rows should be decomposed instead.
+
+    This is the case if `rows` are given, are dense, and a correlation matrix is too close to singular
+    for a Cholesky factor. Otherwise the eigenvectors of the matrix are used, which lose digits.
+    """
+    views = []
+    for i, name in enumerate(names):
+        view = GramView(moments.of_view(i), 0, moments.covariance(i), name=_title(name))
+        if not view.factor():
+            if rows is not None and not rows.any_sparse:
+                return None
+            view.decompose()
+        views.append(view)
+    _regularize(views, regs, moments.weights, rows)
+    _warn_imprecise(names, views, rows)
+    return _solution(names, n_components, views, MomentBlocks(moments, views))
+
+
+class _Rows:
+    """Rows of all views in memory, with their weights."""
+
+    def __init__(self, views, present, sample_weight):
+        self.views, self._present, self._weight = views, present, sample_weight
+        self.any_sparse = any(issparse(view) for view in views)
+
+    def weight_of(self, i):
+        """Return the weights of the rows that have a view, or None."""
+        return None if self._weight is None else self._weight[self._present[:, i]]
+
+    def total_weight(self, i):
+        """Return the sum of the weights of the rows that have a view."""
+        return self.views[i].shape[0] if self._weight is None else self.weight_of(i).sum()
+
+
+def _title(name):
+    return f"the view {name!r}"
+
+
+def _regularize(views, regs, weights, rows):
+    """Set the ridges of all decomposed views; `rows` are needed for "ledoit_wolf"."""
+    fraction = sum(view.rank / (n - 1) for view, n in zip(views, weights, strict=True))
+    for i, (view, reg, n) in enumerate(zip(views, regs, weights, strict=True)):
+        fourth = None
+        if reg == "ledoit_wolf":
+            fourth = fourth_power(view, rows.views[i], rows.weight_of(i))
+        view.regularize(ridge_of(view, reg, n, fraction, fourth))
+
+
+def _warn_imprecise(names, views, rows):
+    for i, (name, view) in enumerate(zip(names, views, strict=True)):
+        gather = None if rows is None else partial(_gather, rows, i)
+        (n_imprecise,) = count_imprecise([view], gather)
+        if n_imprecise:
+            warn(
+                f"The covariances of the view {name!r} are mostly rounding errors in {n_imprecise} "
+                "directions, whose correlations may be lost. Use fit on dense views, unless columns "
+                "are exact copies or sums of others.",
+                PrecisionWarning,
+            )
+
+
+def _gather(rows, i, new):
+    return new().add_views([rows.views[i]], rows.weight_of(i))
+
+
+def _solution(names, n_components, views, blocks):
+    ranks = [view.rank for view in views]
+    k = _checked_number(names, ranks, n_components)
+    is_degenerate = _warn_perfect_correlations(names, views, blocks.n_common)
+    directions, correlations = solve(blocks, ranks, k, is_degenerate=is_degenerate)
+    weights = [view.weights(turn) for view, turn in zip(views, directions, strict=True)]
+    loadings = [
+        column_correlations(*view.covariance(w), view.spread)
+        for view, w in zip(views, weights, strict=True)
+    ]
+    largest = np.argmax(np.abs(loadings[0]), axis=0)
+    sign = np.where(loadings[0][largest, np.arange(k)] < 0, -1.0, 1.0)
+    return Solution(
+        [w * sign / view.scale[:, None] for view, w in zip(views, weights, strict=True)],
+        [of_view * sign for of_view in loadings],
+        [view.mean for view in views],
+        [view.deviation for view in views],
+        [view.reg for view in views],
+        correlations,
+    )
+
+
+def _checked_number(names, ranks, k):
+    """Return the number of components, at most the smallest rank."""
+    smallest = int(np.argmin(ranks))
+    if k is None:
+        return int(ranks[smallest])
+    if k > ranks[smallest]:
+        raise ValueError(
+            f"`n_components` must be <= {ranks[smallest]} (the rank of the view {names[smallest]!r}), "
+            f"got {k}. Use a smaller number, or None."
+        )
+    return int(k)
+
+
+def _warn_perfect_correlations(names, views, n_common):
+    """Warn if correlations of a pair are 1 whatever the data are; return True if so."""
+    for i, j in pairs_of(len(views)):
+        first, second, n_rows = views[i], views[j], int(n_common[i, j])
+        if first.rank + second.rank > n_rows - 1 and not (first.reg or second.reg):
+            warn(
+                f"The views {names[i]!r} and {names[j]!r} have ranks {first.rank} and {second.rank}. "
+                f"Their sum exceeds the number of common rows - 1 = {n_rows - 1}, so some correlations "
+                "are 1 whatever the data are. Set a ridge, such as reg='auto', or pass fewer columns.",
+                PerfectCorrelationWarning,
+            )
+            return True
+    return False
