@@ -323,10 +323,27 @@ skdcca.save(LinearCCA(1).fit(X, y), path)
 skdcca.load(path).transform(X)""",
     },
     "more than two views": {
+        "skdcca": """
+from skdcca import MultiCCA
+views = [("x", "passthrough", slice(0, 3)), ("y", "passthrough", slice(3, 5))]
+views.append(("z", "passthrough", slice(5, 7)))
+table = np.hstack([X[:, :3], y[:, :2], X[:, :2] + y[:, :2]])
+assert MultiCCA(views, 1).fit(table).n_components_ == 1""",
         "cca-zoo": "MCCA(1).fit([X, y, X[:, :2] + y[:, :2]])",
         "mvlearn": "MCCA(1).fit([X, y, X[:, :2] + y[:, :2]])",
     },
+    "the same, with rows that lack a view": {
+        "skdcca": """
+from skdcca import MultiCCA
+table = np.hstack([X[:, :3], y[:, :2], X[:, :2] + y[:, :2]])
+table[::4, 3:5] = np.nan
+views = [("x", "passthrough", slice(0, 3)), ("y", "passthrough", slice(3, 5))]
+views.append(("z", "passthrough", slice(5, 7)))
+consensus = MultiCCA(views, 1, output="consensus").fit_transform(table)
+assert np.isfinite(consensus).all()""",
+    },
     "weights that are mostly 0 (sparse CCA)": {
+        "skdcca": "from skdcca import SparseCCA\nSparseCCA().fit(X, y)",
         "cca-zoo": "from cca_zoo.sparse import PMDCCA\nPMDCCA(1).fit([X, y])",
     },
     "linear models of GPU tensors (Array API)": {
