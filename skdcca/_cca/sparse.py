@@ -291,7 +291,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         Returns
         -------
         result : SelectionStability
-            ``x_frequencies`` and ``y_frequencies``, arrays of shape (n_features, n_components_), with
+            ``x_frequencies`` and ``y_frequencies``, arrays with one row for each column and one column for each component:
             the fraction of halves in which a component selects a column. The components of a half are
             matched to those of the model by the correlation of their variates.
 
