@@ -291,9 +291,9 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         Returns
         -------
         result : SelectionStability
-            ``x_frequencies`` and ``y_frequencies``, arrays with one row for each column and one column for each component:
-            the fraction of halves in which a component selects a column. The components of a half are
-            matched to those of the model by the correlation of their variates.
+            ``x_frequencies`` and ``y_frequencies``, arrays with a row for each column and a column for
+            each component: the fraction of halves in which the component selects the column. The
+            components of a half are matched to those of the model by the correlation of their variates.
 
         Raises
         ------
