@@ -96,6 +96,8 @@ ROWS = {
         {**SHORT, "warp": {"shift": 2.0}},
         {**SHORT, "average": 0.99},
         {**SHORT, "loss": "cca_layer", "weight": None, "batch_size": 500},
+        # As many steps as the others, which have batches of 125.
+        {**SHORT, "loss": "cca_layer", "weight": None, "batch_size": 500, "max_epochs": 20},
     ],
     "images, correlation": [{**IMAGES, "weight": 2.0}],
     "images, three networks": [{**IMAGES, "weight": 2.0, "n_networks": 3, "max_epochs": 24}],
