@@ -46,6 +46,22 @@ SIMILARITIES = ("weighted", "cosine", "likelihood")
 WEIGHTING_POWER = 2
 
 
+def check_similarity(kind):
+    """Raise ValueError unless the value is one of `SIMILARITIES` or a finite number >= 0."""
+    if not is_number(kind, ge=0):
+        check_option("similarity", kind, SIMILARITIES, otherwise="or a finite number >= 0")
+
+
+def comparison_arguments(kind, **measured):
+    """Return the arguments of `skdcca.metrics.similarity` for a `similarity` other than "cosine".
+
+    `measured` are the correlations of the components, and what else is known about them.
+    """
+    if kind == "likelihood":
+        return measured
+    return measured | {"power": WEIGHTING_POWER if kind == "weighted" else kind}
+
+
 class BaseCCA(
     StateMixin,
     PredictionMixin,
@@ -383,10 +399,7 @@ class BaseCCA(
         kind = self._check_similarity()
         if kind == "cosine":
             return {}
-        arguments = {"correlations": self.canonical_correlations_}
-        if kind == "likelihood":
-            return arguments
-        return arguments | {"power": WEIGHTING_POWER if kind == "weighted" else kind}
+        return comparison_arguments(kind, correlations=self.canonical_correlations_)
 
     def _check_parameters(self):
         """Raise an error if a parameter is out of range; called before any computation."""
@@ -394,9 +407,7 @@ class BaseCCA(
 
     def _check_similarity(self):
         kind = getattr(self, "similarity", "cosine")
-        if not is_number(kind, ge=0):
-            other = "or a finite number >= 0"
-            check_option("similarity", kind, SIMILARITIES, otherwise=other)
+        check_similarity(kind)
         return kind
 
     def _validate_x(self, X, *, reset=False, min_rows=1):

@@ -11,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdcca import KernelCCA, LinearCCA, weight_stability
+from skdcca._utils.labels import halves
 from skdcca.exceptions import RankWarning
-from skdcca.inference._stability import _agreement, _halves
+from skdcca.inference._stability import _agreement
 
 NAMES = [f"{view}_{name}" for view in "xy" for name in ("weights", "subspace", "loadings")]
 
@@ -95,11 +96,11 @@ def test_chance_is_that_of_random_directions():
 
 def test_halves_are_disjoint_and_keep_groups_together():
     units = np.arange(31) // 3
-    first, second = _halves(units, np.random.default_rng(0))
+    first, second = halves(units, np.random.default_rng(0))
     assert sorted([*first, *second]) == list(range(31))
     assert not set(units[first]) & set(units[second])
     assert len(set(units[first])) == 5
-    first, second = _halves(np.arange(9), np.random.default_rng(0))
+    first, second = halves(np.arange(9), np.random.default_rng(0))
     assert (len(first), len(second)) == (4, 5)
 
 

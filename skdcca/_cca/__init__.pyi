@@ -1,3 +1,4 @@
+from .algebra import component_signs as component_signs
 from .checks import check_weight as check_weight
 from .checks import warn_perfect_correlations as warn_perfect_correlations
 from .excerpts import Excerpts as Excerpts

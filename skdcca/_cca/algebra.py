@@ -50,6 +50,12 @@ def _leading_by_products(cross, k):
     return right, values, left
 
 
+def component_signs(loadings):
+    """Return the sign of each component with which its largest absolute loading is positive."""
+    largest = np.argmax(np.abs(loadings), axis=0)
+    return np.where(loadings[largest, np.arange(loadings.shape[1])] < 0, -1.0, 1.0)
+
+
 def pad(array, k):
     """Append zeros to the last axis until its length is `k`."""
     widths = [(0, 0)] * (array.ndim - 1) + [(0, k - array.shape[-1])]

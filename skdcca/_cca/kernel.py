@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
 
-from skdcca._cca.algebra import leading_svd, pad
+from skdcca._cca.algebra import component_signs, leading_svd, pad
 from skdcca._cca.checks import check_reg, warn_perfect_correlations
 from skdcca._cca.kernel_maps import (
     FeatureSums,
@@ -484,8 +484,7 @@ class KernelCCA(BaseCCA):
         self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
         x_coefs, x_intercept = x_view.coefficients(x_turn)
         y_coefs, y_intercept = y_view.coefficients(y_turn)
-        largest = np.argmax(np.abs(x_coefs), axis=0)
-        sign = np.where(x_coefs[largest, np.arange(x_coefs.shape[1])] < 0, -1.0, 1.0)
+        sign = component_signs(x_coefs)
         self.x_coefs_, self.x_intercept_ = pad(x_coefs * sign, k), pad(x_intercept * sign, k)
         self.y_coefs_, self.y_intercept_ = pad(y_coefs * sign, k), pad(y_intercept * sign, k)
         self._x_of_variates = pad(x_covariance.T @ y_turn * sign, k)

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import gen_batches
 
-from skdcca._cca.algebra import leading_svd, pad
+from skdcca._cca.algebra import component_signs, leading_svd, pad
 from skdcca._cca.checks import (
     check_reg,
     check_weight,
@@ -538,8 +538,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         x_loadings = column_correlations(x_covariance, x_deviation, x_view.spread)
         y_covariance, y_deviation = y_view.covariance(y_weights)
         y_loadings = column_correlations(y_covariance, y_deviation, y_view.spread)
-        largest = np.argmax(np.abs(x_loadings), axis=0)
-        sign = np.where(x_loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
+        sign = component_signs(x_loadings)
 
         self.x_mean_, self.x_scale_ = x_view.mean, x_view.deviation
         self.y_mean_, self.y_scale_ = y_view.mean, y_view.deviation

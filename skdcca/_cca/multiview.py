@@ -38,6 +38,7 @@ from skdcca._utils.sklearn_compat import (
 from skdcca._utils.state import StateMixin
 from skdcca._utils.validation import check_integer, check_option
 from skdcca._utils.view_errors import block_errors
+from skdcca.base import check_similarity
 
 
 class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseComposition):
@@ -537,7 +538,7 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
             )
         check_integer("n_components", self.n_components, or_none=True)
         check_option("output", self.output, ("variates", "consensus"))
-        self._check_similarity()
+        check_similarity(self.similarity)
         if streamed and "ledoit_wolf" in self._ridges():
             raise ValueError(
                 "`reg` must not be 'ledoit_wolf' for rows in blocks, because it needs all rows at once. "

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from skdcca._cca.algebra import component_signs
 from skdcca._cca.linear import column_correlations
 from skdcca._cca.linear_views import GramView, decomposed
 from skdcca._cca.multiview_moments import ViewMoments
@@ -139,8 +140,7 @@ def _solution(names, n_components, views, blocks):
         column_correlations(*view.covariance(w), view.spread)
         for view, w in zip(views, weights, strict=True)
     ]
-    largest = np.argmax(np.abs(loadings[0]), axis=0)
-    sign = np.where(loadings[0][largest, np.arange(k)] < 0, -1.0, 1.0)
+    sign = component_signs(loadings[0])
     return Solution(
         [w * sign / view.scale[:, None] for view, w in zip(views, weights, strict=True)],
         [of_view * sign for of_view in loadings],

@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca.multiview_solution import pairs_of
-from skdcca._utils.validation import check_option, is_number
-from skdcca.base import SIMILARITIES, WEIGHTING_POWER
+from skdcca.base import check_similarity, comparison_arguments
 from skdcca.metrics import similarity, variate_correlations
 
 
@@ -65,16 +64,13 @@ class PairsMixin:
             If `pair` is not a pair of views, or `similarity` is not an allowed value.
         """
         check_is_fitted(self)
-        self._check_similarity()
+        check_similarity(self.similarity)
         correlations = self.canonical_correlations_
         if pair is not None:
             correlations = self.pair_correlations_[self._known_pair(pair)]
         if self.similarity == "cosine":
             return {}
-        if self.similarity == "likelihood":
-            return {"correlations": correlations}
-        power = WEIGHTING_POWER if self.similarity == "weighted" else self.similarity
-        return {"correlations": correlations, "power": power}
+        return comparison_arguments(self.similarity, correlations=correlations)
 
     def _known_pair(self, pair):
         """Return the names of a pair in the order of the views."""
@@ -96,11 +92,6 @@ class PairsMixin:
             (names[i], names[j]): r
             for (i, j), r in zip(pairs, self._pair_correlations, strict=True)
         }
-
-    def _check_similarity(self):
-        if not is_number(self.similarity, ge=0):
-            other = "or a finite number >= 0"
-            check_option("similarity", self.similarity, SIMILARITIES, otherwise=other)
 
 
 def mean_correlations(variates, present, sample_weight):

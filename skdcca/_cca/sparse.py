@@ -1,6 +1,5 @@
 """Implement sparse canonical correlation analysis."""
 
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -8,11 +7,10 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skdcca._cca.algebra import pad
+from skdcca._cca.algebra import component_signs, pad
 from skdcca._cca.checks import warn_perfect_correlations
 from skdcca._cca.linear_prediction import LinearPredictionMixin
 from skdcca._cca.sparse_columns import Standardized
@@ -25,8 +23,9 @@ from skdcca._cca.sparse_path import (
     follow_folds,
 )
 from skdcca._cca.sparse_stability import SelectionStability, selection_frequencies
-from skdcca._utils.labels import check_complete, check_labels, label_numbers
-from skdcca._utils.validation import check_integer, check_number, is_integer, is_number
+from skdcca._utils.labels import numbers_of_rows
+from skdcca._utils.splits import splits_of
+from skdcca._utils.validation import check_integer, check_number, is_number
 from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA
 from skdcca.exceptions import ChanceCorrelationWarning, RankWarning
@@ -252,7 +251,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
             If a parameter or a view is invalid; see the description of the class.
         """
         with self._rollback():
-            labels = None if groups is None else _group_numbers(groups, X)
+            labels = None if groups is None else numbers_of_rows("groups", groups, X)
             X, y = self._validate(X, y, reset=True)
             self._fit(X, y, labels)
         return self
@@ -323,7 +322,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         """
         check_is_fitted(self)
         check_integer("n_splits", n_splits)
-        units = None if groups is None else _group_numbers(groups, X)
+        units = None if groups is None else numbers_of_rows("groups", groups, X)
         self._check_pairs(X, y)
         X, y = self._validate_x(X), self._validate_y(y)
         units = np.arange(len(X)) if units is None else units
@@ -390,21 +389,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
 
     def _splits(self, X, groups):
         """Return the training and held-out rows of each fold."""
-        cv = self.cv
-        if is_integer(cv, None):
-            check_integer("cv", cv, ge=2)
-            cv = (KFold if groups is None else GroupKFold)(cv)
-        if hasattr(cv, "split") and not isinstance(cv, str):
-            splits = cv.split(X, None, groups)
-        elif isinstance(cv, Iterable) and not isinstance(cv, str):
-            splits = cv
-        else:
-            raise ValueError(
-                f"`cv` must be an integer >= 2, a splitter of scikit-learn or a list of splits, got "
-                f"{cv!r}."
-            )
-        rows = np.arange(len(X))
-        splits = [(rows[train], rows[test]) for train, test in splits]
+        splits = splits_of(self.cv, X, None, groups)
         if not splits or any(len(train) < 2 or not len(test) for train, test in splits):
             raise ValueError(
                 "`cv` must have splits with at least two training rows and one held-out row. Pass "
@@ -461,8 +446,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         k = self.n_components_
         zx, zy = pad(fit.x.variates, k), pad(fit.y.variates, k)
         x_loadings, y_loadings = fit.x.covariance(zx), fit.y.covariance(zy)
-        largest = np.argmax(np.abs(x_loadings), axis=0)
-        sign = np.where(x_loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
+        sign = component_signs(x_loadings)
         l1, n_iter, x_sparse, y_sparse = zip(*found, strict=True) if found else ([], [], [], [])
         self.l1_ = np.pad(np.reshape(l1, (-1, 2)), ((0, k - len(found)), (0, 0)))
         self.n_iter_ = pad(np.array(n_iter, dtype=int), k)
@@ -492,13 +476,6 @@ def _pair(name, value, is_allowed, rule):
     if len(pair) != 2 or not all(is_allowed(one) for one in pair):
         raise ValueError(f"`{name}` must be {rule}, got {value!r}.")
     return tuple(one if isinstance(one, str) else float(one) for one in pair)
-
-
-def _group_numbers(groups, X):
-    """Return the number of the group of each row."""
-    labels = check_labels("groups", groups, X)
-    check_complete("groups", labels)
-    return label_numbers(labels)
 
 
 def _warn_perfect(x, y, reg):

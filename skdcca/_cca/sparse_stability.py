@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.utils.parallel import Parallel, delayed
 
 from skdcca._cca.sparse_path import PairFit, begin_component
+from skdcca._utils.labels import halves
 
 
 class SelectionStability(NamedTuple):
@@ -46,24 +47,19 @@ def selection_frequencies(views, thresholds, settings, variates, units, seeds, n
         Number of splits that are computed in parallel.
     """
     found = Parallel(n_jobs=n_jobs)(
-        delayed(_count)(views, thresholds, settings, variates, _halves(units, seed))
+        delayed(_count)(
+            views, thresholds, settings, variates, halves(units, np.random.default_rng(seed))
+        )
         for seed in seeds
     )
     counts = (np.sum(of_view, axis=0) for of_view in zip(*found, strict=True))
     return SelectionStability(*(count / (2 * len(seeds)) for count in counts))
 
 
-def _halves(units, seed):
-    """Return the rows of two random halves of the units; with an odd number, one has one less."""
-    numbers = np.random.default_rng(seed).permutation(units.max() + 1)
-    first = numbers[units] < len(numbers) // 2
-    return np.flatnonzero(first), np.flatnonzero(~first)
-
-
-def _count(views, thresholds, settings, variates, halves):
+def _count(views, thresholds, settings, variates, rows_of_halves):
     """Return the numbers of halves, 0 to 2, in which each component selects each column."""
     x, y = views
-    fits = [PairFit(x.values, y.values, half, settings) for half in halves]
+    fits = [PairFit(x.values, y.values, half, settings) for half in rows_of_halves]
     selected = [[] for _ in fits]
     for l1 in thresholds:
         begin_component(fits)

@@ -8,6 +8,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid
 from tqdm import tqdm
 
 from skdcca._cli.song_models import fit_parameters
+from skdcca.base import SIMILARITIES
 from skdcca.metrics import both_directions, chance, compare, embed, mrr_scorer
 
 _COMPONENTS = "cca__n_components"
@@ -23,7 +24,6 @@ GRIDS = {
 }
 # Each candidate is scored with all of them, because they do not change the fit. The first is chosen if
 # they make no difference, as after "infonce".
-SIMILARITIES = ("weighted", "cosine", "likelihood")
 N_SPLITS = 3
 
 

@@ -29,7 +29,7 @@ from skdcca._deep.training import TrainingSettings
 from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_option, check_pairs
-from skdcca.base import WEIGHTING_POWER, BaseCCA
+from skdcca.base import WEIGHTING_POWER, BaseCCA, comparison_arguments
 from skdcca.losses import as_loss
 
 # Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
@@ -481,12 +481,10 @@ class DeepCCA(InputMixin, BaseCCA):
         kind = self._check_similarity()
         if kind == "cosine" or self.projection_ != "whitened":
             return {}
-        arguments = {"correlations": self._measured_correlations()}
+        measured = {"correlations": self._measured_correlations()}
         if self._deviations is not None:
-            arguments["deviations"] = self._deviations
-        if kind != "likelihood":
-            arguments["power"] = WEIGHTING_POWER if kind == "weighted" else kind
-        return arguments
+            measured["deviations"] = self._deviations
+        return comparison_arguments(kind, **measured)
 
     def _measured_correlations(self):
         held_out = self.validation_correlations_

@@ -33,6 +33,23 @@ def check_complete(name, labels):
             )
 
 
+def numbers_of_rows(name, labels, X):
+    """Return the number of the label of each row of X, after checking that there is one for each."""
+    labels = check_labels(name, labels, X)
+    check_complete(name, labels)
+    return label_numbers(labels)
+
+
+def halves(numbers, rng):
+    """Return the rows of two random halves of the labels; with an odd number, the first has one less.
+
+    `numbers` are those of `label_numbers`.
+    """
+    order = rng.permutation(numbers.max() + 1)
+    first = order[numbers] < len(order) // 2
+    return np.flatnonzero(first), np.flatnonzero(~first)
+
+
 def label_numbers(labels):
     """Return a number for each label, as integers from 0; labels may be of several types."""
     numbers = {}

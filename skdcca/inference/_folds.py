@@ -1,14 +1,11 @@
 """Split the rows of two views, and fit any two-view estimator to a part of them."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import GroupKFold, KFold
 
-from skdcca._utils.labels import check_complete, check_labels, label_numbers
-from skdcca._utils.sklearn_compat import check_method_params, num_samples, safe_indexing
-from skdcca._utils.validation import check_integer, is_integer
+from skdcca._utils.labels import numbers_of_rows
+from skdcca._utils.sklearn_compat import check_method_params, safe_indexing
+from skdcca._utils.splits import splits_of
 from skdcca.metrics import embed
 
 
@@ -24,56 +21,14 @@ def check_model(name, estimator):
 
 def check_groups(groups, X):
     """Return the number of the group of each row, or None without groups."""
-    if groups is None:
-        return None
-    groups = check_labels("groups", groups, X)
-    check_complete("groups", groups)
-    return label_numbers(groups)
+    return None if groups is None else numbers_of_rows("groups", groups, X)
 
 
 def list_splits(cv, X, y, groups=None, seeds=(0,)):
-    """Return the training and test rows of each split, as pairs of arrays of positions.
-
-    An integer is the number of folds, into which the rows or groups are shuffled once for each seed. For
-    a splitter or an iterable of splits, the seeds have no effect.
-    """
-    if is_integer(cv, None):
-        _check_folds(cv, X, groups)
-        splitters = [_folds(cv, groups, seed) for seed in seeds]
-        splits = [split for one in splitters for split in one.split(X, groups=groups)]
-    elif hasattr(cv, "split") and not isinstance(cv, str):
-        splits = cv.split(X, y, groups)
-    elif isinstance(cv, Iterable) and not isinstance(cv, str):
-        splits = cv
-    else:
-        raise ValueError(
-            f"`cv` must be an integer >= 2, a splitter of scikit-learn or a list of splits, got {cv!r}."
-        )
-    rows = np.arange(num_samples(X))
-    splits = [(rows[train], rows[test]) for train, test in splits]
+    """Return the splits of `splits_of`, after checking that there are rows on both sides of each."""
+    splits = splits_of(cv, X, y, groups, seeds)
     _refuse_empty(splits)
     return splits
-
-
-def _check_folds(cv, X, groups):
-    """Raise ValueError unless there is a row or a group for each fold."""
-    check_integer("cv", cv, ge=2)
-    units = "rows" if groups is None else "groups"
-    n_units = num_samples(X) if groups is None else len(np.unique(groups))
-    if n_units < 2:
-        raise ValueError(
-            f"`{'X' if groups is None else 'groups'}` must have two or more {units}, got {n_units}. "
-            f"Pass more {units}."
-        )
-    if cv > n_units:
-        raise ValueError(
-            f"`cv` must be at most {n_units}, the number of {units}, got {cv}. Set cv={n_units} or less."
-        )
-
-
-def _folds(n_folds, groups, seed):
-    splitter = KFold if groups is None else GroupKFold
-    return splitter(n_folds, shuffle=True, random_state=seed)
 
 
 def _refuse_empty(splits):

@@ -6,14 +6,15 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from skdcca._cca import numbers_and_variates, warn_perfect_correlations
+from skdcca._cca import numbers_and_variates
 from skdcca._utils.columns import known_column_names
+from skdcca.inference._confounds import check_confounds
 from skdcca.inference._held_out import (
     held_out_correlations,
     held_out_splits,
     without_perfect_warnings,
 )
-from skdcca.inference._reduced import check_confounds, linear_part, reduced_views
+from skdcca.inference._reduced import linear_part, reduced_views, warn_perfect_views
 from skdcca.inference._residualizer import Residualizer
 
 
@@ -48,7 +49,7 @@ def linear_fit(estimator, X, y, confounds=None):
         return None
     model, features = found
     *views, n = reduced_views(model, features, y, confounds)
-    _warn_perfect(views, n, confounds)
+    warn_perfect_views(views, n, confounds)
     with without_perfect_warnings():
         fit = _fitted(model, features, y)
         x_names, y_names = _names(estimator, fit.model, features, X, y)
@@ -75,15 +76,6 @@ def linear_held_out(fit, estimator, X, y, *, cv, groups, verbose=0):
         estimator = make_pipeline(x_residualizer, model)
     held_out = held_out_correlations(estimator, X, y, cv=splits, groups=groups, verbose=verbose)
     return held_out[:, : fit.n_components]
-
-
-def _warn_perfect(views, n_effective, confounds):
-    """Warn if correlations of reduced views are 1 whatever the data are."""
-    counted, columns = "n_samples", "columns"
-    if confounds is not None:
-        counted, columns = "n_samples - n_confounds", "columns or confounds"
-    remedy = f"Use LinearCCA(), which has a ridge, or pass fewer {columns}."
-    warn_perfect_correlations(views, n_effective, remedy, counted)
 
 
 def _fitted(model, X, y):

@@ -12,6 +12,7 @@ from scipy import special
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from skdcca._cca import component_signs
 from skdcca.inference._counting import one_thread
 
 VIEW_NAMES = ("x", "y")
@@ -202,9 +203,7 @@ class _Solver:
 
         The largest loading of a component of X is positive, as in `LinearCCA`.
         """
-        loadings = self.views[0].loadings @ data.own[0][0]
-        largest = np.argmax(np.abs(loadings), axis=0)
-        sign = np.where(loadings[largest, np.arange(self.n_components)] < 0, -1.0, 1.0)
+        sign = component_signs(self.views[0].loadings @ data.own[0][0])
         self.reference = [weights[0] * sign for weights in data.weights]
         self._align(data)
 

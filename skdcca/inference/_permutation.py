@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 from tqdm import tqdm
 
-from skdcca._cca import warn_perfect_correlations
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_integer, check_option, check_pairs
 from skdcca.inference._classical import roy_test, wilks_test
@@ -26,7 +25,12 @@ from skdcca.inference._exchange import (
     warn_if_few_drawn,
 )
 from skdcca.inference._folds import check_model, variates
-from skdcca.inference._reduced import linear_part, reduced_views, reduced_views_of_blocks
+from skdcca.inference._reduced import (
+    linear_part,
+    reduced_views,
+    reduced_views_of_blocks,
+    warn_perfect_views,
+)
 from skdcca.inference._searched import warn_searched_components
 from skdcca.metrics import variate_correlations
 
@@ -369,9 +373,7 @@ class _StepwiseTest:
         else:
             reduced = reduced_views_of_blocks(model, X, y, confounds, blocks)
             x_view, y_view, n, self.blocks = reduced
-        remedy = "Use LinearCCA(), which has a ridge, or pass fewer columns."
-        counted = "n_samples" if confounds is None else "n_samples - n_confounds"
-        warn_perfect_correlations((x_view, y_view), n, remedy, counted)
+        warn_perfect_views((x_view, y_view), n, confounds)
         zx, zy = x_view.left * x_view.shrink, y_view.left * y_view.shrink
         # Full matrices keep the directions of the larger view without a partner, which also correlate
         # by chance.

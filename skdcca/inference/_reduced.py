@@ -7,7 +7,13 @@ from scipy import linalg
 from scipy.sparse import issparse
 from sklearn.base import clone
 
-from skdcca._cca import BlockResidualSpace, LinearCCA, ResidualSpace, singular_views
+from skdcca._cca import (
+    BlockResidualSpace,
+    LinearCCA,
+    ResidualSpace,
+    singular_views,
+    warn_perfect_correlations,
+)
 from skdcca._utils.labels import label_numbers
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca.inference._confounds import check_confounds
@@ -143,3 +149,12 @@ def _check_rows_left(space, model, n_samples, remedy):
             f"`confounds` must leave {needed} or more rows, but {n_samples} rows less the mean and "
             f"{space.rank} independent confounds leave {space.n_rows}. {remedy}"
         )
+
+
+def warn_perfect_views(views, n_effective, confounds):
+    """Warn if correlations of reduced views are 1 whatever the data are."""
+    counted, columns = "n_samples", "columns"
+    if confounds is not None:
+        counted, columns = "n_samples - n_confounds", "columns or confounds"
+    remedy = f"Use LinearCCA(), which has a ridge, or pass fewer {columns}."
+    warn_perfect_correlations(views, n_effective, remedy, counted)

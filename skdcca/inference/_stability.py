@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from skdcca._utils.labels import halves
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_integer, check_pairs
 from skdcca.inference._exchange import shuffled
@@ -167,23 +168,16 @@ def _table(view):
 def _agreement_of_split(estimator, X, y, tables, units, seed, params):
     """Return the agreement of two halves, and that of the same halves after y is shuffled."""
     rng = np.random.default_rng(seed)
-    halves = _halves(units, rng)
-    own = _agreement(estimator, X, y, tables, halves, params)
+    parts = halves(units, rng)
+    own = _agreement(estimator, X, y, tables, parts, params)
     order = rng.permutation(len(units))
     tables = tables[0], None if tables[1] is None else tables[1][order]
-    return own, _agreement(estimator, X, shuffled(y, order), tables, halves, params)
+    return own, _agreement(estimator, X, shuffled(y, order), tables, parts, params)
 
 
-def _halves(units, rng):
-    """Return the rows of two random halves of the units."""
-    numbers = rng.permutation(units.max() + 1)
-    first = numbers[units] < len(numbers) // 2
-    return np.flatnonzero(first), np.flatnonzero(~first)
-
-
-def _agreement(estimator, X, y, tables, halves, params):
+def _agreement(estimator, X, y, tables, parts, params):
     """Return the agreement of the models of two halves by each measure, as a dict."""
-    one, other = (variates(fitted(estimator, X, y, half, params), X, y) for half in halves)
+    one, other = (variates(fitted(estimator, X, y, half, params), X, y) for half in parts)
     weight = np.full(len(one[0]), 1 / len(one[0]))
     found = {}
     for view, *pair, table in zip("xy", one, other, tables, strict=True):

@@ -25,9 +25,8 @@ from skdcca.plotting._common import (
 from skdcca.plotting._labels import place_names
 from skdcca.plotting._structure import (
     VIEWS,
-    choose_names,
     names_or_numbers,
-    structure_of,
+    structure_of_views,
 )
 
 if TYPE_CHECKING:
@@ -234,13 +233,8 @@ class BiplotDisplay:
             If matplotlib is not installed.
         """
         require_matplotlib(cls)
-        values = {}
-        for view, given in zip(VIEWS, (feature_names_x, feature_names_y), strict=True):
-            loadings, known = structure_of(estimator, view, X=X, y=y)
-            argument = f"feature_names_{view}"
-            values[f"{view}_loadings"] = loadings
-            values[argument] = choose_names(given, known, loadings, view, argument)
-        if loadings.shape[1] < 2:
+        values = structure_of_views(estimator, "own", X, y, (feature_names_x, feature_names_y))
+        if values["y_loadings"].shape[1] < 2:
             raise ValueError(
                 "A biplot needs at least two components, got 1. Fit a model with n_components >= 2, or "
                 "use HelioDisplay."

@@ -24,10 +24,9 @@ from skdcca.plotting._labels import spread
 from skdcca.plotting._structure import (
     KINDS,
     VIEWS,
-    choose_names,
-    intervals_of,
+    intervals_of_views,
     names_or_numbers,
-    structure_of,
+    structure_of_views,
 )
 
 if TYPE_CHECKING:
@@ -244,13 +243,9 @@ class HelioDisplay:
         """
         require_matplotlib(cls)
         check_option("kind", kind, KINDS)
-        values = {"kind": kind}
-        for view, given in zip(VIEWS, (feature_names_x, feature_names_y), strict=True):
-            loadings, known = structure_of(estimator, view, kind, X, y)
-            argument = f"feature_names_{view}"
-            values[f"{view}_loadings"] = loadings
-            values[argument] = choose_names(given, known, loadings, view, argument)
-        return cls(**values).plot(ax, component=component, n_features=n_features, names=names)
+        values = structure_of_views(estimator, kind, X, y, (feature_names_x, feature_names_y))
+        display = cls(kind=kind, **values)
+        return display.plot(ax, component=component, n_features=n_features, names=names)
 
     @classmethod
     def from_intervals(
@@ -294,13 +289,9 @@ class HelioDisplay:
         """
         require_matplotlib(cls)
         check_option("kind", kind, KINDS)
-        values = {"kind": kind}
-        for view, given in zip(VIEWS, (feature_names_x, feature_names_y), strict=True):
-            loadings, intervals, known = intervals_of(result, view, kind)
-            argument = f"feature_names_{view}"
-            values[f"{view}_loadings"], values[f"{view}_intervals"] = loadings, intervals
-            values[argument] = choose_names(given, known, loadings, view, argument)
-        return cls(**values).plot(ax, component=component, n_features=n_features, names=names)
+        values = intervals_of_views(result, kind, (feature_names_x, feature_names_y))
+        display = cls(kind=kind, **values)
+        return display.plot(ax, component=component, n_features=n_features, names=names)
 
 
 @dataclass

@@ -34,6 +34,33 @@ def intervals_of(result, view, kind="own"):
     return loadings, (low, high), getattr(result, f"feature_names_{view}", None)
 
 
+def structure_of_views(estimator, kind, X, y, feature_names):
+    """Return loadings and names of both views, as arguments of a display.
+
+    `feature_names` are those that the caller gave for X and y, or None.
+    """
+    found = {}
+    for view, given in zip(VIEWS, feature_names, strict=True):
+        loadings, known = structure_of(estimator, view, kind, X, y)
+        found |= _arguments(view, loadings, given, known)
+    return found
+
+
+def intervals_of_views(result, kind, feature_names):
+    """Return loadings, intervals and names of both views, as arguments of a display."""
+    found = {}
+    for view, given in zip(VIEWS, feature_names, strict=True):
+        loadings, intervals, known = intervals_of(result, view, kind)
+        found |= _arguments(view, loadings, given, known) | {f"{view}_intervals": intervals}
+    return found
+
+
+def _arguments(view, loadings, given, known):
+    names = f"feature_names_{view}"
+    chosen = choose_names(given, known, loadings, view, names)
+    return {f"{view}_loadings": loadings, names: chosen}
+
+
 def choose_names(given, known, loadings, view, argument="feature_names"):
     """Return the given names after checking that there is one for each column, or the known names."""
     if given is None:
