@@ -35,6 +35,7 @@ PARTS = {
             inference_test.rows_number_of_components,
             200,
         ),
+        ("Later components", inference_test.LATER_HEAD, inference_test.rows_later, 500),
     ],
     "intervals": [
         (

@@ -30,7 +30,7 @@ LOADINGS_HEAD = (
     "bootstrap coverage of loadings",
 )
 TIME_HEAD = ("rows", "columns", "resamples", "CPU s", "CPU s of a loop of fits", "ratio")
-STRENGTHS = [(0.3,), (0.5,), (0.7,), (0.9,), (0.7, 0.5), (0.9, 0.3), (0.9, 0.6)]
+STRENGTHS = [(0.3,), (0.5,), (0.7,), (0.9,), (0.7, 0.5), (0.9, 0.3), (0.9, 0.6), (0.8, 0.8)]
 COLUMNS = [(2, 2), (2, 10), (5, 5), (10, 10), (2, 50), (25, 25), (50, 50)]
 
 

@@ -22,6 +22,7 @@ FALSE_POSITIVES_HEAD = (
     "the same if the design is ignored",
 )
 NUMBER_HEAD = ("links", "rows", "columns", "permutation", "roy", "wilks", "search by score")
+LATER_HEAD = ("rows", "columns", "reg", "second component significant")
 TIME_HEAD = (
     "views",
     "components",
@@ -175,6 +176,26 @@ def rows_number_of_components(quick, seeds):
         shown = [f"{100 * rate:.0f} %" for rate in np.mean(right, axis=0)]
         shown[-1] = shown[-1] if strength else ""
         yield ", ".join(map(str, strength)) or "none", n, f"{p} and {q}", *shown
+
+
+def rows_later(quick, seeds):
+    """Yield the percentage of data sets in which a second component without a link is significant.
+
+    One pair of columns has the correlation 0.9; all other columns are independent, so 5 % are
+    expected. Standard errors are in parentheses.
+    """
+    cells = [(20, 3, 2), (60, 3, 2), (100, 10, 10), (100, 30, 30), (500, 10, 10)]
+    for n, p, q in cells[:2] if quick else cells:
+        for reg in (0, "auto"):
+            yield n, f"{p} and {q}", reg, _percentage(partial(_second_p, n, p, q, reg), seeds)
+
+
+def _second_p(n, p, q, reg, seed):
+    X, y = _linked([0.9], n, p, q, seed)
+    test = canonical_correlation_test(
+        LinearCCA(2, reg=reg), X, y, n_permutations=N_PERMUTATIONS, random_state=seed
+    )
+    return test.p_values[1]
 
 
 def _right_numbers(strength, n, p, q, seed):

@@ -158,7 +158,7 @@ def canonical_correlation_intervals(
     For the k-th component, n and the numbers of columns are reduced by k - 1. The rows must be
     independent and approximately normal; heavy tails make the true intervals wider. In simulations of
     100 to 500 rows and 4 to 100 columns, the intervals of level 0.95 covered the true correlation in 93
-    to 99 % of the cases, but in only 88 to 92 % if two correlations of the population were exactly
+    to 100 % of the cases, but in only 88 to 94 % if two correlations of the population were exactly
     equal.
 
     *Loadings.* Rows, or whole groups, are drawn with replacement, and the model is solved again in each
