@@ -20,7 +20,8 @@ def check_triples(views):
     is_list = isinstance(views, list | tuple) and len(views) > 0
     if not is_list or not all(_is_triple(view) for view in views):
         raise ValueError(
-            f"`views` must be a list of triples (name, transformer, columns), got {views!r}."
+            "`views` must be a list of triples (name, transformer, columns), got "
+            f"{views!r:.60}. Pass the table of all views to fit."
         )
     for name, transformer, _ in views:
         able = all(hasattr(transformer, method) for method in ("get_params", "fit", "transform"))
