@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from skdcca._cca.algebra import component_signs, leading_svd, pad
 from skdcca._cca.checks import check_reg, warn_perfect_correlations
+from skdcca._cca.kernel_krylov import leading_components, may_be_leading
 from skdcca._cca.kernel_maps import (
     FeatureSums,
     FourierMap,
@@ -85,7 +86,8 @@ class KernelCCA(BaseCCA):
         histograms and precomputed kernels are never scaled.
     approximation : {None, "nystroem", "rff"}, default=None
         If None, the model is exact: its time is cubic and its memory quadratic in the number of
-        rows. With "nystroem", the features of a row are computed from its kernel values with
+        rows. A few components (at most 2 % of the rows, with ridges of at least 1e-4) are found without
+        eigenvectors of the kernels, several times faster. With "nystroem", the features of a row are computed from its kernel values with
         `n_landmarks` random training rows, the landmarks. With "rff", they are `n_landmarks` random
         Fourier features; this works only with the kernel "rbf". The time of both approximations is
         linear in the number of rows, and their memory does not grow with it. Both take sparse views, of
@@ -197,6 +199,11 @@ class KernelCCA(BaseCCA):
     landmarks, "nystroem" is exact. For "nystroem", the kernel must be positive semi-definite
     without centering, which "additive_chi2" is not.
 
+    For few components, the exact model needs no eigenvectors. With the ridges added to the kernels, their
+    Cholesky factors give the smoothers :math:`A = K_x (K_x + r_x I)^{-1}` and B of both views. The
+    squared correlations are the leading eigenvalues of :math:`B A`, which are found in a block
+    Krylov space [5]_, to the precision of the eigenvectors.
+
     All computations are in float64; the variates have the dtype of the view. The sign of a component is
     chosen so that its largest coefficient of X is positive.
 
@@ -210,6 +217,7 @@ class KernelCCA(BaseCCA):
        Advances in Neural Information Processing Systems 13 (2001).
     .. [4] A. Rahimi and B. Recht, "Random features for large-scale kernel machines", Advances in Neural
        Information Processing Systems 20 (2007).
+    .. [5] Y. Saad, "Numerical Methods for Large Eigenvalue Problems", 2nd edition, SIAM (2011).
 
     Examples
     --------
@@ -393,13 +401,18 @@ class KernelCCA(BaseCCA):
         self._fit_features(blocks, self._validate_block)
 
     def _fit_kernels(self, X, y):
-        """Fit the exact model from the eigenvectors of the centered kernels."""
+        """Fit the exact model, without eigenvectors of the kernels if few components are needed."""
         if is_kernel(self.kernel, "precomputed"):
             check_precomputed(X, "X")
         if is_kernel(self._y_parameter("kernel"), "precomputed"):
             check_precomputed(y, "y")
-        reg_x, reg_y = check_reg(self.reg, self.y_reg)
-        x_map, y_map = self._set_kernels(Spreads().add(X, y))
+        ridges = reg_x, reg_y = check_reg(self.reg, self.y_reg)
+        x_map, y_map = maps = self._set_kernels(Spreads().add(X, y))
+        if may_be_leading(self.n_components, len(X), maps, ridges):
+            found = leading_components((X, y), maps, ridges, self.n_components)
+            if found is not None:
+                self._set_leading(maps, found, X, y)
+                return
         x_view = KernelView(X, x_map, reg_x)
         y_view = KernelView(y, y_map, reg_y)
         warn_perfect_correlations((x_view, y_view), len(X), "Set a ridge, such as reg=0.01.")
@@ -481,14 +494,37 @@ class KernelCCA(BaseCCA):
                 RankWarning,
             )
         self.n_components_ = int(k)
+        of_x, of_y = x_view.coefficients(x_turn), y_view.coefficients(y_turn)
+        of_variates = x_covariance.T @ y_turn, y_covariance.T @ x_turn
+        self._set_components(maps, correlations, of_x, of_y, of_variates)
+
+    def _set_leading(self, maps, found, X, y):
+        """Set the fitted attributes from `LeadingComponents`."""
+        of_x, of_y = zip(found.coefs, found.intercepts, strict=True)
+        x_smoothed, y_smoothed = found.smoothed
+        unit = np.sqrt(len(X) - 1)
+        of_variates = [
+            (view - mean).T @ smoothed / unit
+            for view, mean, smoothed in (
+                (X, self._x_mean, y_smoothed),
+                (y, self._y_mean, x_smoothed),
+            )
+        ]
+        self.n_components_ = int(self.n_components)
+        self._set_components(maps, found.correlations, of_x, of_y, of_variates)
+
+    def _set_components(self, maps, correlations, of_x, of_y, of_variates):
+        """Set the attributes of the components; those beyond the rank are 0.
+
+        `of_x` and `of_y` are the coefficients and intercepts of both views, and `of_variates` are
+        those that predict X from the variates of y, and y from those of X.
+        """
+        k = self.n_components_
+        sign = component_signs(of_x[0])
         self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
-        x_coefs, x_intercept = x_view.coefficients(x_turn)
-        y_coefs, y_intercept = y_view.coefficients(y_turn)
-        sign = component_signs(x_coefs)
-        self.x_coefs_, self.x_intercept_ = pad(x_coefs * sign, k), pad(x_intercept * sign, k)
-        self.y_coefs_, self.y_intercept_ = pad(y_coefs * sign, k), pad(y_intercept * sign, k)
-        self._x_of_variates = pad(x_covariance.T @ y_turn * sign, k)
-        self._y_of_variates = pad(y_covariance.T @ x_turn * sign, k)
+        self.x_coefs_, self.x_intercept_ = (pad(part * sign, k) for part in of_x)
+        self.y_coefs_, self.y_intercept_ = (pad(part * sign, k) for part in of_y)
+        self._x_of_variates, self._y_of_variates = (pad(part * sign, k) for part in of_variates)
         self._x_map, self._y_map = maps
         self._x_map.intercept, self._y_map.intercept = self.x_intercept_, self.y_intercept_
         self.x_rows_, self.y_rows_ = self._x_map.rows, self._y_map.rows
