@@ -27,10 +27,12 @@ from skdcca._utils.validation import (
     check_transformer,
     is_integer,
     is_number,
+    is_plain,
 )
 from skdcca._utils.view_errors import (
     block_errors,
     describe,
+    finite_errors,
     raise_not_finite,
     refuse_list_of_views,
     refuse_sparse,
@@ -414,11 +416,14 @@ class BaseCCA(
         """Return the first view as floats; record its columns if ``reset``, otherwise check them."""
         if X is None:
             raise ValueError(f"X must be the first view of {type(self).__name__}, got None.")
+        if is_plain(X, min_rows) and self._takes_plain(X, reset):
+            return X
         tags = get_tags(self).input_tags
         self._refuse_views_in_one(X)
         if issparse(X) and not tags.sparse:
             refuse_sparse("X", type(self).__name__, "Add TruncatedSVD() before the model")
-        with text_errors(X, "X", _x_remedy):
+        impute = "Add an imputer, such as SimpleImputer(), before the model"
+        with text_errors(X, "X", _x_remedy), finite_errors(X, "X", impute):
             return validate_data(
                 self,
                 X,
@@ -428,6 +433,14 @@ class BaseCCA(
                 allow_nd=tags.three_d_array,
                 ensure_min_samples=min_rows,
             )
+
+    def _takes_plain(self, X, reset):
+        """Return True if an array has the columns of the first view, which are recorded if `reset`."""
+        if not reset:
+            return X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")
+        self.n_features_in_ = X.shape[1]
+        vars(self).pop("feature_names_in_", None)
+        return True
 
     def _validate_y(self, y, *, reset=False, min_rows=1):
         """Return the transformed second view as floats of shape (n_samples, n_features_y)."""
@@ -442,19 +455,8 @@ class BaseCCA(
             names = _names_of(y) if reset or hasattr(y, "columns") else None
         else:
             y = self.y_transformer_.fit_transform(y) if reset else self.y_transformer_.transform(y)
-        if issparse(y) and not self._takes_sparse_y():
-            refuse_sparse("y", type(self).__name__, "Let `y_transformer` end in TruncatedSVD()")
-        with text_errors(y, "y", self._y_remedy):
-            y = check_array(
-                y,
-                dtype=_FLOATS,
-                accept_sparse="csr" if self._takes_sparse_y() else False,
-                ensure_2d=False,
-                allow_nd=get_tags(self).input_tags.three_d_array,
-                ensure_min_samples=min_rows,
-                input_name="y",
-                estimator=self,
-            )
+        if not is_plain(y, min_rows, axes=(1, 2)):
+            y = self._check_y(y, min_rows)
         if y.shape[0] != n_samples:
             name = type(self.y_transformer_).__name__
             raise ValueError(
@@ -468,6 +470,23 @@ class BaseCCA(
             self._y_is_vector, self._y_dtype = vector, y.dtype
         self._check_y_features(y, names)
         return y
+
+    def _check_y(self, y, min_rows):
+        """Return the second view as floats, or raise an error."""
+        if issparse(y) and not self._takes_sparse_y():
+            refuse_sparse("y", type(self).__name__, "Let `y_transformer` end in TruncatedSVD()")
+        impute = "Let `y_transformer` begin with an imputer, such as SimpleImputer()"
+        with text_errors(y, "y", self._y_remedy), finite_errors(y, "y", impute):
+            return check_array(
+                y,
+                dtype=_FLOATS,
+                accept_sparse="csr" if self._takes_sparse_y() else False,
+                ensure_2d=False,
+                allow_nd=get_tags(self).input_tags.three_d_array,
+                ensure_min_samples=min_rows,
+                input_name="y",
+                estimator=self,
+            )
 
     def _y_remedy(self, kind):
         transformer = {

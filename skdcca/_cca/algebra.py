@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
 
 # If at most this fraction of the components is requested, the others are not computed.
 _FEW = 0.25
@@ -19,8 +20,29 @@ def leading_svd(cross, k=None):
         leading = _leading_by_products(cross, k)
         if leading is not None:
             return leading
-    left, values, right = linalg.svd(cross, full_matrices=False, check_finite=False)
+    left, values, right, failed = lapack.dgesdd(cross, full_matrices=0)
+    if failed:
+        left, values, right = linalg.svd(cross, full_matrices=False, lapack_driver="gesvd")
     return left[:, :k], values[:k], right[:k].T
+
+
+def lower_root(matrix):
+    """Return the lower Cholesky factor of a positive definite matrix of float64.
+
+    LAPACK is called directly: for small matrices, the checks of SciPy take longer than the work.
+    """
+    root, failed = lapack.dpotrf(matrix, lower=1)
+    if failed:
+        raise linalg.LinAlgError("The matrix is not positive definite.")
+    return root
+
+
+def solve_root(root, rows, transposed=False):
+    """Return the product of the inverse of a lower triangular matrix, or of its transpose, with rows."""
+    solved, failed = lapack.dtrtrs(root, rows, lower=1, trans=int(transposed))
+    if failed:
+        raise linalg.LinAlgError("The triangular matrix is singular.")
+    return solved
 
 
 def _leading_by_products(cross, k):
@@ -58,5 +80,7 @@ def component_signs(loadings):
 
 def pad(array, k):
     """Append zeros to the last axis until its length is `k`."""
+    if array.shape[-1] == k:
+        return array
     widths = [(0, 0)] * (array.ndim - 1) + [(0, k - array.shape[-1])]
     return np.pad(array, widths)

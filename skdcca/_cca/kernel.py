@@ -87,11 +87,11 @@ class KernelCCA(BaseCCA):
     approximation : {None, "nystroem", "rff"}, default=None
         If None, the model is exact: its time is cubic and its memory quadratic in the number of
         rows. A few components (at most 2 % of the rows, with ridges of at least 1e-4) are found without
-        eigenvectors of the kernels, several times faster. With "nystroem", the features of a row are computed from its kernel values with
-        `n_landmarks` random training rows, the landmarks. With "rff", they are `n_landmarks` random
-        Fourier features; this works only with the kernel "rbf". The time of both approximations is
-        linear in the number of rows, and their memory does not grow with it. Both take sparse views, of
-        which only a few rows at a time and the landmarks are made dense.
+        eigenvectors of the kernels, several times faster. With "nystroem", the features of a row are
+        computed from its kernel values with `n_landmarks` random training rows, the landmarks. With
+        "rff", they are `n_landmarks` random Fourier features; this works only with the kernel "rbf". The
+        time of both approximations is linear in the number of rows, and their memory does not grow with
+        it. Both take sparse views, of which only a few rows at a time and the landmarks are made dense.
     n_landmarks : int, default=300
         Number of landmarks or random features, >= 1. More of them are more exact and slower. Used
         only with an approximation. If it exceeds the number of rows, all rows are landmarks.
@@ -199,8 +199,8 @@ class KernelCCA(BaseCCA):
     landmarks, "nystroem" is exact. For "nystroem", the kernel must be positive semi-definite
     without centering, which "additive_chi2" is not.
 
-    For few components, the exact model needs no eigenvectors. With the ridges added to the kernels, their
-    Cholesky factors give the smoothers :math:`A = K_x (K_x + r_x I)^{-1}` and B of both views. The
+    For few components, the exact model needs no eigenvectors. With the ridges added to the kernels,
+    their Cholesky factors give the smoothers :math:`A = K_x (K_x + r_x I)^{-1}` and B of both views. The
     squared correlations are the leading eigenvalues of :math:`B A`, which are found in a block
     Krylov space [5]_, to the precision of the eigenvectors.
 

@@ -4,10 +4,9 @@ import numpy as np
 from scipy import linalg
 from scipy.sparse import issparse
 from sklearn.metrics.pairwise import pairwise_kernels
-from sklearn.utils import gen_batches
 
 from skdcca._cca.moments import PairMoments
-from skdcca._utils.blocks import as_dense
+from skdcca._utils.blocks import as_dense, slices_of
 from skdcca._utils.validation import check_integer, check_number, check_option, is_number
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import DegenerateKernelWarning
@@ -113,7 +112,7 @@ class Spread:
     def add(self, view):
         """Add rows."""
         step = max(1, _NUMBERS // max(1, view.shape[1]))
-        for rows in gen_batches(view.shape[0], step):
+        for rows in slices_of(view.shape[0], step):
             self._add_block(as_dense(view[rows]))
         return self
 
@@ -403,7 +402,7 @@ class FeatureSums:
         x_map, y_map = self._maps
         x_mean, y_mean = self._means
         step = max(1, min(_ROWS, _numbers_of(X), _numbers_of(y)))
-        for rows in gen_batches(X.shape[0], step):
+        for rows in slices_of(X.shape[0], step):
             x_features, y_features = x_map.features(X[rows]), y_map.features(y[rows])
             self.moments.add(x_features, y_features)
             self.x_products += _products(x_features, y[rows], y_mean)
@@ -434,6 +433,6 @@ def project(view, view_map, coefs):
     """Return the variates, computed in blocks so that memory does not grow with the rows."""
     variates = np.empty((view.shape[0], coefs.shape[1]), dtype=view.dtype)
     step = max(1, min(_ROWS, _NUMBERS // len(coefs), _numbers_of(view)))
-    for rows in gen_batches(view.shape[0], step):
+    for rows in slices_of(view.shape[0], step):
         variates[rows] = view_map(view[rows]) @ coefs + view_map.intercept
     return variates

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils import gen_batches
 
 from skdcca._cca.algebra import component_signs, leading_svd, pad
 from skdcca._cca.checks import (
@@ -25,7 +24,7 @@ from skdcca._cca.moments import PairMoments, RowFactor
 from skdcca._cca.precision import count_imprecise
 from skdcca._cca.residuals import residual_views
 from skdcca._cca.shrinkage import SHRINKAGES, RowNorms, regularize
-from skdcca._utils.blocks import as_blocks
+from skdcca._utils.blocks import as_blocks, slices_of
 from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_option
 from skdcca._utils.view_errors import block_errors
@@ -494,8 +493,10 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         self._regularize(views, moments.weight, moments.n_rows, gather, moments)
         warn_imprecise(count_imprecise(views, gather))
         x_view, y_view = views
-        cross = cross[np.ix_(x_view.kept, y_view.kept)]
-        cross /= x_view.divisor[:, None] * y_view.divisor
+        if x_view.n_varying < len(x_view.mean) or y_view.n_varying < len(y_view.mean):
+            cross = cross[np.ix_(x_view.kept, y_view.kept)]
+        cross = cross / x_view.divisor[:, None]
+        cross /= y_view.divisor
         x_whitened = x_view.whiten(cross)
         self._set_solution(x_view, y_view, y_view.whiten(x_whitened.T).T)
         return True
@@ -601,7 +602,7 @@ def project(view, mean, weights):
         return (view @ weights - mean @ weights).astype(view.dtype)
     variates = np.empty((len(view), weights.shape[1]), dtype=view.dtype)
     step = max(1, _NUMBERS // len(mean))
-    for rows in gen_batches(len(view), step):
+    for rows in slices_of(len(view), step):
         variates[rows] = (view[rows] - mean) @ weights
     return variates
 

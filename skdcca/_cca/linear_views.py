@@ -16,6 +16,8 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array, issparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skdcca._cca.algebra import lower_root, solve_root
+
 # Above this condition number, a correlation matrix loses more than five of sixteen digits.
 _WORST_CONDITION = 1e5
 # A variance must have a relative error below this, or the direction is imprecise.
@@ -42,12 +44,12 @@ class GramView:
         self.n_varying = len(self.kept)
         # The columns of the moments are divided by this.
         self.divisor = self.scale[self.kept] / unit[self.kept]
-        deviation = deviation[self.kept]
-        kept = covariance[np.ix_(self.kept, self.kept)]
-        self._standardized = kept / deviation[:, None] / deviation
-        spread = self.spread[self.kept]
+        if constant.any():
+            deviation, covariance = deviation[self.kept], covariance[np.ix_(self.kept, self.kept)]
+        self._standardized = covariance / deviation[:, None] / deviation
         self.correlation = self._standardized
         if not standardize:
+            spread = self.spread[self.kept]
             self.correlation = self._standardized * spread[:, None] * spread
         offset = np.abs(mean[self.kept]) / deviation
         self._noise = moments.rounding * (1 + offset) * (1 + np.sqrt(len(offset) / moments.weight))
@@ -94,9 +96,9 @@ class GramView:
         if self._eigen is None:
             if reg:
                 ridge = reg * np.eye(len(self.correlation))
-                self._root = linalg.cholesky(self.correlation + ridge, lower=True)
-            self.whiten = partial(linalg.solve_triangular, self._root, lower=True)
-            self._unwhiten = partial(linalg.solve_triangular, self._root, lower=True, trans=1)
+                self._root = lower_root(self.correlation + ridge)
+            self.whiten = partial(solve_root, self._root)
+            self._unwhiten = partial(solve_root, self._root, transposed=True)
         else:
             variance, right = self._eigen
             whitener = right / np.sqrt(variance + reg)
@@ -116,14 +118,20 @@ class GramView:
 
     def weights(self, turn):
         """Return the weights of the scaled columns, after rotating the directions by `turn`."""
-        weights = np.zeros((len(self.mean), turn.shape[1]))
-        weights[self.kept] = self._unwhiten(turn)
-        return weights
+        return self._of_all_columns(self._unwhiten(turn))
+
+    def _of_all_columns(self, rows):
+        """Return rows for all columns; those of constant columns are 0."""
+        if self.n_varying == len(self.mean):
+            return rows
+        every = np.zeros((len(self.mean), rows.shape[1]))
+        every[self.kept] = rows
+        return every
 
     def covariance(self, weights):
         """Return the covariance of columns and variates, and the deviation of the variates."""
-        covariance = np.zeros_like(weights)
-        covariance[self.kept] = self.correlation @ weights[self.kept]
+        kept = weights if self.n_varying == len(self.mean) else weights[self.kept]
+        covariance = self._of_all_columns(self.correlation @ kept)
         return covariance, np.sqrt(np.einsum("ij,ij->j", weights, covariance))
 
 

@@ -1,18 +1,22 @@
 """Accumulate the moments of two views from blocks of rows, in float64."""
 
 import copy
+from functools import partial
 
 import numpy as np
 from scipy import linalg
 from scipy.linalg.blas import dsyrk
 from scipy.sparse import diags_array, issparse
-from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skdcca._utils.blocks import as_dense
+from skdcca._utils.blocks import as_dense, slices_of
 
-# A block holds at most this many numbers (32 MB), so that memory does not grow with the rows.
+# A block of a factor or of a sparse view holds at most this many numbers (32 MB), so that memory does
+# not grow with the rows.
 _BLOCK = 2**22
+# A block of dense rows stays in the cache of a processor (1 MB), but it has enough rows for a matrix
+# product of full speed.
+_CACHED, _LEAST_ROWS = 2**17, 256
 
 
 class PairMoments:
@@ -46,23 +50,29 @@ class PairMoments:
     def add(self, X, y, sample_weight=None):
         """Add rows of shapes ``(n_samples, p)`` and ``(n_samples, q)``, with positive weights."""
         self._begin(X, y)
-        sizes = X.shape[1], y.shape[1]
-        add_block = self._add_block
         if self._keeps_sparse(X, y):
-            sizes = [n for view, n in zip((X, y), sizes, strict=True) if not issparse(view)]
-            add_block = self._add_sparse_block
-        step = max(1, _BLOCK // max(1, sum(sizes)))
-        for rows in gen_batches(X.shape[0], step):
+            n_dense = sum(view.shape[1] for view in (X, y) if not issparse(view))
+            step, add_block = max(1, _BLOCK // max(1, n_dense)), self._add_sparse_block
+        else:
+            step = max(_LEAST_ROWS, _CACHED // (X.shape[1] + y.shape[1]))
+            add_block = partial(self._add_block, self._buffer(min(step, X.shape[0])))
+        for rows in slices_of(X.shape[0], step):
             weight = None if sample_weight is None else sample_weight[rows]
             add_block(X[rows], y[rows], weight)
         return self
 
+    def _buffer(self, n_rows):
+        """Return memory for a block and one more row."""
+        return np.empty((n_rows + 1, len(self.origin)))
+
     def _keeps_sparse(self, X, y):
         """Return True if a view is sparse, unless the first rows of this view were dense."""
-        origins, units = (np.split(a, [self._n_features]) for a in (self.origin, self._unit))
         sparse = [i for i, view in enumerate((X, y)) if issparse(view)]
+        if not sparse:
+            return False
+        origins, units = (np.split(a, [self._n_features]) for a in (self.origin, self._unit))
         plain = all(not origins[i].any() and (units[i] == 1).all() for i in sparse)
-        return bool(sparse) and plain
+        return plain
 
     def _add_sparse_block(self, X, y, sample_weight):
         """Add rows of which a view is sparse, centering its products to keep it sparse."""
@@ -73,7 +83,7 @@ class PairMoments:
         self._add_higher(*views, weight)
         total, means = weight.sum(), []
         for i, (view, side) in enumerate(zip(views, sides, strict=True)):
-            views[i], mean, scatter = _centered(view, weight)
+            views[i], mean, scatter = centered(view, weight)
             self._scatter[side, side] += np.triu(scatter)
             means.append(mean)
         X, y = views
@@ -141,19 +151,26 @@ class PairMoments:
             sizes = self._n_features, len(self.origin) - self._n_features
             self._higher = [np.zeros((2, size, size)) for size in sizes]
 
-    def _add_block(self, X, y, sample_weight):
-        block = _shifted(X, y, self.origin, self._unit if self._rescaled else None)
-        self._add_higher(*np.split(block, [self._n_features], axis=1), sample_weight)
+    def _add_block(self, buffer, X, y, sample_weight):
+        n, p = X.shape[0], self._n_features
+        block = buffer[:n]
+        np.subtract(as_dense(X), self.origin[:p], out=block[:, :p])
+        np.subtract(as_dense(y), self.origin[p:], out=block[:, p:])
+        if self._rescaled:
+            block /= self._unit
+        if self.has_higher:
+            self._add_higher(block[:, :p], block[:, p:], sample_weight)
         if sample_weight is None:
-            weight, mean = float(len(block)), block.mean(axis=0)
+            weight, mean = float(n), block.mean(axis=0)
         else:
             weight = sample_weight.sum()
             mean = sample_weight @ block / weight
         block -= mean
         if sample_weight is not None:
             block *= np.sqrt(sample_weight)[:, None]
-        self._scatter = dsyrk(1.0, block.T, 1.0, self._scatter, overwrite_c=1)
-        self._merge(mean, weight)
+        # The distance of the means is one more row, so that it is added by the same product.
+        buffer[n] = self._step(mean, weight)
+        self._scatter = dsyrk(1.0, buffer[: n + 1].T, 1.0, self._scatter, overwrite_c=1)
 
     @property
     def has_higher(self):
@@ -196,23 +213,29 @@ class PairMoments:
         return power * (self.weight / (self.weight - 1)) ** 2
 
     def _merge(self, mean, weight):
-        """Add the mean and weight of a block whose scatter about its own mean is already added."""
+        """Add the mean and weight of rows whose scatter about their own mean is already added."""
+        scaled = self._step(mean, weight)
+        self._scatter += np.triu(np.outer(scaled, scaled))
+
+    def _step(self, mean, weight):
+        """Add the mean and weight of more rows; the square of the returned row is due to both means."""
         total = self.weight + weight
         step = mean - self._mean
         scaled = np.sqrt(self.weight * weight / total) * step
-        self._scatter += np.triu(np.outer(scaled, scaled))
         self._mean += step * (weight / total)
         self.weight = total
+        return scaled
 
     @property
     def means(self):
         """Means of both views, in their units."""
-        return np.split(self._mean + self.origin / self._unit, [self._n_features])
+        mean = self._mean + self.origin / self._unit
+        return mean[: self._n_features], mean[self._n_features :]
 
     @property
     def units(self):
         """Units of the columns of both views; 1 for a column whose squares do not overflow or vanish."""
-        return np.split(self._unit, [self._n_features])
+        return self._unit[: self._n_features], self._unit[self._n_features :]
 
     def covariances(self):
         """Return the covariances of X, of y, and of X with y, in their units.
@@ -221,8 +244,7 @@ class PairMoments:
         """
         upper = self._scatter / (self.weight - 1)
         p = self._n_features
-        x, y = upper[:p, :p], upper[p:, p:]
-        return x + np.triu(x, 1).T, y + np.triu(y, 1).T, upper[:p, p:]
+        return _symmetric(upper[:p, :p]), _symmetric(upper[p:, p:]), upper[:p, p:]
 
 
 class RowFactor:
@@ -243,7 +265,7 @@ class RowFactor:
         roundings = [np.finfo(view.dtype).eps for view in (X, y)]
         self.roundings = np.maximum(self.roundings, roundings)
         step = max(1, _BLOCK // len(self._center))
-        for rows in gen_batches(X.shape[0], step):
+        for rows in slices_of(X.shape[0], step):
             block = _shifted(X[rows], y[rows], self._origin, self._unit)
             block -= self._center
             if sample_weight is not None:
@@ -263,7 +285,14 @@ class RowFactor:
         self.root = self.root[: rows.shape[1]]
 
 
-def _centered(view, weight):
+def _symmetric(upper):
+    """Return the symmetric matrix whose upper triangle is given; the lower one is 0."""
+    full = upper + upper.T
+    np.fill_diagonal(full, np.diagonal(upper))
+    return full
+
+
+def centered(view, weight):
     """Return the centered view, its mean and its scatter; a sparse view is not centered."""
     total = weight.sum()
     if not issparse(view):

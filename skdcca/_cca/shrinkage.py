@@ -2,7 +2,8 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import gen_batches
+
+from skdcca._utils.blocks import slices_of
 
 SHRINKAGES = ("auto", "ledoit_wolf", "oas")
 # Uncorrelated columns have shrinkage 1, which would be an infinite ridge.
@@ -84,18 +85,22 @@ def ridge_by_shrinkage(n, n_columns, squares, fourth=None):
 
 
 class RowNorms:
-    """Mean fourth power of the norms of the rows of both views, centered and scaled as in the views."""
+    """Mean fourth power of the norms of the rows of views, centered and scaled as in the views."""
 
-    def __init__(self, x_view, y_view):
-        self._means = x_view.mean, y_view.mean
-        self._factors = _factors(x_view), _factors(y_view)
-        self._weight, self._totals = 0.0, np.zeros(2)
+    def __init__(self, *decomposed):
+        self._means = [view.mean for view in decomposed]
+        self._factors = [_factors(view) for view in decomposed]
+        self._weight, self._totals = 0.0, np.zeros(len(decomposed))
 
     def add(self, X, y, sample_weight=None):
         """Add rows of both views, with positive weights."""
-        weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        return self.add_views((X, y), sample_weight)
+
+    def add_views(self, views, sample_weight=None):
+        """Add rows of all views, with positive weights."""
+        weight = np.ones(views[0].shape[0]) if sample_weight is None else sample_weight
         self._weight += weight.sum()
-        for i, view in enumerate((X, y)):
+        for i, view in enumerate(views):
             squares = squared_norms(view, self._means[i], self._factors[i])
             self._totals[i] += weight @ squares**2
         return self
@@ -107,20 +112,12 @@ class RowNorms:
         return self
 
     def fourth_powers(self):
-        """Return the mean fourth powers of both views.
+        """Return the mean fourth power of each view.
 
         The columns of the views have variance 1 with the divisor n - 1; here the divisor is n.
         """
         n = self._weight
         return self._totals / n * (n / (n - 1)) ** 2
-
-
-def fourth_power(decomposed, view, sample_weight=None):
-    """Return the mean fourth power of the norms of the rows of one view, as `RowNorms` does for two."""
-    weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
-    squares = squared_norms(view, decomposed.mean, _factors(decomposed))
-    n = weight.sum()
-    return weight @ squares**2 / n * (n / (n - 1)) ** 2
 
 
 def squared_norms(view, mean, factors):
@@ -130,7 +127,7 @@ def squared_norms(view, mean, factors):
         along = 2 * (view @ (squares * mean)) - squares @ mean**2
         return np.maximum(view.multiply(view) @ squares - along, 0.0)
     norms = np.empty(len(view))
-    for rows in gen_batches(len(view), max(1, _NUMBERS // len(mean))):
+    for rows in slices_of(len(view), max(1, _NUMBERS // len(mean))):
         scaled = (view[rows] - mean) * factors
         norms[rows] = np.einsum("ij,ij->i", scaled, scaled)
     return norms

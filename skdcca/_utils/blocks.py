@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import gen_batches
 
 from skdcca._utils.sklearn_compat import num_samples, safe_indexing
 
@@ -20,6 +19,15 @@ from skdcca._utils.sklearn_compat import num_samples, safe_indexing
 _NUMBERS = 2**22
 # Each task of the dask graph merges at most this many parts.
 _BRANCHES = 8
+
+
+def slices_of(n, size):
+    """Yield slices of at most `size` numbers that cover ``range(n)``, as `gen_batches` does.
+
+    The function of scikit-learn checks its arguments for longer than the work on a small block takes.
+    """
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def is_dask(view):
@@ -40,7 +48,7 @@ def blocks_of(*views):
 def _slices(views):
     row_size = sum(int(np.prod(np.shape(view)[1:])) for view in views)
     step = max(1, _NUMBERS // max(1, row_size))
-    for rows in gen_batches(num_samples(views[0]), step):
+    for rows in slices_of(num_samples(views[0]), step):
         yield tuple(safe_indexing(view, rows) for view in views)
         for view in views:
             _release_pages(view)

@@ -27,8 +27,14 @@ def splits_of(cv, X, y, groups=None, seeds=(None,)):
         raise ValueError(
             f"`cv` must be an integer >= 2, a splitter of scikit-learn or a list of splits, got {cv!r}."
         )
-    rows = np.arange(num_samples(X))
-    return [(rows[train], rows[test]) for train, test in splits]
+    splits, rows = list(splits), np.arange(num_samples(X))
+    try:
+        return [(rows[train], rows[test]) for train, test in splits]
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            "`cv` must have splits that are pairs of arrays, with the positions of training and of test "
+            f"rows among the {len(rows)} rows: {error}."
+        ) from error
 
 
 def _check_folds(cv, X, groups):

@@ -62,12 +62,29 @@ def check_transformer(name, value):
         )
 
 
+def is_plain(view, min_rows=1, axes=(2,)):
+    """Return True if a view is a finite array of floats that needs no check and no conversion.
+
+    For small arrays, the checks of scikit-learn take much longer than this one, and longer than the
+    work.
+    """
+    if type(view) is not np.ndarray or view.dtype.char not in "fd" or view.ndim not in axes:
+        return False
+    if not view.dtype.isnative or len(view) < min_rows or not view.size:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(view.sum()))  # False also for huge numbers, which are then checked
+
+
 def check_pairs(X, y, item="sample", names=("X", "y")):
     """Raise ValueError unless row i of both views can be the same item.
 
     Both must have the same number of rows, and pandas objects must not have the same labels in
     another order.
     """
+    plain = type(X) is type(y) is np.ndarray and X.ndim and y.ndim
+    if plain and len(X) == len(y):
+        return
     if (n_x := num_samples(X)) != (n_y := num_samples(y)):
         first, second = names
         raise ValueError(

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.sparse import issparse
 
+# What to pass instead of a model of several views to what fits a clone of it.
+REFIT = "Pass LinearCCA() and the columns of two views, because the model is fitted again"
+
 
 @contextmanager
 def block_errors(number):
@@ -86,10 +89,39 @@ def refuse_list_of_views(view, model):
     if len(view) == 2:
         remedy = "Pass X and y, join two parts of one view by numpy.hstack, or use ViewsList."
     else:
-        remedy = "Join those that belong together by numpy.hstack, and pass X and y."
+        remedy = "Join them by numpy.hstack for MultiCCA, or to X and y."
     raise ValueError(
         f"Each view of {model} must be one table, got a list of {len(view)} tables. {remedy}"
     )
+
+
+def refuse_several_views(name, estimator, remedy=None):
+    """Raise TypeError if an estimator is or contains a model of several views, such as `MultiCCA`.
+
+    `remedy` says what to pass instead; by default, a pair of the views of the fitted model.
+    """
+    model = innermost(estimator)
+    if not hasattr(model, "transform_view") or hasattr(model, "transform_y"):
+        return
+    if remedy is None:
+        # An unfitted model has no such attribute.
+        pair = next(iter(getattr(model, "pair_correlations_", ())), ("audio", "lyrics"))
+        remedy = f"Pass a pair of its views, such as model.pair{pair} of the fitted model"
+    raise TypeError(
+        f"`{name}` must be a two-view model, got {type(model).__name__} of several views. {remedy}."
+    )
+
+
+def innermost(estimator):
+    """Return the last step of a Pipeline, and the estimator inside a search."""
+    while not hasattr(estimator, "transform_y"):
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "estimator"):
+            estimator = estimator.estimator
+        else:
+            break
+    return estimator
 
 
 def refuse_sparse(name, model, remedy):
@@ -102,10 +134,7 @@ def refuse_sparse(name, model, remedy):
 
 def raise_not_finite(view, name):
     """Raise ValueError if a row contains NaN or infinity; the error gives the first such row."""
-    try:
-        bad = _rows_not_finite(view)
-    except (TypeError, ValueError):
-        return
+    bad = rows_that(lambda numbers: ~np.isfinite(numbers), view)
     if len(bad):
         raise ValueError(
             f"{name} contains NaN or infinity, first in row {bad[0]} of the block. Impute such rows, or "
@@ -113,12 +142,37 @@ def raise_not_finite(view, name):
         ) from None
 
 
-def _rows_not_finite(view):
+@contextmanager
+def finite_errors(view, name, remedy):
+    """Add the row to an error inside the context if the view contains NaN or infinity.
+
+    `remedy` says how to impute NaN.
+    """
+    try:
+        yield
+    except ValueError as error:
+        for kind, is_bad in (("NaN", np.isnan), ("infinity", np.isinf)):
+            bad = rows_that(is_bad, view)
+            if len(bad):
+                remedy = remedy if kind == "NaN" else "Replace it by a number"
+                raise ValueError(
+                    f"Input {name} contains {kind}, first in row {bad[0]}. {remedy}, or remove such "
+                    "rows from both views."
+                ) from error
+        raise
+
+
+def rows_that(is_bad, view):
+    """Return the rows with a bad number; none if the view does not consist of numbers."""
     if issparse(view):
         entries = view.tocoo()
-        return np.unique(entries.row[~np.isfinite(entries.data)])
-    numbers = np.asarray(view, dtype=np.float64)
-    return np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))
+        return np.unique(entries.row[is_bad(entries.data)])
+    try:
+        numbers = np.asarray(view)
+        numbers = numbers if numbers.dtype.kind in "fc" else numbers.astype(np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0, dtype=int)
+    return np.flatnonzero(is_bad(numbers).any(axis=tuple(range(1, numbers.ndim))))
 
 
 def describe(block):

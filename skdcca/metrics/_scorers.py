@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 
 from skdcca._utils.row_order import check_row_order
 from skdcca._utils.validation import check_integer
+from skdcca._utils.view_errors import refuse_several_views
 from skdcca.metrics._ranking import both_directions, ranks, recall_at_k, reciprocal_rank
 from skdcca.metrics._similarity import similarity, variate_correlations
 
@@ -84,6 +85,7 @@ def inside(estimator):
         if len(estimator) > 1:
             steps = [estimator[:-1], *steps]
         return steps, model
+    refuse_several_views("estimator", estimator)
     if not hasattr(estimator, "transform_y"):
         raise TypeError(
             f"`estimator` must contain a canonical correlation model, got {type(estimator).__name__}. "

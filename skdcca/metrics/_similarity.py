@@ -7,7 +7,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_array
 
-from skdcca._utils.validation import check_number
+from skdcca._utils.validation import check_number, is_plain
 
 # The likelihood clips correlations at this limit; closer to 1, rounding would break ties of equal
 # rows.
@@ -216,13 +216,18 @@ def variate_correlations(
     >>> variate_correlations([[1, 5], [2, 5], [3, 5]], [[2, 1], [4, 2], [6, 3]])
     array([1., 0.])
     """
-    x = check_array(zx, dtype=np.float64, ensure_min_samples=2, input_name="zx")
-    y = check_array(zy, dtype=np.float64, ensure_min_samples=2, input_name="zy")
+    x, y = _at_least_two_rows(zx, "zx"), _at_least_two_rows(zy, "zy")
     if x.shape != y.shape:
         raise ValueError(f"zx and zy must have the same shape, got {x.shape} and {y.shape}.")
     weight = _check_weight(sample_weight, len(x))
     x, y = standardize(x, weight), standardize(y, weight)
     return np.clip(weight @ (x * y), -1.0, 1.0)
+
+
+def _at_least_two_rows(variates, name):
+    if is_plain(variates, min_rows=2):
+        return variates.astype(np.float64, copy=False)
+    return check_array(variates, dtype=np.float64, ensure_min_samples=2, input_name=name)
 
 
 def _check_weight(sample_weight, n):

@@ -1,8 +1,8 @@
 """Exact search for the gallery rows that have the greatest products with queries."""
 
 import numpy as np
-from sklearn.utils import gen_batches
 
+from skdcca._utils.blocks import slices_of
 from skdcca._utils.fork_safety import make_torch_fork_safe
 
 # Queries and items per block of products, which is small enough for the cache of a core.
@@ -48,7 +48,7 @@ class ExactSearch:
 
     def top(self, queries, k):
         """Return the `k` greatest products of each query in descending order, and their gallery rows."""
-        blocks = gen_batches(len(queries), _QUERIES)
+        blocks = slices_of(len(queries), _QUERIES)
         products, places = zip(*(self._top(queries[block], k) for block in blocks), strict=True)
         return np.concatenate(products), np.concatenate(places)
 
@@ -97,7 +97,7 @@ class ExactSearch:
     def _candidates_on_cpu(self, queries, margin, k):
         least = np.full((len(queries), 1), -np.inf, np.float32)
         kept, n_kept, n_before = [], 0, 0
-        for block in gen_batches(len(self.rows), max(_ITEMS, k)):
+        for block in slices_of(len(self.rows), max(_ITEMS, k)):
             products = queries @ self.single[block].T
             if block.start == 0:
                 least = np.partition(products, -k, axis=1)[:, [-k]] - margin
@@ -122,7 +122,7 @@ class ExactSearch:
             queries = torch.from_numpy(queries).to(self.device)
             margin = torch.from_numpy(margin).to(self.device)
             best, kept, n_kept = None, [], 0
-            for block in gen_batches(len(self.rows), max(_ITEMS_ON_DEVICE, k)):
+            for block in slices_of(len(self.rows), max(_ITEMS_ON_DEVICE, k)):
                 products = queries @ self.single[block].T
                 top = products.topk(min(k, products.shape[1])).values
                 best = top if best is None else torch.cat([best, top], dim=1).topk(k).values
@@ -138,7 +138,7 @@ class ExactSearch:
     def _best(self, queries, row, place, k):
         """Return the `k` best products of each query in double precision, and their gallery rows."""
         product = np.empty(len(row))
-        for some in gen_batches(len(row), _PAIRS):
+        for some in slices_of(len(row), _PAIRS):
             product[some] = np.einsum("ij,ij->i", queries[row[some]], self.rows[place[some]])
         product = product.round(self.decimals)
         order = np.lexsort((place, -product, row))
