@@ -342,9 +342,53 @@ views.append(("z", "passthrough", slice(5, 7)))
 consensus = MultiCCA(views, 1, output="consensus").fit_transform(table)
 assert np.isfinite(consensus).all()""",
     },
+    "any of three views finds any other one": {
+        "skdcca": """
+from skdcca import MultiCCA
+views = [("x", "passthrough", slice(0, 6)), ("y", "passthrough", slice(6, 10))]
+table = np.hstack([X, y, X[:, :1] + y[:, :1]])
+index = CrossModalIndex(MultiCCA([*views, ("z", "passthrough", [10])]).fit(table)).fit(table)
+assert index.query(view=("x", "y"), V=table[:5, :10], find="z")[1].shape[0] == 5""",
+    },
+    "deep networks of more than two views": {
+        "skdcca": """
+from skdcca import DeepMultiCCA
+from skdcca.encoders import MLP
+columns = [slice(0, 2), slice(2, 4), slice(4, 6)]
+views = [(name, "passthrough", of) for name, of in zip("abc", columns)]
+table = np.hstack([circle, double, double[:, ::-1] + 0.05 * rng.normal(size=double.shape)])
+model = DeepMultiCCA(views, 1, encoders=MLP((32,)), max_epochs=60, random_state=0)
+model.fit(table[:1000])
+assert model.score(table[test]) > 0.8""",
+        "cca-zoo": """
+import lightning.pytorch as pl, logging, torch
+from cca_zoo.deep import DMCCA, MultiviewDataset
+from torch import nn
+from torch.utils.data import DataLoader
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+pl.seed_everything(0, verbose=False)
+networks = [nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 1)) for _ in range(3)]
+model = DMCCA(1, networks, learning_rate=1e-2)
+third = double[:, ::-1] + 0.05 * rng.normal(size=double.shape)
+quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+trainer = pl.Trainer(max_epochs=60, accelerator="cpu", enable_model_summary=False, **quiet)
+views = [view.astype("f") for view in (circle, double, third)]
+rows = MultiviewDataset([view[:1000] for view in views])
+trainer.fit(model, DataLoader(rows, 200, shuffle=True))
+rows = MultiviewDataset([view[test] for view in views])
+z = [torch.cat(z).numpy() for z in zip(*trainer.predict(model, DataLoader(rows, 200)))]
+assert np.mean([correlations((z[i], z[j])) for i, j in ((0, 1), (0, 2), (1, 2))]) > 0.8""",
+    },
     "weights that are mostly 0 (sparse CCA)": {
         "skdcca": "from skdcca import SparseCCA\nSparseCCA().fit(X, y)",
         "cca-zoo": "from cca_zoo.sparse import PMDCCA\nPMDCCA(1).fit([X, y])",
+    },
+    "in how many half samples a column is selected": {
+        "skdcca": """
+from skdcca import SparseCCA
+found = SparseCCA().fit(X, y).stability(X, y, n_splits=10, random_state=0).x_frequencies
+assert found[0, 0] == 1 and found[1:, 0].max() < 0.9""",
     },
     "linear models of GPU tensors (Array API)": {
         "skdcca": f"{ARRAYS}\nassert isinstance(LinearCCA(1).fit(*tensors).x_weights_, torch.Tensor)",

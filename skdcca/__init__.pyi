@@ -22,11 +22,15 @@ from ._audio.whisper_words import WhisperWords as WhisperWords
 from ._cca.excerpts import Excerpts as Excerpts
 from ._cca.fusion import ScoreFusion as ScoreFusion
 from ._cca.kernel import KernelCCA as KernelCCA
+from ._cca.kernel_cv import KernelCCACV as KernelCCACV
 from ._cca.linear import LinearCCA as LinearCCA
+from ._cca.linear_cv import LinearCCACV as LinearCCACV
 from ._cca.multiview import MultiCCA as MultiCCA
 from ._cca.shared_space import SharedSpace as SharedSpace
 from ._cca.sparse import SparseCCA as SparseCCA
+from ._cca.view_pair import ViewPair as ViewPair
 from ._deep.estimator import DeepCCA as DeepCCA
+from ._deep.multiview import DeepMultiCCA as DeepMultiCCA
 from ._lyrics.doc2vec import Doc2VecLyrics as Doc2VecLyrics
 from ._lyrics.form import LyricsForm as LyricsForm
 from ._lyrics.sequence import LyricsCharacters as LyricsCharacters

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._utils.view_errors import REFIT, refuse_several_views
 from skdcca.metrics import embed, variate_correlations
 
 __all__ = ["ViewsList"]
@@ -77,9 +78,12 @@ class ViewsList(BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If the estimator is a model of several views, such as `MultiCCA`.
         ValueError
             If `views` is not a list or tuple of two views.
         """
+        refuse_several_views("estimator", self.estimator, REFIT)
         X, y = _check_views(views)
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
@@ -164,6 +168,6 @@ def _check_views(views):
     if not isinstance(views, list | tuple):
         raise ValueError(f"`views` must be a list [X, y], got {type(views).__name__}.")
     if len(views) != 2:
-        remedy = " Join those that belong together by numpy.hstack." if len(views) > 2 else ""
+        remedy = " Join them by numpy.hstack for MultiCCA, or to X and y." if len(views) > 2 else ""
         raise ValueError(f"`views` must have exactly two views, [X, y], got {len(views)}.{remedy}")
     return views

@@ -51,8 +51,8 @@ class AudioFileWarning(UserWarning):
 class ChanceCorrelationWarning(UserWarning):
     """Warning issued when a component of `SparseCCA` has a held-out correlation no larger than chance.
 
-    On rows that its fit has not seen, the best correlation of the cross-validation is within two
-    standard errors of 0. The columns that the component selects then mean nothing.
+    On rows that its fit has not seen, the best correlation of the cross-validation is no larger than
+    that of unrelated views may be. The columns that the component selects then mean nothing.
 
     Examples
     --------
@@ -133,10 +133,11 @@ class FewPermutationsWarning(UserWarning):
 
 
 class FewSamplesWarning(UserWarning):
-    """Warning issued when representations look similar by chance, because there are few samples.
+    """Warning issued when correlations are mostly chance, because there are few samples.
 
     The canonical correlations of unrelated representations grow with the number of features, and are 1
-    if that is at least the number of samples. `svcca` and `pwcca` warn below 10 samples per direction.
+    if that is at least the number of samples. `svcca` and `pwcca` warn below 10 samples per direction,
+    and `MultiCCA` warns if two views meet in fewer than 10 rows.
 
     Examples
     --------

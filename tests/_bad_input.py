@@ -25,6 +25,8 @@ WORK = (
     "gensim.models.doc2vec.Doc2Vec.train",
     "skdcca._cca.linear.leading_svd",
     "skdcca._cca.kernel.leading_svd",
+    "skdcca._cca.multiview.fit_in_memory",
+    "skdcca._cca.sparse_path.starting_weights",
     "skdcca._deep.run.train",
     "skdcca.inference._permutation.linalg.svd",
     "skdcca.datasets._synthetic.synthesize",

@@ -44,6 +44,9 @@ def main(folder: str) -> None:
     frequencies: np.ndarray = sparse.stability(X, y, n_splits=1, random_state=0).x_frequencies
     lines = skdcca.Excerpts(plain, lines=(1, 2)).fit(X, lyrics).n_excerpts_
     kernel = skdcca.KernelCCA(2, kernel="rbf", gamma=0.1, reg=0.1, random_state=0).fit(X, y)
+    pairs = [0.1, 1.0], [0.1]
+    quick = skdcca.LinearCCACV([1, 2], regs=pairs, similarity="auto", refit="1se", cv=2).fit(X, y)
+    curved = skdcca.KernelCCACV(1, gamma=[0.1, "scale"], scoring=metrics.mrr_scorer, cv=2).fit(X, y)
     grid = {"reg": [0.1, 1.0]}
     search = GridSearchCV(skdcca.LinearCCA(2), grid, scoring=metrics.mrr_scorer, cv=2)
     conv = encoders.MelCNN(4, n_layers=2, head="mean")
@@ -68,6 +71,14 @@ def main(folder: str) -> None:
     table = np.hstack([X[:, :3], y])
     multi = multi.fit(table).partial_fit(table).fit_blocks([table, table])
     alike = multi.compare(multi.transform(table), multi.transform_view("audio", X[:, :3]))
+    pair: skdcca.ViewPair = multi.pair("audio", "form")
+    joint = skdcca.DeepMultiCCA(views, 1, encoders={"audio": encoders.MLP((8,))}, **one)
+    joint = joint.fit(table, groups=range(8)).set_params(encoders__audio__dropout=0.1)
+    same = skdcca.ViewPair(multi, view="audio", find="form")
+    parts_of: dict[str, np.ndarray] = multi.transform_views(table, ("audio",))
+    several = skdcca.CrossModalIndex(multi).fit(table)
+    by_form = several.query(view="form", V=y, find="audio", n_neighbors=2)[1]
+    audio_first: skdcca.CrossModalIndex = several.pair("audio", "form")
     songs = skdcca.CrossModalIndex(fusion.fit(X, y), join="mean").fit(X, y, groups=[0, 1] * 4)
     joined = metrics.join_scores(metrics.pair_scores(fusion, X, y), [0, 1] * 4, how="max")
     p, far = index.p_values("y", scores[0], ids[0]), index.is_far("y", index.embed(y=y[:1]))
@@ -90,6 +101,7 @@ def main(folder: str) -> None:
     plotting.HelioDisplay.from_estimator(linear, kind="cross").plot(component=1, n_features=5)
     print(linear.transform(X).shape, linear.transform(X, y)[1].shape, kernel.score(X, y))
     print(both.get_params(), images.get_params(), warp.get_params())
+    print(quick.best_params_, quick.validation_correlations_, curved.cv_results_["params"])
     print(lines, deep.n_epochs_, form.shape, dynamics.shape, tags.shape, letters.shape, words[:2])
     print(heard.shape, songs.query(X, groups=[0, 1] * 4, n_neighbors=2)[1], joined.shape)
     print(transcript.text, transcript.segments, empty.language, states.shape)
@@ -97,6 +109,9 @@ def main(folder: str) -> None:
     print(intervals.held_out_mean, intervals.x_loadings_low, intervals.x_loadings_high)
     print(summary.to_text(), summary.to_frames()["correlations"], summary.held_out_std)
     print(alike.shape, multi.pair_correlations_, multi.score(table), multi.output_indices_)
+    print(joint.validation_pair_correlations_, joint.transform_view("audio", X[:, :3]).shape)
+    print(pair.score(X[:, :3], y), same.transform_y(y).shape, parts_of["audio"].shape, multi.split_views(table)["form"][0])
+    print(by_form, audio_first.chance_score("y"), several.views_, several.variates_)
     print(p[0], far, report[0]["mrr"], frequencies.max())
     print(difference, agreement, held_out.shape)
     print(skdcca.representation.cka(X, y, kernel="rbf", debiased=False, bandwidth=0.5))

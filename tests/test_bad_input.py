@@ -15,6 +15,8 @@ from skdcca import (
     LinearCCA,
     MelCNNAudio,
     MelSpectrogram,
+    MultiCCA,
+    SparseCCA,
     canonical_correlation_test,
     save,
 )
@@ -31,6 +33,10 @@ CALLS = {
     "Doc2VecLyrics": lambda path: Doc2VecLyrics(4, epochs=2, random_state=0).fit(LYRICS),
     "LinearCCA": lambda path: LinearCCA().fit(X, X),
     "KernelCCA": lambda path: KernelCCA().fit(X, X),
+    "MultiCCA": lambda path: MultiCCA([("a", "passthrough", [0]), ("b", "passthrough", [1])]).fit(
+        X
+    ),
+    "SparseCCA": lambda path: SparseCCA().fit(X, X),
     "DeepCCA": lambda path: DeepCCA(fallback=None, max_epochs=1).fit(X, X),
     "make_songs": lambda path: make_songs(1, duration=0.1),
     "canonical_correlation_test": lambda path: canonical_correlation_test(MODEL, X, X),

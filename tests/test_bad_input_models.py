@@ -1,20 +1,21 @@
-"""Bad views and parameters of LinearCCA, KernelCCA and DeepCCA."""
+"""Bad views and parameters of LinearCCA, SparseCCA, KernelCCA and DeepCCA."""
 
 import numpy as np
 import pytest
 from _bad_input import LYRICS, Case, check_accepted, check_cases, check_refused, each
 from sklearn.exceptions import NotFittedError
 
-from skdcca import DeepCCA, Doc2VecLyrics, KernelCCA, LinearCCA
+from skdcca import DeepCCA, Doc2VecLyrics, KernelCCA, LinearCCA, SparseCCA
 
 VIEWS = [
     (LinearCCA, {}),
+    (SparseCCA, {}),
     (KernelCCA, {}),
     (DeepCCA, {"max_epochs": 1, "random_state": 0}),
 ]
 OF_VIEWS = [
-    ("NaN in X", lambda w: (w.X_nan, w.y), ValueError, "Input X contains NaN", "imputer"),
-    ("infinity in y", lambda w: (w.X, w.y_inf), ValueError, "Input y contains infinity", ""),
+    ("NaN in X", lambda w: (w.X_nan, w.y), ValueError, "Input X contains NaN.*row 3", "imputer"),
+    ("infinity in y", lambda w: (w.X, w.y_inf), ValueError, "Input y contains infinity.*row 3", ""),
     (
         "another length",
         lambda w: (w.X, w.y[:9]),
@@ -55,6 +56,14 @@ PARAMETERS = [
     (LinearCCA, {"reg": True}, "`reg` must be .*, got True", "finite number"),
     (LinearCCA, {"reg": (1, 2, 3)}, r"`reg` must be .*, got \(1, 2, 3\)", "a pair"),
     (LinearCCA, {"similarity": "dot"}, "`similarity` must be .*, got 'dot'", "cosine"),
+    (SparseCCA, {"l1": 2}, "`l1` must be .*, got 2", r"\[0, 1\]"),
+    (SparseCCA, {"l1": "lars"}, "`l1` must be .*, got 'lars'", "'cv'"),
+    (SparseCCA, {"l1": (0.1, 0.2, 0.3)}, r"`l1` must be .*, got \(0.1, 0.2, 0.3\)", "a pair"),
+    (SparseCCA, {"reg": (1, -1)}, r"`reg` must be .*, got \(1, -1\)", "np.inf"),
+    (SparseCCA, {"n_components": None}, "`n_components` must be .*, got None", "an integer >= 1"),
+    (SparseCCA, {"tol": 0}, "`tol` must be .*, got 0", "a finite number"),
+    (SparseCCA, {"max_iter": 0}, "`max_iter` must be .*, got 0", ">= 1"),
+    (SparseCCA, {"similarity": "dot"}, "`similarity` must be .*, got 'dot'", "cosine"),
     (KernelCCA, {"kernel": "rgb"}, "`kernel` must be .*, got 'rgb'", "rbf"),
     (KernelCCA, {"gamma": 0}, "`gamma` must be .*, got 0", "> 0"),
     (KernelCCA, {"approximation": "x"}, "`approximation` must be .*, got 'x'", "nystroem"),
@@ -135,6 +144,48 @@ MODELS = [
         "nothing to correlate",
     ),
     Case(
+        "constant y of a sparse model",
+        lambda w: SparseCCA().fit(w.X, np.ones((30, 2))),
+        ValueError,
+        "Every column of y is constant",
+        "Pass columns that vary",
+    ),
+    Case(
+        "more folds than rows",
+        lambda w: SparseCCA().fit(w.X[:3], w.y[:3]),
+        ValueError,
+        "`cv` must be at most 3.*got 5",
+        "Set cv=3 or less",
+    ),
+    Case(
+        "too few folds",
+        lambda w: SparseCCA(cv=1).fit(w.X, w.y),
+        ValueError,
+        "`cv` must be an integer >= 2, got 1",
+    ),
+    Case(
+        "groups of another length",
+        lambda w: SparseCCA().fit(w.X, w.y, groups=[1, 2]),
+        ValueError,
+        r"`groups` must have one label for each of 30 rows, got shape \(2,\)",
+        "each row of X",
+    ),
+    Case(
+        "halves of too few rows",
+        lambda w: SparseCCA(l1=0.5).fit(w.X, w.y).stability(w.X[:3], w.y[:3]),
+        ValueError,
+        "at least four rows .*got 3",
+        late=True,
+    ),
+    Case(
+        "no halves",
+        lambda w: SparseCCA(l1=0.5).fit(w.X, w.y).stability(w.X, w.y, n_splits=0),
+        ValueError,
+        "`n_splits` must be .*, got 0",
+        ">= 1",
+        late=True,
+    ),
+    Case(
         "constant y of a kernel",
         lambda w: KernelCCA().fit(w.X, np.ones((30, 2))),
         ValueError,
@@ -202,6 +253,11 @@ ACCEPTED = [
     (
         "tiny numbers",
         lambda w: LinearCCA(1).fit(1e-300 * w.X, w.y).transform(1e-300 * w.X),
+        (30, 1),
+    ),
+    (
+        "huge numbers of a sparse model",
+        lambda w: SparseCCA(l1=0.5).fit(1e300 * w.X, w.y).transform(1e300 * w.X),
         (30, 1),
     ),
     (

@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
-from _many_views import multi, named_views, oracle, sides, three_views
+from _many_views import (
+    multi,
+    named_views,
+    oracle,
+    random_presence,
+    sides,
+    three_views,
+    without,
+)
 from _views import shared_views, sparse_views
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.linalg import eigh
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
@@ -309,10 +318,10 @@ def test_blocks_need_fitted_transformers():
     expected = MultiCCA([("audio", scale, slice(0, 5)), *views[1:]]).fit(table)
     assert_allclose(fitted.canonical_correlations_, expected.canonical_correlations_, atol=1e-10)
     absent = np.full((20, 5), np.nan)
-    with pytest.raises(
-        ValueError, match="block 0: must have a row with the view 'audio', got none"
-    ):
-        model.fit_blocks([np.hstack([absent, X[:20, 5:]]), table])
+    late = [np.hstack([absent, X[:20, 5:]]), table]
+    with pytest.raises(ValueError, match="first of `blocks` must have a row with the view 'audio'"):
+        model.fit_blocks(iter(late))
+    assert model.fit_blocks(late).weights_["audio"].shape[0] == 5
     broken = table.copy()
     broken[7, 1] = np.nan
     with pytest.raises(ValueError, match="block 1: Row 7 has only a part of the view 'audio'"):
@@ -346,7 +355,7 @@ def test_streamed_dependent_columns_warn():
         ({"views": [("a", "passthrough", [0])]}, X, "at least two views .* got 1"),
         ({"views": [*named_views()[:2], ("reg", "passthrough", [9])]}, X, "conflict"),
         ({"views": [*named_views()[:2], ("c", "passthrough", [])]}, X, "view 'c' must have a column"),
-        ({}, np.where(X[5, 6] == X, np.inf, X), "Input the view 'lyrics' contains infinity"),
+        ({}, np.where(X[5, 6] == X, np.inf, X), "The view 'lyrics' contains infinity, first in row 5"),
         ({}, np.where(np.arange(12) < 5, 1.0, X), "Every column of the view 'audio' is constant"),
         ({}, X[:1], "minimum of 2 is required"),
         ({}, X.astype(str).astype(object) + "?", "view 'audio' contains text.*TfidfVectorizer"),
@@ -367,5 +376,29 @@ def test_what_is_no_transformer_is_named():
             MultiCCA([*named_views()[:2], ("c", wrong, [9])]).fit(X)
     with pytest.raises(TypeError, match="`blocks` must be an iterable of tables"):
         multi().fit_blocks(X)
-    with pytest.raises(ValueError, match="`reg` must not be 'ledoit_wolf' for rows in blocks"):
+    with pytest.raises(
+        ValueError, match="`reg` must not be 'ledoit_wolf' for rows that are read once"
+    ):
         multi(reg="ledoit_wolf").partial_fit(X)
+    with pytest.raises(
+        ValueError, match="`reg` must not be 'ledoit_wolf' for rows that are read once"
+    ):
+        multi(reg="ledoit_wolf").fit_blocks(iter([X]))
+
+
+@pytest.mark.parametrize("kind", ["list", "memmap"])
+def test_blocks_that_can_be_read_again_give_the_model_of_all_rows(kind, tmp_path):
+    table = without(X, random_presence(len(X), 0.2))
+    table[:, 1] = (table[:, 0] > 0) * 1.0  # indicators of two classes depend on each other
+    table[:, 2] = 1 - table[:, 1]
+    table[np.isnan(table[:, 0]), 1:3] = np.nan
+    expected = multi(2, reg=("ledoit_wolf", 0.1, 0.0)).fit(table)
+    fitted = clone(expected)
+    if kind == "list":
+        fitted.fit_blocks([table[:70], table[70:]])
+    else:
+        np.save(tmp_path / "table.npy", table)
+        fitted.fit(np.load(tmp_path / "table.npy", mmap_mode="r"))
+    assert fitted.reg_ == pytest.approx(expected.reg_, rel=1e-10)
+    found = fitted.canonical_correlations_
+    assert_allclose(found, expected.canonical_correlations_, atol=1e-9)

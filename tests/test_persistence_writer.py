@@ -36,6 +36,7 @@ from skdcca import (
     AudioForm,
     CrossModalIndex,
     DeepCCA,
+    DeepMultiCCA,
     Doc2VecLyrics,
     Excerpts,
     FaissNeighbors,
@@ -84,11 +85,14 @@ def test_every_public_estimator_gives_the_same_answers(songs, views, path):
     audio, lyrics = songs.audio[:4], songs.lyrics
     sound = MelSpectrogram(sample_rate=8000, n_mels=8, duration=1.0).fit(audio)
     index = CrossModalIndex(LinearCCA(2).fit(X, y)).fit(X, y)
+    two = [("a", "passthrough", [0]), ("b", "passthrough", [1, 2])]
+    one = {"encoders": MLP((4,)), "n_networks": 1, "max_epochs": 1, "fallback": None}
     fitted = {
         "LinearCCA": (LinearCCA(2).fit(X, y), X),
         "KernelCCA": (KernelCCA(2).fit(X, y), X),
         "DeepCCA": (deep().fit(X, y), X),
-        "MultiCCA": (MultiCCA([("a", "passthrough", [0]), ("b", "passthrough", [1, 2])]), X),
+        "DeepMultiCCA": (DeepMultiCCA(two, 1, **one), X),
+        "MultiCCA": (MultiCCA(two), X),
         "SparseCCA": (SparseCCA(l1=0.3).fit(X, y), X),
         "SharedSpace": (SharedSpace(64).fit(lyrics, lyrics), lyrics),
         "ScoreFusion": (ScoreFusion([("linear", LinearCCA(2))], cv=2).fit(X, y), X),
@@ -104,6 +108,7 @@ def test_every_public_estimator_gives_the_same_answers(songs, views, path):
         "LyricsSequence": (LyricsSequence(LyricsForm(), n_steps=2), lyrics),
         "LyricsCharacters": (LyricsCharacters(30), lyrics),
         "CrossModalIndex": (index, X),
+        "ViewPair": (None, None),  # tested elsewhere, because it is not fitted
         "FaissNeighbors": (None, None),  # tested below, as faiss may be missing
         "WhisperAudio": (None, None),  # tested elsewhere, because they need a recognizer
         "WhisperWords": (None, None),

@@ -16,7 +16,7 @@ from skdcca._cca.fusion_weights import calibrate, held_out_folds, is_splitter, r
 from skdcca._utils.labels import check_labels
 from skdcca._utils.sklearn_compat import BaseComposition, safe_indexing
 from skdcca._utils.validation import check_integer, is_number
-from skdcca._utils.view_errors import refuse_list_of_views
+from skdcca._utils.view_errors import REFIT, innermost, refuse_list_of_views, refuse_several_views
 from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA
 from skdcca.metrics import embed
@@ -397,24 +397,13 @@ def _is_dropped(model):
 
 def _check_model(name, model):
     """Raise TypeError if a model is not a two-view model, before any other one is fitted."""
+    refuse_several_views(name, model, REFIT)
     able = all(hasattr(model, method) for method in ("get_params", "fit"))
-    if isinstance(model, type) or not able or not hasattr(_innermost(model), "transform_y"):
+    if isinstance(model, type) or not able or not hasattr(innermost(model), "transform_y"):
         raise TypeError(
             f"`estimators` must hold two-view models (instances, not classes), got {model!r} for "
             f"{name!r}."
         )
-
-
-def _innermost(model):
-    """Return the last step of a pipeline, and the estimator inside a search."""
-    while not hasattr(model, "transform_y"):
-        if hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        elif hasattr(model, "estimator"):
-            model = model.estimator
-        else:
-            break
-    return model
 
 
 def _check_weights(weights, n_models):

@@ -2,46 +2,32 @@
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike
 
 from skdcca._cca.checks import check_weight
-from skdcca._cca.multiview_fit import fit_by_moments, fit_in_memory
+from skdcca._cca.multiview_base import BaseMultiCCA
+from skdcca._cca.multiview_fit import RowsInBlocks, fit_by_moments, fit_in_memory
 from skdcca._cca.multiview_moments import ViewMoments
-from skdcca._cca.multiview_pairs import PairsMixin, mean_correlations
-from skdcca._cca.multiview_solution import factor_loadings, posterior_mean
-from skdcca._cca.multiview_table import ViewTableMixin, without_zero_weights
+from skdcca._cca.multiview_solution import pairs_of
+from skdcca._cca.multiview_table import without_empty_rows, without_zero_weights
 from skdcca._cca.multiview_views import (
     check_common,
     check_ridges,
-    check_triples,
     is_fitted_already,
-    numbers,
-    present_rows,
 )
-from skdcca._utils.blocks import Blocks, blocks_of, is_dask, map_rows
-from skdcca._utils.row_order import check_row_order
+from skdcca._utils.blocks import Blocks, blocks_of, is_dask
 from skdcca._utils.sklearn_compat import (
-    BaseComposition,
-    check_feature_names_in,
-    get_container_adapter,
     num_samples,
     safe_indexing,
 )
-from skdcca._utils.state import StateMixin
-from skdcca._utils.validation import check_integer, check_option
-from skdcca._utils.view_errors import block_errors
-from skdcca.base import check_similarity
+from skdcca._utils.view_errors import block_errors, describe
 
 
-class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseComposition):
+class MultiCCA(BaseMultiCCA):
     r"""Canonical correlation analysis (CCA) of two or more views, of which rows may lack some.
 
     The views are columns of one table, as in `sklearn.compose.ColumnTransformer`: audio features,
@@ -77,7 +63,8 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
         Correlations of the variates of the training rows, averaged over all pairs of views. With a
         ridge they are the values of the objective, which are smaller.
     pair_correlations_ : dict of (str, str) to ndarray of shape (n_components_,)
-        Correlations of each pair of views, on the rows that have both.
+        Correlations of each pair of views, on the rows that have both; with a ridge, values of the
+        objective as above.
     weights_ : dict of str to ndarray of shape (n_columns, n_components_)
         Weights of each view, for the output of its transformer in its own units: the variates are
         ``(V - means_[name]) @ weights_[name]``.
@@ -112,6 +99,8 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
     PerfectCorrelationWarning
         If two views without a ridge have ranks that sum to more than the number of their common rows
         minus 1. Some of their correlations are then 1 whatever the data are.
+    FewSamplesWarning
+        If two views meet in fewer than 10 rows, so that their correlations say little.
     PrecisionWarning
         From `partial_fit`, `fit_blocks` and sparse views, if columns are so nearly dependent that
         directions of a view are lost.
@@ -119,6 +108,8 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
     See Also
     --------
     LinearCCA : CCA of two views, with predictions of one from the other.
+    DeepMultiCCA : Networks of several views, which keep this model where they are not better.
+    ViewPair : Two of the views as a two-view model, from the method `pair`.
     sklearn.compose.ColumnTransformer : Transform columns without relating them.
 
     Notes
@@ -133,19 +124,24 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
     :math:`L_i^{-\top} t_i / \lVert t_i \rVert`, divided by the standard deviations of the
     columns. Components are sorted by their eigenvalues, so `canonical_correlations_` need not be sorted
     exactly. With more than two views, variates of one view can correlate with each other. The signs of
-    a component are those with which its largest loading on the first view is positive.
+    a component are those with which its largest loading on the first view that has a part in it is
+    positive.
 
     **Missing views.** A row lacks a view if all of its columns are null (NaN, None, NaT or `pandas.NA`;
     an empty text is a text). Such rows never reach the transformer of the view. Means, deviations
     and :math:`L_i` are those of the rows that have the view. In all products, also those of the
     diagonal blocks, a row counts the number of views over the number of views that it has [2]_, and the
     ridge is added to the diagonal. If nothing is missing, this is the solution above. A row with
-    a part of a view is an error, unless the transformer of the view declares that it takes NaN, as
-    `sklearn.impute.SimpleImputer` does.
+    a part of a view is an error, unless the transformer of the view, or its first step, declares that it
+    takes NaN, as `sklearn.impute.SimpleImputer` does. Rows that have none of the views, but one that is
+    dropped, are left out.
 
     **Consensus.** Each component is taken for a factor with variance 1, of which view i has the variate
-    :math:`a_i f + e_i` with variance 1 and independent errors [3]_. The loadings :math:`a_i` fit the
-    correlations of the pairs by least squares. The posterior mean of the factor is
+    :math:`z_i = a_i f + e_i` with variance 1 and independent errors [3]_; with a ridge, the variates are
+    divided by their standard deviations first. The loadings :math:`a_i` fit the correlations of the
+    pairs by least squares, weighted by the numbers of their common rows. Before, all correlations of a
+    component are multiplied by the geometric mean of the products of both deviations, because those of
+    the training rows are too large. The posterior mean of the factor is
 
     .. math:: \frac{\sum_i z_i a_i / (1 - a_i^2)}{1 + \sum_i a_i^2 / (1 - a_i^2)},
 
@@ -176,7 +172,7 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
     ... ]
     >>> cca = MultiCCA(views, n_components=1).fit(X)
     >>> cca.pair_correlations_["audio", "tags"].round(1)
-    array([0.7])
+    array([0.8])
     >>> cca.transform(X[:2]).round(1)
     array([[ 0.9, -0.8,  nan],
            [-0.1,  0.3, -0.4]])
@@ -203,59 +199,15 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
         self.output = output
         self.similarity = similarity
 
-    @property
-    def _named_transformers(self):
-        try:
-            return [(name, transformer) for name, transformer, _ in self.views]
-        except (TypeError, ValueError):  # `fit` raises a better error
-            return self.views
-
-    @_named_transformers.setter
-    def _named_transformers(self, pairs):
-        columns = [columns for _, _, columns in self.views]
-        self.views = [(*pair, of_view) for pair, of_view in zip(pairs, columns, strict=True)]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters of the model and of the transformers of its views.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            If True, include the transformers by the names of their views, and their parameters as
-            ``name__parameter``.
-
-        Returns
-        -------
-        params : dict
-            Parameters by name.
-        """
-        return self._get_params("_named_transformers", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters of the model, replace transformers, or set parameters of transformers.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the model; transformers by the name of their view, "passthrough" or "drop"; or
-            parameters of transformers as ``name__parameter``.
-
-        Returns
-        -------
-        self : object
-            The model.
-        """
-        self._set_params("_named_transformers", **params)
-        return self
-
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model to the views of a table.
 
         Parameters
         ----------
         X : {DataFrame, array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            Table with the columns of all views. Dask arrays and memory-mapped arrays are read in blocks
-            of rows and are never loaded into memory as a whole.
+            Table with the columns of all views. Dask arrays are read in blocks of rows and are never
+            loaded into memory as a whole; so are memory-mapped arrays with more rows than columns, if
+            no transformer needs a fit.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -283,6 +235,7 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
             X, weight = without_zero_weights(X, check_weight(sample_weight, X))
             self._forget_moments()
             present, views = self._fit_views(X)
+            present, weight = without_empty_rows(present, weight)
             self._set_solution(
                 fit_in_memory(
                     list(self._columns), self._ridges(), self.n_components, present, views, weight
@@ -314,8 +267,8 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
         Raises
         ------
         ValueError
-            If the rows are invalid (see `fit`), or if `reg` is "ledoit_wolf", which needs all rows at
-            once. The model then keeps its state from the previous call.
+            If the rows are invalid (see `fit`), or if `reg` is "ledoit_wolf", which needs the rows
+            twice. The model then keeps its state from the previous call.
         """
         seen = getattr(self, "_moments", None)
         is_first = seen is None
@@ -324,7 +277,8 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
             X = self._check_table(X, reset=is_first)
             weight = check_weight(sample_weight, X, complete=is_first)
             X, weight = without_zero_weights(X, weight)
-            present, views = self._fit_views(X) if is_first else self._views(X)
+            present, views = self._fit_views(X) if is_first else self._views_again(X)
+            present, weight = without_empty_rows(present, weight)
             # The copy leaves the moments of earlier calls unchanged if this call fails.
             moments = (
                 ViewMoments([view.shape[1] for view in views]) if is_first else copy.deepcopy(seen)
@@ -355,8 +309,9 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
         TypeError
             If `blocks` is neither an iterable nor a function.
         ValueError
-            If `blocks` is empty, if a transformer is not fitted, if `reg` is "ledoit_wolf", or if a
-            block is invalid. The error gives the number of the block, from 0.
+            If `blocks` is empty, if a transformer is not fitted, if `reg` is "ledoit_wolf" and the
+            blocks can be read only once, or if a block is invalid. The error gives the number of the
+            block, from 0.
         """
         is_table = hasattr(blocks, "shape")
         if is_table or not (callable(blocks) or hasattr(blocks, "__iter__")):
@@ -370,179 +325,27 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
 
     def _learn_blocks(self, blocks):
         with self._rollback():
-            self._check_parameters(streamed=True)
+            self._check_parameters(streamed=not blocks.again)
             self._refuse_unfitted()
             self._forget_moments()
             first = blocks.first()
             with block_errors(0):
-                X = self._check_table(first[0], reset=True, min_rows=0)
-                self._columns = self._find_columns(X)
-                self.transformers_ = {name: view[1] for name, view in self._active().items()}
-                self._find_sizes(self._weighted_rows(first)[0])
+                self._set_columns(self._check_table(first[0], reset=True, min_rows=0))
+            self.transformers_ = {name: view[1] for name, view in self._active().items()}
+            self._find_sizes(blocks, lambda block: self._weighted_rows(block)[0])
             new = partial(ViewMoments, list(self._sizes.values()))
             moments = blocks.gather(new, self._validate_block)
-            self._check_moments(moments)
-            self._solve_moments(moments)
+            check_common(list(self._columns), moments.n_rows)
+            rows = RowsInBlocks(blocks, self._validate_block) if blocks.again else None
+            self._solve_moments(moments, rows)
         return self
 
-    def transform(self, X: Any) -> NDArray:
-        """Project all views onto the components, or estimate the factors that they share.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            Table with the columns of `fit`. A row must have at least one of the views.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_views * n_components_) or (n_samples, n_components_)
-            With ``output="variates"``, the variates of all views side by side; `output_indices_` gives
-            the columns of each view. They are NaN where a row lacks a view. With
-            ``output="consensus"``, the posterior mean of the shared factors, from the views that a
-            row has; there is no NaN. The dtype is float32 if all views are, and otherwise float64.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If the table has other columns than in `fit`, or if a row has none of the views or a part
-            of a view.
-        """
-        check_is_fitted(self)
-        check_option("output", self.output, ("variates", "consensus"))
-        if is_dask(X):
-            return map_rows(self._transform, X, len(self.get_feature_names_out()))
-        return self._transform(X)
-
-    def _transform(self, X):
-        variates = self._variates(self._check_table(X))
-        if self.output == "variates":
-            return np.hstack(list(variates))
-        loadings = factor_loadings(self._pair_correlations, len(variates))
-        return posterior_mean(variates, loadings).astype(variates.dtype, copy=False)
-
-    def transform_view(self, name: str, V: Any) -> NDArray:
-        """Project one view alone, for example lyrics that are queries for audio.
-
-        Parameters
-        ----------
-        name : str
-            Name of the view.
-        V : {DataFrame, array-like, sparse matrix, sequence of str} of shape (n_samples, n_columns)
-            Columns of the view, as its transformer takes them. A DataFrame may have other columns too
-            if that of `fit` had names. A view of a single column that its transformer takes as a
-            vector may be a sequence.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components_)
-            Variates of the view.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If there is no such view, if V has other columns than in `fit`, or if a row lacks the view.
-        """
-        check_is_fitted(self)
-        check_option("name", name, list(self._columns))
-        names = getattr(self, "feature_names_in_", None)
-        view = self._columns[name].select_named(name, V, names)
-        present = present_rows(name, view, self.transformers_[name])
-        if not present.all():
-            raise ValueError(
-                f"Row {np.argmin(present)} lacks the view {name!r}. Remove it, or pass whole rows to "
-                "transform."
-            )
-        z = self._project(name, numbers(name, self.transformers_[name], view))
-        adapter = get_container_adapter("transform", self)
-        if adapter is None:
-            return z
-        return adapter.create_container(z, V, columns=np.array(self._names_out(name), dtype=object))
-
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the sum over the components of the mean correlation of all pairs of views.
-
-        For two views this is the score of `LinearCCA`. The correlation of two views is that of the
-        rows that have both.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
-            Table with the columns of `fit`.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, >= 0. If None, all rows have the same weight.
-
-        Returns
-        -------
-        total : float
-            Sum of the mean correlations, between ``-n_components_`` and ``n_components_``.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If the table is invalid (see `transform`), or if two views have fewer than two rows in
-            common.
-        """
-        check_is_fitted(self)
-        check_row_order(X, sample_weight, names=("X", "sample_weight"))
-        variates = self._variates(self._check_table(X))
-        present = ~np.isnan(variates[:, :, 0]).T
-        check_common(list(self._columns), present.T.astype(np.int64) @ present)
-        return float(np.sum(mean_correlations(variates, present, sample_weight)))
-
-    @property
-    def output_indices_(self) -> dict[str, slice]:
-        """Columns of each view in the output of `transform` with ``output="variates"``."""
-        check_is_fitted(self)
-        k = self.n_components_
-        return {name: slice(i * k, (i + 1) * k) for i, name in enumerate(self._columns)}
-
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
-        """Return the names of the columns that `transform` returns.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Ignored, except that names must be those of `fit`.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``"audio__0"`` for the first component of the view "audio", or ``"consensus0"``.
-        """
-        check_is_fitted(self)
-        check_feature_names_in(self, input_features, generate_names=False)
-        if self.output == "consensus":
-            names = [f"consensus{c}" for c in range(self.n_components_)]
-        else:
-            names = [name for view in self._columns for name in self._names_out(view)]
-        return np.array(names, dtype=object)
-
-    def _names_out(self, view):
-        return [f"{view}__{c}" for c in range(self.n_components_)]
-
     def _check_parameters(self, streamed=False):
-        check_triples(self.views)
-        self._validate_names([name for name, _, _ in self.views])
-        if len(self._active()) < 2:
-            raise ValueError(
-                f"`views` must have at least two views that are not 'drop', got {len(self._active())}. "
-                "Add a view."
-            )
-        check_integer("n_components", self.n_components, or_none=True)
-        check_option("output", self.output, ("variates", "consensus"))
-        check_similarity(self.similarity)
+        self._check_views()
         if streamed and "ledoit_wolf" in self._ridges():
             raise ValueError(
-                "`reg` must not be 'ledoit_wolf' for rows in blocks, because it needs all rows at once. "
-                "Use 'auto' or 'oas'."
+                "`reg` must not be 'ledoit_wolf' for rows that are read once, because it needs them "
+                "twice. Use 'auto' or 'oas', or pass fit_blocks a list or a function."
             )
         self._ridges()
 
@@ -578,10 +381,24 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
         """Return which views the rows of a block have, the numbers of each view, and the weights."""
         with block_errors(number):
             X, weight = self._weighted_rows(block)
-            return (*self._views(X), weight)
+            present, views = self._views(X)
+            present, weight = without_empty_rows(present, weight)
+            return present, views, weight
+
+    def _views_again(self, X):
+        """Return the views of more rows; they must be those of the first call of `partial_fit`."""
+        names = list(self._active())
+        if names != list(self._columns):
+            raise ValueError(
+                f"`views` must be those of the first call of partial_fit, {list(self._columns)}, got "
+                f"{names}. Start with a new model."
+            )
+        return self._views(X)
 
     def _weighted_rows(self, block):
         """Return the rows of a block with positive weights, and these weights."""
+        if len(block) > 2:
+            raise ValueError(f"must be a table or a pair (X, sample_weight), got {describe(block)}")
         X = self._check_table(block[0], min_rows=0)
         weight = block[1] if len(block) > 1 else None
         if np.shape(weight) == (num_samples(X),) and not np.any(weight):
@@ -589,18 +406,9 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
             return safe_indexing(X, np.arange(0)), None
         return without_zero_weights(X, check_weight(weight, X, complete=False))
 
-    def _check_moments(self, moments):
-        check_common(list(self._columns), moments.n_rows)
-        for name, weight in zip(self._columns, moments.weights, strict=True):
-            if weight <= 1:
-                raise ValueError(
-                    f"The weights of the rows of the view {name!r} must sum to more than 1, got "
-                    f"{weight:.3g}. Pass larger weights: a weight of 2 counts as two rows."
-                )
-
-    def _solve_moments(self, moments):
+    def _solve_moments(self, moments, rows=None):
         names = list(self._columns)
-        self._set_solution(fit_by_moments(names, self._ridges(), self.n_components, moments))
+        self._set_solution(fit_by_moments(names, self._ridges(), self.n_components, moments, rows))
 
     def _set_solution(self, solution):
         """Set the fitted attributes."""
@@ -610,21 +418,40 @@ class MultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, BaseCom
             setattr(self, attribute, dict(zip(names, values, strict=True)))
         self.reg_ = dict(zip(names, solution.ridges, strict=True))
         self._pair_correlations = solution.correlations
+        self._deviations, self._n_common = solution.deviations, solution.n_common
         self.canonical_correlations_ = solution.correlations.mean(axis=0)
         self.n_components_ = len(self.canonical_correlations_)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        with suppress(Exception):  # `fit` refuses what has no tags, with a better message
-            tags.input_tags.sparse = all(
-                isinstance(transformer, str) or get_tags(transformer).input_tags.sparse
-                for _, transformer, _ in self.views
-            )
-        tags.input_tags.string = True
-        tags.target_tags.required = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def _standard_variates(self, X):
+        variates = self._variates(X)
+        for z, deviation in zip(variates, self._divisors(), strict=True):
+            z /= deviation
+        return variates
+
+    def _standardized(self, name, z):
+        deviation = self._divisors()[list(self._columns).index(name)]
+        return (z / deviation).astype(z.dtype, copy=False)
+
+    def _factor_correlations(self):
+        divisors = self._divisors()
+        return np.array(
+            [
+                np.clip(r / divisors[i] / divisors[j], -1.0, 1.0)
+                for (i, j), r in zip(pairs_of(len(divisors)), self._pair_correlations, strict=True)
+            ]
+        )
+
+    def _shrinkage(self):
+        # Correlations of the training rows are too large, the more so the larger the ridge has to be.
+        divisors = self._divisors()
+        deviations = np.where(np.isfinite(divisors), divisors, 0.0)
+        return np.prod(deviations, axis=0) ** (2 / len(deviations))
+
+    def _divisors(self):
+        """Return the standard deviations of the variates, or infinity for those without variance."""
+        # Files of earlier versions lack them.
+        deviations = getattr(self, "_deviations", np.ones((len(self._columns), self.n_components_)))
+        return np.where(deviations > 0, deviations, np.inf)
 
 
 def _as_tuples(blocks):

@@ -11,10 +11,18 @@ from skdcca._cca.linear import column_correlations
 from skdcca._cca.linear_views import GramView, decomposed
 from skdcca._cca.multiview_moments import ViewMoments
 from skdcca._cca.multiview_solution import MomentBlocks, SingularBlocks, pairs_of, solve
+from skdcca._cca.multiview_views import check_view_weights
 from skdcca._cca.precision import count_imprecise
-from skdcca._cca.shrinkage import fourth_power, ridge_of
+from skdcca._cca.shrinkage import RowNorms, ridge_of
 from skdcca._utils.warnings import warn
-from skdcca.exceptions import PerfectCorrelationWarning, PrecisionWarning
+from skdcca.exceptions import (
+    FewSamplesWarning,
+    PerfectCorrelationWarning,
+    PrecisionWarning,
+)
+
+# Correlations of two views that meet in fewer rows are mostly chance.
+_FEW_ROWS = 10
 
 
 class Solution(NamedTuple):
@@ -26,6 +34,8 @@ class Solution(NamedTuple):
     scales: list
     ridges: list
     correlations: np.ndarray
+    deviations: np.ndarray
+    n_common: np.ndarray
 
 
 def fit_in_memory(names, regs, n_components, present, views, sample_weight=None):
@@ -48,17 +58,20 @@ def fit_in_memory(names, regs, n_components, present, views, sample_weight=None)
     """
     # With more columns than rows, the correlation matrix is singular and larger than the view.
     is_tall = all(view.shape[0] > view.shape[1] for view in views)
-    rows = _Rows(views, present, sample_weight)
+    rows = Rows(views, present, sample_weight)
+    weights = [rows.total_weight(i) for i in range(len(views))]
+    check_view_weights(names, weights)
     if is_tall:
         moments = ViewMoments([view.shape[1] for view in views]).add(present, views, sample_weight)
         solution = fit_by_moments(names, regs, n_components, moments, rows)
         if solution is not None:
             return solution
+    # A sparse view is decomposed by the products of its rows, which are larger than a tall dense view.
+    views = [view.toarray() if _is_tall_and_sparse(view) else view for view in views]
     decompositions = [
         decomposed(view, _title(name), rows.weight_of(i))
         for i, (name, view) in enumerate(zip(names, views, strict=True))
     ]
-    weights = [rows.total_weight(i) for i in range(len(views))]
     _regularize(decompositions, regs, weights, rows)
     blocks = SingularBlocks(decompositions, present, sample_weight)
     return _solution(names, n_components, decompositions, blocks)
@@ -67,14 +80,16 @@ def fit_in_memory(names, regs, n_components, present, views, sample_weight=None)
 def fit_by_moments(names, regs, n_components, moments, rows=None):
     """Fit the model from moments, or return None if the rows should be decomposed instead.
 
-    This is the case if `rows` are given, are dense, and a correlation matrix is too close to singular
-    for a Cholesky factor. Otherwise the eigenvectors of the matrix are used, which lose digits.
+    This is the case if `rows` are in memory, are dense, and a correlation matrix is too close to
+    singular for a Cholesky factor. Otherwise the eigenvectors of the matrix are used, which lose digits.
+    `rows` are `Rows` or `RowsInBlocks`, or None if the rows cannot be read again.
     """
+    check_view_weights(names, moments.weights)
     views = []
     for i, name in enumerate(names):
         view = GramView(moments.of_view(i), 0, moments.covariance(i), name=_title(name))
         if not view.factor():
-            if rows is not None and not rows.any_sparse:
+            if rows is not None and rows.can_be_decomposed:
                 return None
             view.decompose()
         views.append(view)
@@ -83,12 +98,12 @@ def fit_by_moments(names, regs, n_components, moments, rows=None):
     return _solution(names, n_components, views, MomentBlocks(moments, views))
 
 
-class _Rows:
+class Rows:
     """Rows of all views in memory, with their weights."""
 
     def __init__(self, views, present, sample_weight):
-        self.views, self._present, self._weight = views, present, sample_weight
-        self.any_sparse = any(issparse(view) for view in views)
+        self._views, self._present, self._weight = views, present, sample_weight
+        self.can_be_decomposed = not any(issparse(view) for view in views)
 
     def weight_of(self, i):
         """Return the weights of the rows that have a view, or None."""
@@ -96,7 +111,56 @@ class _Rows:
 
     def total_weight(self, i):
         """Return the sum of the weights of the rows that have a view."""
-        return self.views[i].shape[0] if self._weight is None else self.weight_of(i).sum()
+        return self._views[i].shape[0] if self._weight is None else self.weight_of(i).sum()
+
+    def gather(self, i, new):
+        """Add the rows of one view to a new object."""
+        return new().add_views([self._views[i]], self.weight_of(i))
+
+
+class RowsInBlocks:
+    """Blocks of rows that can be read again."""
+
+    can_be_decomposed = False
+
+    def __init__(self, blocks, check):
+        self._blocks, self._check = blocks, check
+
+    def gather(self, i, new):
+        """Add the rows of one view to a new object."""
+        return self._blocks.gather(partial(_OneView, i, new), self._check).total
+
+
+class _OneView:
+    """Object to which the rows of one view are added."""
+
+    def __init__(self, i, new):
+        self._i, self.total = i, new()
+
+    def add(self, present, views, sample_weight=None):
+        """Add the rows that have the view."""
+        weight = None if sample_weight is None else sample_weight[present[:, self._i]]
+        self.total.add_views([views[self._i]], weight)
+        return self
+
+    def merge(self, other):
+        """Add the rows of another object."""
+        self.total.merge(other.total)
+        return self
+
+
+def _is_tall_and_sparse(view):
+    return issparse(view) and view.shape[0] > view.shape[1]
+
+
+def _signs(loadings):
+    """Return the sign of each component by the first view that has a part in it."""
+    signs, decided = np.ones(loadings[0].shape[1]), np.zeros(loadings[0].shape[1], dtype=bool)
+    for of_view in loadings:
+        has_part = of_view.any(axis=0)
+        signs = np.where(has_part & ~decided, component_signs(of_view), signs)
+        decided |= has_part
+    return signs
 
 
 def _title(name):
@@ -109,13 +173,13 @@ def _regularize(views, regs, weights, rows):
     for i, (view, reg, n) in enumerate(zip(views, regs, weights, strict=True)):
         fourth = None
         if reg == "ledoit_wolf":
-            fourth = fourth_power(view, rows.views[i], rows.weight_of(i))
+            (fourth,) = rows.gather(i, partial(RowNorms, view)).fourth_powers()
         view.regularize(ridge_of(view, reg, n, fraction, fourth))
 
 
 def _warn_imprecise(names, views, rows):
     for i, (name, view) in enumerate(zip(names, views, strict=True)):
-        gather = None if rows is None else partial(_gather, rows, i)
+        gather = None if rows is None else partial(rows.gather, i)
         (n_imprecise,) = count_imprecise([view], gather)
         if n_imprecise:
             warn(
@@ -126,28 +190,35 @@ def _warn_imprecise(names, views, rows):
             )
 
 
-def _gather(rows, i, new):
-    return new().add_views([rows.views[i]], rows.weight_of(i))
-
-
 def _solution(names, n_components, views, blocks):
     ranks = [view.rank for view in views]
     k = _checked_number(names, ranks, n_components)
     is_degenerate = _warn_perfect_correlations(names, views, blocks.n_common)
     directions, correlations = solve(blocks, ranks, k, is_degenerate=is_degenerate)
     weights = [view.weights(turn) for view, turn in zip(views, directions, strict=True)]
+    covariances = [view.covariance(w) for view, w in zip(views, weights, strict=True)]
     loadings = [
-        column_correlations(*view.covariance(w), view.spread)
-        for view, w in zip(views, weights, strict=True)
+        column_correlations(*of_view, view.spread)
+        for of_view, view in zip(covariances, views, strict=True)
     ]
-    sign = component_signs(loadings[0])
+    deviations = np.array([deviation for _, deviation in covariances])
+    if not blocks.is_complete:
+        _warn_few_common_rows(names, blocks.n_common)
+        # With a ridge, the values of the objective are covariances of variates that vary by less than 1.
+        correlations = [
+            r * deviations[i] * deviations[j]
+            for (i, j), r in zip(pairs_of(len(views)), correlations, strict=True)
+        ]
+    sign = _signs(loadings)
     return Solution(
         [w * sign / view.scale[:, None] for view, w in zip(views, weights, strict=True)],
         [of_view * sign for of_view in loadings],
         [view.mean for view in views],
         [view.deviation for view in views],
         [view.reg for view in views],
-        correlations,
+        np.array(correlations),
+        deviations,
+        np.array([blocks.n_common[pair] for pair in pairs_of(len(views))], dtype=np.float64),
     )
 
 
@@ -162,6 +233,16 @@ def _checked_number(names, ranks, k):
             f"got {k}. Use a smaller number, or None."
         )
     return int(k)
+
+
+def _warn_few_common_rows(names, n_common):
+    i, j = min(pairs_of(len(names)), key=lambda pair: n_common[pair])
+    if n_common[i, j] < _FEW_ROWS:
+        warn(
+            f"The views {names[i]!r} and {names[j]!r} meet in {n_common[i, j]} rows only, so their "
+            "correlations say little. Pass more rows that have both, or leave one of them out.",
+            FewSamplesWarning,
+        )
 
 
 def _warn_perfect_correlations(names, views, n_common):

@@ -1,17 +1,16 @@
 """Accumulate the moments of several views from blocks of rows that may lack some of the views."""
 
 import copy
-from itertools import pairwise
+from itertools import pairwise, permutations
 from types import SimpleNamespace
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skdcca._cca.moments import origin_and_unit, times_weight, unit_of
-from skdcca._utils.blocks import as_dense
+from skdcca._cca.moments import centered, origin_and_unit, times_weight, unit_of
+from skdcca._utils.blocks import as_dense, slices_of
 
 # A block holds at most this many numbers (32 MB), so that memory does not grow with the rows.
 _BLOCK = 2**22
@@ -67,7 +66,7 @@ class ViewMoments:
         """
         weight = np.ones(len(present)) if sample_weight is None else sample_weight
         before = np.concatenate([np.zeros((1, len(views)), dtype=int), present.cumsum(axis=0)])
-        for rows in gen_batches(len(present), max(1, _BLOCK // sum(self.sizes))):
+        for rows in slices_of(len(present), max(1, _BLOCK // sum(self.sizes))):
             bounds = zip(before[rows.start], before[rows.stop], strict=True)
             parts = [view[low:high] for view, (low, high) in zip(views, bounds, strict=True)]
             block = ViewMoments(self.sizes)
@@ -88,6 +87,7 @@ class ViewMoments:
             filled.append(_in_all_rows(view, has))
         self.plain = _sums(filled, present, weight, self.sides, center)
         if not present.all():
+            self.plain.common = _common_scatters(filled, present, weight)
             balance = present.shape[1] / present.sum(axis=1)
             self.balanced = _sums(filled, present, weight * balance, self.sides, center)
 
@@ -103,9 +103,12 @@ class ViewMoments:
         other._adopt_origins(self)
         unit = self._unit_with(other)
         shift = other.origin / unit - self.origin / unit
-        own = [sums and sums.in_units(self._unit / unit) for sums in (self.plain, self.balanced)]
+        own = [
+            sums and sums.in_units(self._unit / unit, self.sides)
+            for sums in (self.plain, self.balanced)
+        ]
         new = [
-            sums and sums.in_units(other._unit / unit, shift)
+            sums and sums.in_units(other._unit / unit, self.sides, shift)
             for sums in (other.plain, other.balanced)
         ]
         if own[1] or new[1]:
@@ -181,10 +184,13 @@ class ViewMoments:
         scatter = scatter / np.sqrt((self.weights[i] - 1) * (self.weights[j] - 1))
         return _symmetric(scatter) if i == j else scatter
 
-    def pair_covariance(self, i, j):
-        """Return the covariance of two views on the rows that have both."""
-        scatter = self.plain.scatter[self.sides[i], self.sides[j]]
-        return scatter / (self.plain.counts[i, j] - 1)
+    def pair_scatter(self, i, j):
+        """Return the centered products of two views on the rows that have both."""
+        return self.plain.scatter[self.sides[i], self.sides[j]]
+
+    def common_scatter(self, i, j):
+        """Return the centered products of a view with itself on its rows that have view j too."""
+        return _symmetric(self.plain.common_scatter(i, j, self.sides[i]))
 
 
 class PairSums:
@@ -192,10 +198,12 @@ class PairSums:
 
     ``counts[i, j]`` is the weight of the rows that have the views i and j, and ``means[i]`` has the
     means of the columns of every view on its rows that have view i too. Only the upper triangle of
-    `scatter` is used.
+    `scatter` is used. ``common[i][j]`` is the scatter of view i on its rows that have view j, or None if
+    all of its rows have it.
     """
 
     def __init__(self, n_views, n_columns):
+        self.common = [[None] * n_views for _ in range(n_views)]
         self.counts = np.zeros((n_views, n_views))
         self.means = np.zeros((n_views, n_columns))
         self.scatter = np.zeros((n_columns, n_columns))
@@ -205,18 +213,39 @@ class PairSums:
         total = self.counts + other.counts
         share = other.counts / np.where(total > 0, total, 1.0)
         step = other.means - self.means
+        self.common = self._common_with(other, self.counts * share, step, sides_of(sizes))
         self.scatter = self.scatter + other.scatter
         _add_products(self.scatter, self.counts * share, step, sides_of(sizes))
         self.means = self.means + step * np.repeat(share, sizes, axis=1)
         self.counts = total
         return self
 
-    def in_units(self, ratio, shift=0.0):
+    def _common_with(self, other, factors, step, sides):
+        """Return the scatters of the views on the rows that they have in common with others."""
+        added = [[None] * len(sides) for _ in sides]
+        for i, j in permutations(range(len(sides)), 2):
+            if self.common[i][j] is None and other.common[i][j] is None:
+                continue
+            both = [sums.common_scatter(i, j, sides[i]) for sums in (self, other)]
+            distance = step[j, sides[i]]
+            added[i][j] = sum(both) + factors[i, j] * np.outer(distance, distance)
+        return added
+
+    def common_scatter(self, i, j, side):
+        """Return the scatter of view i on its rows that have view j too; `side` has its columns."""
+        found = self.common[i][j]
+        return self.scatter[side, side] if found is None else found
+
+    def in_units(self, ratio, sides, shift=0.0):
         """Return the sums in other units; the ratios of the units are powers of two."""
         scaled = copy.copy(self)
         scaled.means = self.means * ratio + shift
         if (ratio != 1).any():
             scaled.scatter = self.scatter * ratio[:, None] * ratio
+            scaled.common = [
+                [None if of is None else of * ratio[side, None] * ratio[side] for of in of_view]
+                for of_view, side in zip(self.common, sides, strict=True)
+            ]
         return scaled
 
     def own_means(self, sides):
@@ -243,6 +272,19 @@ def _sums(filled, present, weight, sides, center):
     _set_variances(sums.scatter, filled, present, weight, sides)
     sums.means += center
     return sums
+
+
+def _common_scatters(filled, present, weight):
+    """Return the scatters of the views on their rows that have another view, if some lack it."""
+    scatters = [[None] * len(filled) for _ in filled]
+    for i, j in permutations(range(len(filled)), 2):
+        both = present[:, i] & present[:, j]
+        if both.sum() < present[:, i].sum():
+            size = filled[i].shape[1]
+            scatters[i][j] = np.zeros((size, size))
+            if both.any():
+                scatters[i][j] += centered(filled[i][both], weight[both])[2]
+    return scatters
 
 
 def _products(filled, weight, sides, n_columns):

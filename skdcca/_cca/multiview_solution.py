@@ -47,10 +47,20 @@ class MomentBlocks:
 
     def pair_correlations(self, i, j, left, right):
         """Return the correlations of two views on the rows that have both, for unit directions."""
-        products = self._scaled(self._moments.pair_covariance(i, j), i, j)
-        x_weights = self._views[i].weights(left)[self._views[i].kept]
-        y_weights = self._views[j].weights(right)[self._views[j].kept]
-        return np.einsum("ik,ik->k", x_weights, products @ y_weights)
+        moments = self._moments
+        x_weights, y_weights = self._weights(i, left), self._weights(j, right)
+        products = self._scaled(moments.pair_scatter(i, j), i, j) @ y_weights
+        x_products = self._scaled(moments.common_scatter(i, j), i, i) @ x_weights
+        y_products = self._scaled(moments.common_scatter(j, i), j, j) @ y_weights
+        return _ratio(
+            np.einsum("ik,ik->k", x_weights, products),
+            np.einsum("ik,ik->k", x_weights, x_products),
+            np.einsum("ik,ik->k", y_weights, y_products),
+        )
+
+    def _weights(self, i, directions):
+        """Return the weights of the columns of a view that vary."""
+        return self._views[i].weights(directions)[self._views[i].kept]
 
     def _scaled(self, products, i, j):
         first, second = self._views[i], self._views[j]
@@ -93,16 +103,15 @@ class SingularBlocks:
     def pair_correlations(self, i, j, left, right):
         """Return the correlations of two views on the rows that have both, for unit directions."""
         common, x_left, y_left = self._common(i, j)
-        weight = self._weight[common]
+        # Centered rows keep the root of their weight as a factor.
+        root = np.sqrt(self._weight[common])[:, None]
         variates = []
         for view, rows, turn in ((i, x_left, left), (j, y_left, right)):
             variate = (rows * self._views[view].shrink) @ turn
-            # Centered rows keep the root of their weight as a factor.
-            root = np.sqrt(weight)[:, None]
-            variate -= root * ((root * variate).sum(axis=0) / weight.sum())
-            of_view = self._weight[self._present[:, view]].sum()
-            variates.append(variate * np.sqrt(of_view - 1))
-        return np.einsum("ik,ik->k", *variates) / (weight.sum() - 1)
+            variate -= root * ((root * variate).sum(axis=0) / np.sum(root**2))
+            variates.append(variate)
+        x, y = variates
+        return _ratio(*(np.einsum("ik,ik->k", *pair) for pair in ((x, y), (x, x), (y, y))))
 
     def _common(self, i, j):
         """Return the numbers of the rows that have both views, and these rows of both."""
@@ -131,7 +140,8 @@ def solve(blocks, ranks, k, *, is_degenerate=False):
     directions : list of ndarray of shape (rank, k)
         Directions of each view; 0 where a view has no part in a component.
     correlations : ndarray of shape (n_pairs, k)
-        Correlations of the pairs of views, in the order of `pairs_of`.
+        Correlations of the pairs of views, in the order of `pairs_of`: the values of the objective,
+        or, if some rows lack a view, those of the rows that have both.
     """
     n_views = len(ranks)
     if n_views == 2 and blocks.is_complete:
@@ -187,19 +197,26 @@ def _correlations(blocks, matrix, sides, directions, i, j):
     return np.einsum("ik,ik->k", left, matrix[sides[i], sides[j]] @ right)
 
 
+def _ratio(products, x_squares, y_squares):
+    """Return correlations from sums of products and of squares; 0 where a variate is constant."""
+    scale = np.sqrt(x_squares) * np.sqrt(y_squares)
+    return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+
+
 def _unit_columns(vectors):
     lengths = np.linalg.norm(vectors, axis=0)
     lengths[lengths < _SHORTEST] = np.inf
     return vectors / lengths
 
 
-def factor_loadings(correlations, n_views):
+def factor_loadings(correlations, n_views, weights=None):
     """Return the loadings of one factor for each component, of shape ``(n_views, n_components)``.
 
-    The products of the loadings of two views fit their correlations by least squares [1]_. Both of two
-    views have the root of their correlation [2]_. With more views, sampling errors can make a loading
-    exceed 1, so that one view alone would decide. Therefore the square of a loading is at most the
-    root of the largest correlation of the view.
+    The products of the loadings of two views fit their correlations by least squares [1]_, in which a
+    pair of views counts by its weight; if `weights` is None, all pairs count alike. Both of two views
+    have the root of their correlation [2]_. With more views, sampling errors can make a loading exceed
+    1, so that one view alone would decide. Therefore the square of a loading is at most the root of the
+    largest correlation of the view.
 
     References
     ----------
@@ -208,18 +225,22 @@ def factor_loadings(correlations, n_views):
     .. [2] F. R. Bach and M. I. Jordan, "A probabilistic interpretation of canonical correlation
        analysis", Technical Report 688, University of California, Berkeley, 2005.
     """
-    k = correlations.shape[1]
-    matrix = np.zeros((n_views, n_views, k))
-    for (i, j), r in zip(pairs_of(n_views), correlations, strict=True):
+    pairs = pairs_of(n_views)
+    matrix, importance = (
+        np.zeros((n_views, n_views, correlations.shape[1])),
+        np.zeros((n_views,) * 2),
+    )
+    weights = np.ones(len(pairs)) if weights is None else weights
+    for (i, j), r, weight in zip(pairs, correlations, weights, strict=True):
         matrix[i, j] = matrix[j, i] = np.clip(r, 0.0, 1.0)
+        importance[i, j] = importance[j, i] = weight
     most = np.minimum(matrix.max(axis=1) ** 0.25, _MOST)
     loadings = np.sqrt(matrix.sum(axis=1) / (n_views - 1))
     for _ in range(500):
         before = loadings.copy()
-        for i in range(n_views):
-            others = np.delete(loadings, i, axis=0)
-            squares = np.maximum((others**2).sum(axis=0), 1e-300)
-            fitted = (np.delete(matrix[i], i, axis=0) * others).sum(axis=0) / squares
+        for i, of_pairs in enumerate(importance):  # 0 for the view itself
+            squares = np.maximum(of_pairs @ loadings**2, 1e-300)
+            fitted = of_pairs @ (matrix[i] * loadings) / squares
             loadings[i] = np.minimum(fitted, most[i])
         if np.abs(loadings - before).max() < 1e-10:
             break

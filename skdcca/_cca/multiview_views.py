@@ -1,5 +1,7 @@
 """Read the views of a table: their columns, the rows that lack them, and their transformers."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
@@ -7,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array
 
+from skdcca._cca.multiview_errors import columns_error, noted_errors, output_errors
 from skdcca._cca.shrinkage import SHRINKAGES
 from skdcca._utils.sklearn_compat import get_column_indices, safe_indexing
 from skdcca._utils.validation import is_number
@@ -74,11 +77,14 @@ class ViewColumns:
 
     def __init__(self, name, transformer, columns, X):
         columns = columns(X) if callable(columns) else columns
-        indices = get_column_indices(X, columns)
+        if isinstance(columns, bool | np.bool_):
+            raise columns_error(name, columns, X)
+        try:
+            indices = get_column_indices(X, columns)
+        except Exception as error:  # of scikit-learn, or of the library of the table
+            raise columns_error(name, columns, X) from error
         self.indices = [int(index) for index in np.atleast_1d(indices)]
-        is_single = isinstance(columns, str) or (
-            np.isscalar(columns) and not isinstance(columns, bool)
-        )
+        is_single = isinstance(columns, str) or np.isscalar(columns)
         # There is nothing to read texts, so that a single column is a view of numbers.
         self.is_vector = bool(is_single and transformer != "passthrough")
         if not self.indices:
@@ -101,13 +107,14 @@ class ViewColumns:
 
         A table may have other columns too.
         """
-        if isinstance(view, str):
+        if view is None or isinstance(view, str):
+            found = "None" if view is None else "a str"
             raise ValueError(
-                f"The view {name!r} must be a sequence of rows, got a str. Pass a list."
+                f"The view {name!r} must be a sequence of rows, got {found}. Pass a list."
             )
         if hasattr(view, "columns") and table_names is not None:
             return self._by_names(name, view, [table_names[index] for index in self.indices])
-        is_vector = np.ndim(view) == 1
+        is_vector = n_axes(view) == 1
         if is_vector and self.is_vector:
             return view
         if is_vector and len(self.indices) == 1:
@@ -133,6 +140,51 @@ class ViewColumns:
                 f"The view {name!r} must have the columns {wanted}, but {missing} are missing."
             )
         return safe_indexing(table, wanted[0] if self.is_vector else wanted, axis=1)
+
+
+def select_views(model, table, columns):
+    """Return the columns of some views of a table by their names.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted model, for the names and the number of the columns of its table.
+    table : {DataFrame, array-like, sparse matrix}
+        The table of `fit`, or the columns of the views side by side.
+    columns : dict of str to ViewColumns
+        The views.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    is_table = n_axes(table) == 2 and np.shape(table)[1] == model.n_features_in_
+    if len(columns) == 1 and not is_table:
+        return {name: of.select_named(name, table, names) for name, of in columns.items()}
+    if hasattr(table, "columns") and names is not None:
+        return {name: of.select_named(name, table, names) for name, of in columns.items()}
+    if not hasattr(table, "columns"):
+        table = check_array(
+            table, accept_sparse="csr", dtype=table_dtype(table), ensure_all_finite=False
+        )
+    if table.shape[1] == model.n_features_in_:
+        return {name: of.select(table) for name, of in columns.items()}
+    bounds = np.cumsum([0, *(len(of.indices) for of in columns.values())]).tolist()
+    if table.shape[1] != bounds[-1]:
+        raise ValueError(
+            f"A table of the views {list(columns)} must have {bounds[-1]} columns, or all "
+            f"{model.n_features_in_} columns of `fit`, got {table.shape[1]}."
+        )
+    sides = zip(columns.items(), pairwise(bounds), strict=True)
+    return {
+        name: of.select_named(name, safe_indexing(table, slice(*side), axis=1), names)
+        for (name, of), side in sides
+    }
+
+
+def n_axes(rows):
+    """Return the number of axes of rows; rows of different lengths, such as waveforms, have one."""
+    try:
+        return np.ndim(rows)
+    except ValueError:
+        return 1
 
 
 def table_dtype(rows):
@@ -165,7 +217,18 @@ def present_rows(name, view, transformer):
 
 
 def _takes_nan(transformer):
-    return transformer != "passthrough" and get_tags(transformer).input_tags.allow_nan
+    """Return True if a transformer takes NaN, by its tags, or those of the first step that it calls."""
+    if isinstance(transformer, str):
+        return False
+    if hasattr(transformer, "steps"):
+        steps = [step for _, step in transformer.steps if step not in (None, "passthrough")]
+        return bool(steps) and _takes_nan(steps[0])
+    if isinstance(transformer, FrozenEstimator):
+        return _takes_nan(transformer.estimator)
+    parts = getattr(transformer, "transformers", None)
+    if parts:
+        return any(_takes_nan(part) for _, part, _ in parts)
+    return get_tags(transformer).input_tags.allow_nan
 
 
 def _nulls(view):
@@ -210,9 +273,15 @@ def _is_null(value):
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def check_present(present, names):
+def has_a_part(view):
+    """Return the rows that have the view or a part of it."""
+    nulls = _nulls(view)
+    return ~nulls if nulls.ndim == 1 else ~nulls.all(axis=1)
+
+
+def check_present(has_any, names):
     """Raise ValueError if a row has none of the views."""
-    empty = np.flatnonzero(~present.any(axis=1))
+    empty = np.flatnonzero(~has_any)
     if len(empty):
         raise ValueError(
             f"Row {empty[0]} has none of the views {names} ({len(empty)} such rows). Remove it."
@@ -235,36 +304,65 @@ def check_common(names, n_common):
                 )
 
 
-def fit_numbers(name, transformer, view):
-    """Fit a clone of a transformer; return it, and its output as floats."""
+def check_view_weights(names, weights):
+    """Raise ValueError if the weights of the rows of a view sum to 1 or less."""
+    for name, weight in zip(names, weights, strict=True):
+        if weight <= 1:
+            raise ValueError(
+                f"The weights of the rows of the view {name!r} must sum to more than 1, got "
+                f"{weight:.3g}. Pass larger weights: a weight of 2 counts as two rows."
+            )
+
+
+def fit_numbers(name, transformer, view, *, arrays=False):
+    """Fit a clone of a transformer; return it, and its output as floats.
+
+    With ``arrays=True`` a sample may have more than one axis, but the output must not be sparse.
+    """
     if isinstance(transformer, str):
-        return transformer, _as_numbers(name, view, transformer)
+        return transformer, _as_numbers(name, view, transformer, arrays=arrays)
     fitted = clone(transformer)
+    if isinstance(fitted, FrozenEstimator):
+        return fitted, numbers(name, fitted, view, arrays=arrays)
     has_fit_transform = hasattr(fitted, "fit_transform")
-    output = fitted.fit_transform(view) if has_fit_transform else fitted.fit(view).transform(view)
-    return fitted, _as_numbers(name, output, fitted, _n_rows(view))
+    with noted_errors(name):
+        output = (
+            fitted.fit_transform(view) if has_fit_transform else fitted.fit(view).transform(view)
+        )
+    return fitted, _as_numbers(name, output, fitted, _n_rows(view), arrays=arrays)
 
 
-def numbers(name, transformer, view):
+def numbers(name, transformer, view, *, arrays=False):
     """Return the output of a fitted transformer as floats."""
     if isinstance(transformer, str):
-        return _as_numbers(name, view, transformer)
-    return _as_numbers(name, transformer.transform(view), transformer, _n_rows(view))
+        return _as_numbers(name, view, transformer, arrays=arrays)
+    with noted_errors(name):
+        output = transformer.transform(view)
+    return _as_numbers(name, output, transformer, _n_rows(view), arrays=arrays)
 
 
 def _n_rows(view):
     return view.shape[0] if hasattr(view, "shape") else len(view)
 
 
-def _as_numbers(name, output, transformer, n_rows=None):
-    with text_errors(output, f"The view {name!r}", lambda kind: _remedy(name, kind)):
+def _as_numbers(name, output, transformer, n_rows=None, *, arrays=False):
+    if arrays and issparse(output):
+        raise TypeError(
+            f"The view {name!r} must be dense for networks, got a sparse matrix. Let its transformer "
+            "end in TruncatedSVD(), or use MultiCCA."
+        )
+    if _has_dates(output):
+        raise ValueError(f"The view {name!r} contains dates. {_remedy(name, 'date')}")
+    texts = text_errors(output, f"The view {name!r}", lambda kind: _remedy(name, kind))
+    with texts, output_errors(name, transformer, output):
         array = check_array(
             output,
             dtype=_FLOATS,
             accept_sparse="csr",
+            allow_nd=arrays,
             ensure_2d=False,
             ensure_min_samples=0,
-            input_name=f"the view {name!r}",
+            input_name=f"view {name!r}",
         )
     array = array.reshape(-1, 1) if array.ndim == 1 else array
     if n_rows is not None and array.shape[0] != n_rows:
@@ -273,6 +371,11 @@ def _as_numbers(name, output, transformer, n_rows=None):
             f"{type(transformer).__name__} returned {array.shape[0]} rows for {n_rows} samples."
         )
     return array
+
+
+def _has_dates(output):
+    dtypes = [output.dtype] if hasattr(output, "dtype") else getattr(output, "dtypes", ())
+    return any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes)
 
 
 def _remedy(name, kind):

@@ -24,20 +24,26 @@ from skdcca._cli.song_models import (
     read_songs,
     show_progress,
     song_index,
-    song_model,
     training_notes,
     use_cache,
 )
+from skdcca._cli.song_views import has_views
 from skdcca._cli.songs import (
-    HELD_OUT,
-    UNKNOWN,
     hold_out,
     load_manifest,
+    optimism,
     songs_to_evaluate,
     without_damaged,
 )
-from skdcca._cli.training import train, training_songs
-from skdcca.exceptions import InvalidSongsError
+from skdcca._cli.training import model_for, train, training_songs
+from skdcca._cli.views_evaluation import evaluate_views, print_figures
+from skdcca._cli.views_search import (
+    answer_or_explain,
+    check_two_views,
+    items_with,
+    search_views,
+    text_of,
+)
 from skdcca.metrics import (
     both_directions,
     chance,
@@ -46,14 +52,18 @@ from skdcca.metrics import (
     report_of_variates,
 )
 from skdcca.persistence import load, read_header, save
-from skdcca.retrieval import CrossModalIndex, FaissNeighbors, ask, can_find_words
+from skdcca.retrieval import CrossModalIndex, FaissNeighbors, can_find_words
 
 
 def fit(options):
     """Fit a model to the songs of a manifest and save it."""
     check_output(options.output, options.manifest, overwrite=options.overwrite)
     kind, whisper = choose_model(options)
-    songs, n_held_out = hold_out(load_manifest(options, require_lyrics=kind != "words"), options)
+    may_lack_lyrics = kind in ("words", "views")
+    songs = load_manifest(options, require_lyrics=not may_lack_lyrics)
+    if kind != "views" and any(songs.tags or []):
+        print("The tags of the songs are not used; --model views learns from them.")
+    songs, n_held_out = hold_out(songs, options)
     kind, songs = training_songs(kind, songs, options)
     n_songs, n_groups = len(songs.audio), len(set(songs.groups))
     print(f"Training songs: {n_songs} in {n_groups} groups; held-out songs: {n_held_out}")
@@ -64,11 +74,11 @@ def fit(options):
         "random_state": options.seed,
         "verbose": verbose,
     }
-    model = song_model(kind, n_songs, **settings)
+    model = model_for(kind, songs, **settings)
     print(describe_steps(model))
     _, songs = without_damaged(partial(read_songs, model, verbose=verbose), songs, options)
     kind, songs = training_songs(kind, songs, options)
-    model = song_model(kind, len(songs.audio), **settings)
+    model = model_for(kind, songs, **settings)
     model, found = train(model, kind, songs, options)
     decision = describe_decision(model)
     if decision:
@@ -77,9 +87,10 @@ def fit(options):
     notes = {"manifest": Path(options.manifest).name, "model": kind, "seed": options.seed, **found}
     if whisper is not None:
         notes["whisper"] = whisper
-    save(model, options.output, notes={**notes, **training_notes(songs)})
+    notes.update(training_notes(songs, by_id=kind == "views"))
+    save(model, options.output, notes=notes)
     print(f"Saved {describe_file(options.output)}. Next:")
-    if all(songs.lyrics):
+    if kind == "views" or all(songs.lyrics):
         print_command("evaluate", options.output, options.manifest)
     print_command("index", options.output, options.manifest, "-o", "songs.index")
 
@@ -87,6 +98,9 @@ def fit(options):
 def evaluate(options):
     """Score retrieval in both directions on the songs of a manifest."""
     model, header = load_model(options.model_file)
+    if has_views(model):
+        print_figures(evaluate_views(model, header, options), as_json=options.json)
+        return
     use_recognizer(model, options.whisper, must_hear=True)
     use_cache(model)
     songs, kind, n_training = songs_to_evaluate(load_manifest(options), header, options)
@@ -113,12 +127,8 @@ def evaluate(options):
     if total is not None:
         print(f"\nSum of the canonical correlations ({zx.shape[1]} components): {total:.2f}")
     print("\n" + "\n".join([*query_table(queries), query_summary(queries)]))
-    if kind != HELD_OUT:
-        include = "may include" if kind == UNKNOWN else "include"
-        print(
-            f"These scores are optimistic: they {include} training songs. Fit the model with "
-            "--hold-out 0.2, or evaluate it on other songs."
-        )
+    if optimism(kind):
+        print(optimism(kind))
 
 
 def index(options):
@@ -143,27 +153,31 @@ def index(options):
     print(f"{n_songs}. Saved {describe_file(options.output)}. Next:")
     print_command("search", options.output, "a line of lyrics")
     print_command("search", options.output, "--audio", "clip.wav")
+    if has_views(model):
+        tags = next(filter(None, songs.tags or []), "slow; sad")
+        print_command("search", options.output, "--tags", tags)
     print_command("serve", options.output)
 
 
 def search(options):
-    """Find songs by a line of lyrics, or lyrics by an audio file."""
+    """Find songs by a line of lyrics, lyrics by an audio file, or any view by others."""
     found, _ = load_index(options.index_file)
+    if found.views_ is not None:
+        search_views(found, options)
+        return
+    check_two_views(options)
     if options.audio is not None:
         use_recognizer(found.estimator, options.whisper, must_hear=True)
         view, query, searched = "x", options.audio, found.zy_
         missing = "lyrics"
     else:
-        view, query, searched = "y", options.lyrics, found.zx_
+        view, query, searched = "y", text_of(options), found.zx_
         missing = "audio"
         if not query.strip():
             raise ValueError("The line of lyrics is empty. Give at least one word.")
     if searched is None and not can_find_words(found, view):
         raise ValueError(f"{options.index_file} contains no {missing} to search. Index both views.")
-    try:
-        answer = ask(found, view, query, options.number)
-    except InvalidSongsError as error:  # a list with one entry
-        raise ValueError(f"--audio: {error.faults[0].removeprefix('song 0: ')}") from error
+    answer = answer_or_explain(found, view, query, options.number)
     if options.json:
         print(json.dumps(answer_as_json(found, answer), indent=2, ensure_ascii=False))
     else:
@@ -181,14 +195,20 @@ def inspect(options):
             print_safely(f"  {key}: {shown}")
     found = load(options.file)
     if isinstance(found, CrossModalIndex):
-        views = {"audio": found.zx_, "lyrics": found.zy_}
-        given = ", ".join(name for name, z in views.items() if z is not None)
-        print(f"index of {len(found.ids_)} items ({given})")
+        print(f"index of {len(found.ids_)} items ({_views_of(found)})")
         found = found.estimator
     if is_model(found):
         print(describe_steps(found))
         print(describe_correlations(found))
     print(f"\n{found}")
+
+
+def _views_of(index):
+    """Return as text which views an index has, and how many items have each of several views."""
+    if index.views_ is not None:
+        return ", ".join(f"{name} {items_with(index, name)}" for name in index.views_)
+    views = {"audio": index.zx_, "lyrics": index.zy_}
+    return ", ".join(name for name, z in views.items() if z is not None)
 
 
 def serve(options):

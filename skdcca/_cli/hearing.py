@@ -5,6 +5,7 @@ import os
 from skdcca import WhisperWords
 from skdcca._audio import find_whisper
 from skdcca._cli.song_models import features_folder
+from skdcca._cli.song_views import has_views
 from skdcca._cli.songs import with_lyrics
 from skdcca._utils.optional import needed_by
 from skdcca._utils.warnings import warn
@@ -85,6 +86,8 @@ def _is_missing(recognizer):
 def songs_and_listener(model, songs, options):
     """Return the songs whose words are known or can be heard, and the transformer that hears or None.
 
+    Songs of a model of several views may lack lyrics.
+
     Raises
     ------
     ValueError
@@ -96,7 +99,7 @@ def songs_and_listener(model, songs, options):
         return songs, listener
     whisper = options.whisper or find_whisper()
     if whisper is None:
-        return _without_lacking(songs, options), None
+        return songs if has_views(model) else _without_lacking(songs, options), None
     listener = WhisperWords(_checked(whisper), memory=features_folder())
     return songs, listener.fit(songs.audio)
 

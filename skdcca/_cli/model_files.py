@@ -6,8 +6,11 @@ from pathlib import Path
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._cli.parser import VIEWS
+from skdcca._cli.song_views import has_views, view_names
 from skdcca.metrics import inside
 from skdcca.persistence import load, read_header
+from skdcca.retrieval import several_views
 
 
 def load_model(path):
@@ -18,6 +21,11 @@ def load_model(path):
         raise ValueError(f"{path} holds an index. Give the model that it was built with.")
     model = load(path)
     _check_model(model, path, header)
+    if has_views(model) and not set(view_names(model)) <= set(VIEWS):
+        raise ValueError(
+            f"{path} has the views {', '.join(view_names(model))}, which are not those of songs. Give a "
+            "model written by skdcca fit --model views."
+        )
     return model, header
 
 
@@ -33,9 +41,9 @@ def load_index(path):
 
 
 def is_model(estimator):
-    """Return True if the estimator contains a fitted model of two views."""
+    """Return True if the estimator contains a fitted model of two views, or is one of several."""
     try:
-        check_is_fitted(inside(estimator)[1])
+        check_is_fitted(several_views(estimator) or inside(estimator)[1])
     except (TypeError, NotFittedError):
         return False
     return True

@@ -3,15 +3,30 @@
 import shlex
 from pathlib import Path
 
+from skdcca._cli.song_views import has_views, view_transformers
 from skdcca.metrics import inside
-from skdcca.retrieval import metadata_text
+from skdcca.retrieval import metadata_text, several_views
 
 _FAR = "This query is unlike the songs of this index, so its scores mean little."
 _KEPT = {"networks": "Networks kept", "linear": "Linear model kept"}
-_REMEDIES = {"y": "Try more words, or a whole line.", "x": "Try a longer or clearer clip."}
+_REMEDIES = {
+    "y": "Try more words, or a whole line.",
+    "x": "Try a longer or clearer clip.",
+    "tags": "Try tags that more songs have.",
+    "several": "Try a clearer clip, other words or other tags.",
+}
+# Names of queries, of other songs: when one of their scores is judged, and when the best one is.
+_QUERIES = {
+    "y": ("lines", "lyrics"),
+    "x": ("clips", "clips"),
+    "tags": ("tags", "tags"),
+    "several": ("queries", "queries"),
+}
+_HEADINGS = {"audio": "Sounds like it", "lyrics": "Lyrics that fit", "tags": "Tags that fit"}
 _OTHER_WORDS = {
     "y": "Try other words of the song, or check their spelling.",
     "x": "Try a clip with other words.",
+    "several": "Try other words of the song, or check their spelling.",
 }
 
 
@@ -36,8 +51,13 @@ def describe_file(path):
 def describe_steps(model):
     """Return two lines of text: the names of the audio steps, and of the lyrics steps.
 
-    Each part of a fusion has two lines of its own, after its name.
+    Each part of a fusion has two lines of its own, after its name, and a model of several views has one
+    line for each view.
     """
+    if has_views(model):
+        views = view_transformers(model).items()
+        lines = [f"{name}: {_names(transformer)}" for name, transformer in views]
+        return "\n".join([type(several_views(model)).__name__, *lines])
     before, cca = inside(model)
     if hasattr(cca, "named_estimators"):
         parts = cca.named_estimators.items()
@@ -48,7 +68,7 @@ def describe_steps(model):
 
 
 def _names(transformer):
-    if transformer is None:
+    if transformer is None or isinstance(transformer, str):
         return "passthrough"
     if hasattr(transformer, "steps"):
         return " -> ".join(_names(step) for _, step in transformer.steps)
@@ -60,8 +80,13 @@ def _names(transformer):
 def describe_correlations(model):
     """Return as text the correlations on training songs and, if available, on held-out songs.
 
-    A fusion is described by the weights of its parts, and a model without correlations by a remark.
+    A fusion is described by the weights of its parts, and a model without correlations by a remark. For
+    a model of several views, there is a line for each pair.
     """
+    if has_views(model):
+        pairs = several_views(model).pair_correlations_.items()
+        lines = [f"  {' - '.join(pair)}: {_rounded(r)}" for pair, r in pairs]
+        return "\n".join(["Canonical correlations, training songs:", *lines])
     _, cca = inside(model)
     if hasattr(cca, "weights_") and hasattr(cca, "named_estimators_"):
         rows = zip(cca.named_estimators_, cca.weights_, strict=True)
@@ -80,7 +105,7 @@ def describe_decision(model):
 
     It is empty for models that do not choose.
     """
-    decision = getattr(inside(model)[1], "decision_", None)
+    decision = None if has_views(model) else getattr(inside(model)[1], "decision_", None)
     if decision is None:
         return ""
     if "difference" not in decision:
@@ -119,18 +144,36 @@ def answer_as_json(index, answer):
     }
 
 
-def print_answer(index, answer, view):
-    """Print an answer of `ask`: the items with its words, and the items that the model finds."""
-    if view == "y" or answer.heard is not None:
+def print_answer(index, answer, view, find=None, *, n_items=None):
+    """Print an answer of `ask`: the items with its words, and the items that the model finds.
+
+    Parameters
+    ----------
+    index : CrossModalIndex
+        Index of the items.
+    answer : Bunch
+        Answer of `ask`.
+    view : {"x", "y", "tags", "several"}
+        Kind of the query: audio, lyrics, tags, or several of them.
+    find : {"audio", "lyrics", "tags"}, default=None
+        View that was searched. If None, it is the lyrics for "x", and the audio for other queries.
+    n_items : int, default=None
+        Number of items that were searched. If None, these are all items.
+    """
+    find = find or ("lyrics" if view == "x" else "audio")
+    searches_words = view == "y" or answer.words or answer.heard is not None
+    if searches_words:
         _print_words(index, answer, view)
     if answer.ids:
-        _print_results(index, answer, view)
+        if searches_words and (answer.words or answer.heard is not None or index.has_texts()):
+            print(_HEADINGS[find])
+        _print_results(index, answer, view, find)
     for note in answer.notes:
         print(f"\n{note}")
     if answer.far:
         print(f"\n{_FAR} {_REMEDIES[view]}")
     if answer.above:
-        print(f"\n{_judgment(answer, view, len(index.ids_))}")
+        print(f"\n{_judgment(answer, view, n_items or len(index.ids_))}")
 
 
 def _print_words(index, answer, view):
@@ -177,26 +220,28 @@ def _joined(match):
     return joined
 
 
-def _print_results(index, answer, view):
-    if answer.words or answer.heard is not None or (view == "y" and index.has_texts()):
-        print("Sounds like it")
+def _print_results(index, answer, view, find):
     rows = zip(answer.ids, answer.scores, answer.p, strict=True)
     for place, (name, score, p) in enumerate(rows, start=1):
         metadata = _about(index, name)
         print_safely(f"{place:3}. {score:7.3f}  {_heading(name, metadata)}")
-        if view == "x":
-            shown = metadata_text(metadata, "lyrics").strip().partition("\n")[0]
-        else:
-            shown = metadata_text(metadata, "audio")
-        if shown:
+        for shown in _shown(metadata, find):
             print_safely(f"{'':14}{shown[:100]}")
         if p is not None:
             print(f"{'':14}{_rarity(p, view)}")
 
 
+def _shown(metadata, find):
+    """Return the lines that describe an item: what was searched in it, and its tags."""
+    lyrics = metadata_text(metadata, "lyrics").strip().partition("\n")[0]
+    searched = {"audio": metadata_text(metadata, "audio"), "lyrics": lyrics, "tags": ""}[find]
+    tags = metadata_text(metadata, "tags").strip()
+    return [line for line in (searched, f"tags: {tags}" if tags else "") if line]
+
+
 def _rarity(p, view):
     """Return as text how often unrelated queries score an item as high."""
-    queries = "lines" if view == "y" else "clips"
+    queries = _QUERIES[view][0]
     if p < 0.01:
         return f"fewer than 1 in 100 unrelated {queries} score as high"
     return f"{round(100 * p)} in 100 unrelated {queries} score as high"
@@ -219,14 +264,15 @@ def _judgment(answer, view, n_items):
         return (
             "The model knows none of these words, so the ranking is meaningless. Try other words."
         )
-    queries, level = "clips" if view == "x" else "lyrics", f"{answer.level:.3f}"
+    queries, level = _QUERIES[view][1], f"{answer.level:.3f}"
     if any(answer.above):
         n_above = sum(answer.above)
         return (
             f"Results above the chance level of {level}: {n_above} of {len(answer.above)}. 95% of "
             f"unrelated {queries} score lower."
         )
+    remedy = _REMEDIES[view] if view in ("tags", "several") else "Try more lines, or a longer clip."
     return (
         f"No result is above the chance level of {level}: 5% of unrelated {queries} score higher "
-        f"among these {n_items} songs. Try more lines, or a longer clip."
+        f"among these {n_items} songs. {remedy}"
     )

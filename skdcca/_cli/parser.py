@@ -4,14 +4,21 @@ import argparse
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from skdcca import __version__
 
-MODELS = ("words", "linear", "kernel", "deep", "joint")
+MODELS = ("words", "linear", "kernel", "deep", "joint", "views")
+VIEWS = (
+    "audio",
+    "lyrics",
+    "tags",
+)  # of songs with tags, in the order of the columns of their table
 MANIFEST = (
     "your songs: a .csv, .tsv or .xlsx table with the columns audio and lyrics (or lyrics_path), "
-    "and optionally id, title and group; or a folder of audio files, each with a text file of the "
-    "same name (name.wav and name.txt). Lyrics may be missing where words are heard"
+    "and optionally id, title, group and tags (separated by semicolons or commas); or a folder of "
+    "audio files, each with a text file of the same name (name.wav and name.txt). Lyrics may be "
+    "missing where words are heard, and for --model views"
 )
 EXAMPLES = """\
 typical workflow:
@@ -20,6 +27,7 @@ typical workflow:
   skdcca index model.skdcca songs.csv -o songs.index
   skdcca search songs.index "a line of lyrics"
   skdcca search songs.index --audio clip.wav
+  skdcca search songs.index --tags "slow; sad"        (of a model of --model views)
   skdcca serve songs.index
 
 Loading a model or an index never runs code stored in the file. Files written
@@ -39,6 +47,8 @@ models:
   deep    two neural networks, on the same statistics
   joint   a convolutional network over the spectrogram, trained jointly with
           the lyrics network; needs thousands of songs and benefits from a GPU
+  views   audio, lyrics and tags (column tags of the manifest), each of which finds
+          the others; songs may lack lyrics or tags
 
 To measure how well a model generalizes, hold out some songs (--hold-out 0.2);
 skdcca evaluate then scores only those. Songs are held out by group: give all
@@ -64,6 +74,9 @@ class Command:
         Function that adds the options to the parser of the command.
     epilog : str, default=None
         Text after the options.
+    check : callable, default=None
+        Function that checks which options are given together. It takes the parser of the command and
+        the parsed options, and calls ``parser.error``.
     """
 
     work: str
@@ -71,6 +84,7 @@ class Command:
     description: str
     add_options: Callable[[argparse.ArgumentParser], None]
     epilog: str | None = None
+    check: Callable[[argparse.ArgumentParser, argparse.Namespace], None] | None = None
 
 
 def make_parser():
@@ -97,6 +111,7 @@ def make_parser():
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_options(added)
+        added.set_defaults(check=partial(command.check, added) if command.check else None)
     return parser
 
 
@@ -157,21 +172,45 @@ def _add_index_options(parser):
 
 def _add_search_options(parser):
     _add_index(parser)
-    query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument(
+    parser.add_argument(
         "lyrics",
         nargs="?",
         metavar="LYRICS",
         help="line of lyrics, in quotes; put it last, after --, if it begins with a dash",
     )
-    query.add_argument(
+    parser.add_argument(
         "--audio", metavar="FILE", help="audio file to search with, instead of lyrics"
+    )
+    parser.add_argument(
+        "--tags",
+        metavar="TAGS",
+        help="tags to search with, such as 'slow; sad', instead of lyrics or together with lyrics or "
+        "audio; for indexes of --model views",
+    )
+    parser.add_argument(
+        "--text",
+        metavar="LYRICS",
+        help="line of lyrics; another way to give it, beside other options",
+    )
+    parser.add_argument(
+        "--find",
+        choices=VIEWS,
+        help="what to find, for indexes of --model views (default: the first of audio, lyrics and tags "
+        "that is not given)",
     )
     parser.add_argument(
         "-n", "--number", type=_integer(1), default=10, help="number of results (default: 10)"
     )
     _add_whisper(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def _check_search(parser, options):
+    """End the command unless a query is given, once."""
+    if options.lyrics is not None and options.text is not None:
+        parser.error("argument --text: not allowed with argument LYRICS")
+    if {options.lyrics, options.text, options.audio, options.tags} == {None}:
+        parser.error("one of the arguments LYRICS --text --audio --tags is required")
 
 
 def _add_inspect_options(parser):
@@ -195,6 +234,10 @@ def _add_serve_options(parser):
         "the network",
     )
     _add_whisper(parser)
+
+
+def _add_no_options(parser):
+    pass
 
 
 def _add_demo_options(parser):
@@ -292,8 +335,9 @@ COMMANDS = {
         "score how well audio and lyrics find each other",
         "Print the mean reciprocal rank, recall and median rank in both directions, next to their "
         "chance levels, and the same for verses, lines and words from the middle of the lyrics and for "
-        "clips of the sound, of up to 200 songs. If the manifest contains both training songs and "
-        "others, only the others are scored.",
+        "clips of the sound, of up to 200 songs. A model of --model views has a row for each pair of "
+        "audio, lyrics and tags, and for queries by two of them. If the manifest contains both training "
+        "songs and others, only the others are scored.",
         _add_evaluate_options,
     ),
     "index": Command(
@@ -308,8 +352,10 @@ COMMANDS = {
         "skdcca._cli.commands:search",
         "find songs by a line of lyrics, or lyrics by an audio file",
         "Print the best matches with their scores, and how many of them are above the chance level, "
-        "which 95% of unrelated queries do not reach.",
+        "which 95% of unrelated queries do not reach. With an index of audio, lyrics and tags, each of "
+        "them finds the others, and two together find the third.",
         _add_search_options,
+        check=_check_search,
     ),
     "inspect": Command(
         "skdcca._cli.commands:inspect",
@@ -333,5 +379,12 @@ COMMANDS = {
         "synthetic songs and Bach's chorales, and spoken songs where there is a speech recognizer; or "
         "your own songs (--songs).",
         _add_demo_options,
+    ),
+    "doctor": Command(
+        "skdcca._cli.doctor:doctor",
+        "describe the installation, and say what is missing or slow",
+        "Print versions, processor, linear algebra, GPU, cache and optional parts, and what to do about "
+        "each fault. Add it to reports of problems.",
+        _add_no_options,
     ),
 }

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 on success, 2 for invalid input, 130 if interrupted, 1 for an internal error.
     """
     options = make_parser().parse_args(arguments)
+    if options.check is not None:
+        options.check(options)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # so that any title prints on any terminal

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
 from skdcca import (
@@ -14,12 +15,20 @@ from skdcca import (
     LinearCCA,
     LyricsForm,
     MelSpectrogram,
+    MultiCCA,
     ScoreFusion,
     SharedSpace,
     TemporalSummary,
     WhisperWords,
 )
 from skdcca._cli.parser import MODELS
+from skdcca._cli.song_views import (
+    MOST_COMPONENTS,
+    has_views,
+    song_table,
+    tags_side,
+    view_transformers,
+)
 from skdcca._utils.files import cache_folder
 from skdcca._utils.validation import check_option
 from skdcca.encoders import MLP, MelCNN
@@ -35,11 +44,11 @@ def song_model(kind, n_songs, *, whisper="base", memory=None, random_state=0, ve
 
     Parameters
     ----------
-    kind : {"words", "heard", "linear", "kernel", "deep", "joint"}
+    kind : {"words", "heard", "linear", "kernel", "deep", "joint", "views"}
         "linear", "kernel", "deep" and "joint" correlate audio with Doc2vec and form features of
         lyrics; "joint" trains convolutions over the spectrogram, and the others use summary statistics
         over time. "heard" compares the words that are heard with lyrics, and "words" joins it with
-        "linear".
+        "linear". "views" correlates audio, lyrics and tags, from the table of `song_table`.
     n_songs : int
         Number of training songs; it limits the number of components.
     whisper : str, default="base"
@@ -53,9 +62,9 @@ def song_model(kind, n_songs, *, whisper="base", memory=None, random_state=0, ve
 
     Returns
     -------
-    model : Pipeline or ScoreFusion
+    model : Pipeline, ScoreFusion or MultiCCA
         Unfitted model. The last step of a pipeline with a canonical correlation model is named "cca".
-        The models of a fusion are named "heard" and "sound".
+        The models of a fusion are named "heard" and "sound", and the views as in `VIEWS`.
     """
     check_option("kind", kind, (*MODELS, "heard"))
     if kind == "heard":
@@ -66,11 +75,14 @@ def song_model(kind, n_songs, *, whisper="base", memory=None, random_state=0, ve
         return ScoreFusion([("heard", heard), ("sound", sound)])
     # Recordings may begin with more silence than the excerpt is long.
     mel = MelSpectrogram(n_mels=64, hop_length=1024, offset="first_sound", memory=memory)
+    summary = [("summary", TemporalSummary()), ("scale", StandardScaler())]
+    if kind == "views":
+        audio = Pipeline([("mel", mel), *summary])
+        return _multi_cca(audio, n_songs, random_state)
     cca = _cca(kind, n_songs, random_state, verbose)
     cca.set_params(y_transformer=lyrics_side(random_state))
     if kind == "joint":
         return Pipeline([("mel", mel), ("cca", cca)])
-    summary = [("summary", TemporalSummary()), ("scale", StandardScaler())]
     return Pipeline([("mel", mel), *summary, ("cca", cca)])
 
 
@@ -81,8 +93,23 @@ def lyrics_side(random_state=0):
     return make_pipeline(both, StandardScaler())
 
 
+def _multi_cca(audio, n_songs, random_state):
+    # The columns are those of `song_table`. With the ridge "auto", audio and lyrics find each other
+    # less often: it is chosen for correlations, and the summary has more columns than there are songs.
+    views = [
+        ("audio", audio, 0),
+        ("lyrics", lyrics_side(random_state), 1),
+        ("tags", tags_side(), 2),
+    ]
+    return MultiCCA(views, _n_components(n_songs), reg=1.0)
+
+
+def _n_components(n_songs):
+    return max(1, min(MOST_COMPONENTS, n_songs // 5))
+
+
 def _cca(kind, n_songs, random_state, verbose):
-    n_components = max(1, min(10, n_songs // 5))
+    n_components = _n_components(n_songs)
     if kind == "linear":
         return LinearCCA(n_components, reg=1.0)
     if kind == "kernel":
@@ -120,12 +147,22 @@ def fit_parameters(model, groups):
     return {"cca__groups": groups}
 
 
-def training_notes(songs):
-    """Return the notes that identify the training songs in a model file, if all have lyrics."""
+def training_notes(songs, *, by_id=False):
+    """Return the notes that identify the training songs in a model file.
+
+    Songs are identified by their lyrics. If some have none, nothing identifies them; with `by_id`, their
+    ids do.
+    """
     notes = {"n_songs": len(songs.lyrics)}
-    if all(songs.lyrics):
-        notes[TRAINED_ON] = [fingerprint(text) for text in songs.lyrics]
+    if by_id or all(songs.lyrics):
+        rows = zip(songs.lyrics, songs.ids, strict=True)
+        notes[TRAINED_ON] = [fingerprint(text or of_id(name)) for text, name in rows]
     return notes
+
+
+def of_id(name):
+    """Return the text that identifies a song without lyrics."""
+    return f"\0{name}"  # no lyrics have this character
 
 
 def fingerprint(text):
@@ -151,7 +188,9 @@ def read_songs(model, songs, verbose=0):
 
 
 def _pipelines(model):
-    """Return the pipelines of an unfitted model of `song_model`, one for each part of a fusion."""
+    """Return the pipelines that read audio in an unfitted model of `song_model`."""
+    if has_views(model):
+        return [view_transformers(model)["audio"]]
     return list(model.named_estimators.values()) if hasattr(model, "named_estimators") else [model]
 
 
@@ -170,7 +209,11 @@ def use_cache(model):
 
 def _audio_steps(model):
     """Return the steps of a fitted model that read audio, those of the parts of a fusion included."""
-    before, last = inside(model)
+    if has_views(model):
+        audio = view_transformers(model).get("audio")
+        before, last = [audio] if hasattr(audio, "named_steps") else [], None
+    else:
+        before, last = inside(model)
     steps = [step for part in before for step in part.named_steps.values()]
     found = [step for step in steps if {"n_jobs", "verbose", "memory"} <= set(step.get_params())]
     for part in getattr(last, "estimators_", []):
@@ -184,7 +227,7 @@ def features_folder():
 
 
 def song_index(model, songs, neighbors=None, transcripts=None):
-    """Return an index of songs in both views, with the metadata shown by the page and commands.
+    """Return an index of songs in all views, with the metadata shown by the page and commands.
 
     The words that are heard stand in for lyrics that are missing.
 
@@ -205,20 +248,31 @@ def song_index(model, songs, neighbors=None, transcripts=None):
         Fitted index.
     """
     transcripts = transcripts or [None] * len(songs.audio)
-    rows = zip(songs.titles, songs.groups, songs.audio, songs.lyrics, transcripts, strict=True)
-    metadata = [_metadata(*row) for row in rows]
+    tags = songs.get("tags") or [""] * len(songs.audio)
+    rows = zip(
+        songs.titles, songs.groups, songs.audio, songs.lyrics, tags, transcripts, strict=True
+    )
+    about = {"ids": songs.ids, "metadata": [_metadata(*row) for row in rows]}
     pairs = list(zip(songs.lyrics, transcripts, strict=True))
-    lyrics = [text or heard.text for text, heard in pairs]
+    lyrics = [text or (heard and heard.text) for text, heard in pairs]
     texts = [text or heard for text, heard in pairs]
     index = CrossModalIndex(model, neighbors=neighbors)
-    index.fit(songs.audio, lyrics, ids=songs.ids, metadata=metadata, texts=texts)
-    prepare_chance(index)
+    if has_views(model):
+        table = song_table(Bunch(audio=songs.audio, lyrics=lyrics, tags=tags))
+        index.fit(table, texts=texts, **about)
+        searched = index.pair("audio", "lyrics") if "lyrics" in index.views_ else None
+    else:
+        searched = index.fit(songs.audio, lyrics, texts=texts, **about)
+    if searched is not None:
+        prepare_chance(searched)
     return index
 
 
-def _metadata(title, group, audio, lyrics, heard):
+def _metadata(title, group, audio, lyrics, tags, heard):
     metadata = {"title": title, "group": str(group), "audio": str(Path(audio).resolve())}
     metadata["lyrics"] = lyrics
+    if tags:
+        metadata["tags"] = tags
     if heard is not None:
         segments = [[float(start), float(end), text] for start, end, text in heard.segments]
         metadata["heard"] = {"language": heard.language, "segments": segments}

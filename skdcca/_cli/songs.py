@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils import Bunch
 
-from skdcca._cli.song_models import TRAINED_ON, fingerprint
+from skdcca._cli.song_models import TRAINED_ON, fingerprint, of_id
 from skdcca._cli.tuning import N_SPLITS
 from skdcca._utils.validation import check_number
 from skdcca._utils.warnings import warn
@@ -32,7 +32,8 @@ def load_manifest(options, *, require_lyrics=True):
         if require_lyrics and _lacks_lyrics(options):
             raise ValueError(
                 f"{options.manifest} has no lyrics. Add them (the column lyrics, or name.txt for "
-                "name.wav); only skdcca fit --model words and skdcca index work without."
+                "name.wav); only skdcca fit --model words and skdcca index work without, and --model "
+                "views with tags."
             ) from error
         if isinstance(error, InvalidSongsError):
             raise _with_remedy(error) from error
@@ -138,7 +139,8 @@ def songs_to_evaluate(songs, header, options):
     if known is None:
         kind, n_training = UNKNOWN, None
     else:
-        is_training = np.isin([fingerprint(text) for text in songs.lyrics], known)
+        by_lyrics = np.isin([fingerprint(text) for text in songs.lyrics], known)
+        is_training = by_lyrics | np.isin([fingerprint(of_id(name)) for name in songs.ids], known)
         n_training = int(is_training.sum())
         kind = _kind(is_training)
         if kind == PARTLY_TRAINING and not options.all:
@@ -152,10 +154,24 @@ def songs_to_evaluate(songs, header, options):
     return songs, kind, n_training
 
 
+def optimism(kind):
+    """Return a sentence on scores that may include training songs, or "" for held-out songs."""
+    if kind == HELD_OUT:
+        return ""
+    include = "may include" if kind == UNKNOWN else "include"
+    return (
+        f"These scores are optimistic: they {include} training songs. Fit the model with "
+        "--hold-out 0.2, or evaluate it on other songs."
+    )
+
+
 def select_songs(songs, rows):
     """Return a subset of the songs; `rows` are positions or a boolean mask."""
     places = np.arange(len(songs.audio))[rows]
-    part = {key: [songs[key][i] for i in places] for key in ("audio", "lyrics", "ids", "titles")}
+    keys = ["audio", "lyrics", "ids", "titles"]
+    if songs.get("tags") is not None:
+        keys.append("tags")
+    part = {key: [songs[key][i] for i in places] for key in keys}
     return Bunch(**part, groups=songs.groups[places])
 
 

@@ -6,9 +6,10 @@ from io import StringIO
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
-from skdcca._cli.song_models import fit_parameters
+from skdcca._cli.song_models import fit_parameters, song_model
 from skdcca._cli.songs import LEAST_GROUPS, LEAST_SONGS, check_enough, with_lyrics
 from skdcca._cli.tuning import limit_components, tune
+from skdcca._cli.views_training import limit_views, songs_of_views, train_views
 
 N_FOLDS = 5  # with which the weights of words and sound are found, if there are enough groups
 
@@ -17,8 +18,13 @@ def training_songs(kind, songs, options):
     """Return the kind of model that songs allow, and those that it is trained on.
 
     A model of words and sound is trained on songs with lyrics. If there are too few of them, the model
-    compares the words that it hears, and does not use the sound.
+    compares the words that it hears, and does not use the sound. A model of several views is trained on
+    songs with lyrics or tags.
     """
+    if kind == "views":
+        songs = songs_of_views(songs, options)
+        check_enough(kind, songs, options)
+        return kind, songs
     known = with_lyrics(songs)
     n_known, n_lacking = len(known.audio), len(songs.audio) - len(known.audio)
     if kind == "words" and (n_known < LEAST_SONGS or len(set(known.groups)) < LEAST_GROUPS):
@@ -34,13 +40,19 @@ def training_songs(kind, songs, options):
     return kind, songs
 
 
+def model_for(kind, songs, **settings):
+    """Return the unfitted model of `song_model` for training songs."""
+    model = song_model(kind, len(songs.audio), **settings)
+    return limit_views(model, songs) if kind == "views" else model
+
+
 def train(model, kind, songs, options):
-    """Fit a model of `song_model`, or tune it with ``--search``.
+    """Fit a model, or tune it with ``--search``.
 
     Parameters
     ----------
     model : estimator
-        Unfitted model.
+        Unfitted model of `model_for`.
     kind : str
         Kind of the model, as in `song_model`.
     songs : Bunch
@@ -53,9 +65,12 @@ def train(model, kind, songs, options):
     model : estimator
         Fitted model.
     notes : dict
-        The result of the search, if there was one, and the decision of a deep model.
+        The result of the search, if there was one; the decision of a deep model; the number of songs
+        with each view for a model of several views.
     """
     notes = {}
+    if kind == "views":
+        return train_views(model, songs, options)
     if kind == "words":
         return _train_words(model, songs, options, notes), notes
     if kind == "heard":

@@ -21,6 +21,7 @@ GRIDS = {
     "kernel": {"cca__reg": [1e-3, 1e-2, 1e-1]},
     "deep": {"cca__loss": _LOSSES},
     "joint": {"cca__loss": _LOSSES, "cca__lr": [1e-4, 1e-3]},
+    "views": {"reg": ["auto", 0.1, 1.0, 10.0]},
 }
 # Each candidate is scored with all of them, because they do not change the fit. The first is chosen if
 # they make no difference, as after "infonce".
@@ -109,19 +110,28 @@ def tune(model, songs, kind, quiet=False):
             return _mrr_by_similarity(*arguments)
 
         search = search_over(model, grid, scratch, scoring=score, cv=folds)
-        search.set_params(refit=lambda results: _best(results)[0])
+        search.set_params(refit=best_place)
         search.fit(songs.audio, songs.lyrics, **fit_parameters(model, songs.groups))
-    gallery = min(len(test) for _, test in folds)
+    result = result_of(search, [min(len(test) for _, test in folds)])
+    similarity = result["best"]["similarity"]
+    return search.best_estimator_.set_params(cca__similarity=similarity), result
+
+
+def result_of(search, galleries):
+    """Return the result of a fitted search with one score for each similarity, as `tune`, and print it.
+
+    `galleries` are the sizes of all galleries of the folds; the chance level is their mean.
+    """
     _, similarity, mrr = _best(search.cv_results_)
-    best = {**search.best_params_, "cca__similarity": similarity}
+    best = {**search.best_params_, "similarity": similarity}
     result = {
         "best": {key.removeprefix("cca__"): value for key, value in best.items()},
         "mrr": mrr,
-        "chance": chance(gallery)["mrr"],
-        "gallery": gallery,
+        "chance": float(np.mean([chance(size)["mrr"] for size in galleries])),
+        "gallery": min(galleries),
     }
-    _print_choice(result, len(search.cv_results_["params"]) * len(SIMILARITIES))
-    return search.best_estimator_.set_params(cca__similarity=similarity), result
+    _print_choice(result, galleries, len(search.cv_results_["params"]) * len(SIMILARITIES))
+    return result
 
 
 def _mrr_by_similarity(model, X, y):
@@ -134,6 +144,11 @@ def _mrr_by_similarity(model, X, y):
     return found
 
 
+def best_place(results):
+    """Return the position of the best candidate of a search with one score for each similarity."""
+    return _best(results)[0]
+
+
 def _best(results):
     """Return the position of the best candidate of a search, its similarity, and its score."""
     means = np.array([results[f"mean_test_{similarity}"] for similarity in SIMILARITIES])
@@ -141,10 +156,17 @@ def _best(results):
     return candidate, SIMILARITIES[similarity], float(means.max())
 
 
-def _print_choice(result, n_candidates):
+def _print_choice(result, galleries, n_candidates):
     chosen = ", ".join(f"{key}={value}" for key, value in result["best"].items())
     print(
         f"Best of {n_candidates} candidates: {chosen}. MRR {result['mrr']:.3f} over {N_SPLITS} folds "
-        f"by group, chance {result['chance']:.3f} (gallery {result['gallery']}). As the best of several "
+        f"by group, chance {result['chance']:.3f} (gallery {_range(galleries)}). As the best of several "
         "scores, it is slightly optimistic."
     )
+
+
+def _range(sizes):
+    """Return sizes as text; if they differ, return their range."""
+    if min(sizes) == max(sizes):
+        return str(min(sizes))
+    return f"{min(sizes)}-{max(sizes)}"

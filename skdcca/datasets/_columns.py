@@ -15,7 +15,7 @@ _SYNONYMS = {
     ).split(),
 }
 _LYRICS = {"lyrics", "lyrics_path"}
-_OPTIONAL = ("id", "title", "group")
+_OPTIONAL = ("id", "title", "group", "tags")
 
 
 def find_columns(header, table, require_lyrics=True):
@@ -34,7 +34,7 @@ def find_columns(header, table, require_lyrics=True):
     -------
     columns : dict
         Position of each column that was found: ``audio``, ``lyrics``, ``lyrics_path``, ``id``,
-        ``title`` and ``group``.
+        ``title``, ``group`` and ``tags``.
     guessed : dict
         The name in the header of each column that was found by a synonym.
 

@@ -38,8 +38,9 @@ def load_songs(
         Either a table with a header and one song per row: ``.csv``, ``.tsv`` or ``.txt``, or an Excel
         workbook (``.xlsx``, first sheet), which needs the extra ``skdcca[excel]``. The table has the
         columns ``audio`` (path of a file, absolute or relative to the folder of the table) and
-        ``lyrics`` (text) or ``lyrics_path`` (path of a text file), and optionally ``id``, ``title``
-        and ``group``, in any order and case. Other columns are ignored.
+        ``lyrics`` (text) or ``lyrics_path`` (path of a text file), and optionally ``id``, ``title``,
+        ``group`` and ``tags`` (separated by semicolons or commas), in any order and case. Other columns
+        are ignored.
 
         Or a folder with an audio file and a text file of the same name (``.txt``) for every song.
         With ``require_lyrics=False``, a folder of audio files.
@@ -62,8 +63,9 @@ def load_songs(
         ``audio``: list of str, paths of the files; ``lyrics``: list of str; ``ids``: list of str,
         by default the audio path as written in the table, or the file name in the folder without
         its suffix; ``titles``: list of str, by default the name of the audio file without its
-        suffix; ``groups``: ndarray of str, by default the id; ``skipped``: list of pairs of str
-        (location, reason); ``DESCR``: str.
+        suffix; ``groups``: ndarray of str, by default the id; ``tags``: list of str, "" for songs
+        without tags, or None if there is no such column; ``skipped``: list of pairs of str (location,
+        reason); ``DESCR``: str.
 
     Raises
     ------
@@ -129,7 +131,11 @@ def load_songs(
             f"`path` {str(path)!r} does not exist. Give a .csv or .xlsx table or a folder of songs."
         )
     songs, skipped, used = [], [], {}
-    rows = _folder_rows(path) if path.is_dir() else _table_rows(path, sep, encoding, require_lyrics)
+    has_tags = False
+    if path.is_dir():
+        rows = _folder_rows(path)
+    else:
+        rows, has_tags = _table_rows(path, sep, encoding, require_lyrics)
     for row in rows:
         song, faults = _song(row, used, encoding, require_lyrics)
         if faults:
@@ -143,6 +149,7 @@ def load_songs(
         ids=[song["id"] for song in songs],
         titles=[song["title"] for song in songs],
         groups=np.array([song["group"] for song in songs]),
+        tags=[song["tags"] for song in songs] if has_tags else None,
         skipped=skipped,
         DESCR=f"{len(songs)} songs of your own from {path.name}; their license is unknown.",
     )
@@ -194,7 +201,7 @@ def _pair(name, files):
 
 
 def _table_rows(path, sep, encoding, require_lyrics):
-    """Return one row for each song of a table."""
+    """Return one row for each song of a table, and whether it has a column for tags."""
     suffixes = (*DELIMITERS, *WORKBOOKS)
     if path.suffix.lower() not in suffixes or not path.is_file():
         raise ValueError(
@@ -207,7 +214,8 @@ def _table_rows(path, sep, encoding, require_lyrics):
     if len(rows) == 1:
         raise ValueError(f"The table {path} has a header but no songs. Add one row for each song.")
     _say_guesses(path, guessed, note)
-    return [_row(path, columns, len(header), where, cells) for where, cells in rows[1:]]
+    found = [_row(path, columns, len(header), where, cells) for where, cells in rows[1:]]
+    return found, "tags" in columns
 
 
 def _say_guesses(path, guessed, note):
@@ -283,8 +291,15 @@ def _song(row, used, encoding, require_lyrics):
         "id": row["id"],
         "title": row.get("title", row["audio"].stem if "audio" in row else None),
         "group": row.get("group", row["id"]),
+        "tags": _tags(row),
     }
     return song, faults
+
+
+def _tags(row):
+    """Return the tags of a row as they are written, or "" if there are only separators."""
+    tags = row.get("tags", "")
+    return tags if tags.strip(";, ") else ""
 
 
 def _audio_fault(audio):

@@ -3,20 +3,25 @@
 import numpy as np
 from sklearn.base import clone
 
+from skdcca._cca import ViewPair
 from skdcca._utils.labels import numbers_of_rows
 from skdcca._utils.sklearn_compat import check_method_params, safe_indexing
 from skdcca._utils.splits import splits_of
+from skdcca._utils.view_errors import REFIT, innermost, refuse_several_views
 from skdcca.metrics import embed
 
 
 def check_model(name, estimator):
-    """Raise TypeError unless the value is an instance of an estimator."""
+    """Raise TypeError unless the value is an instance of an estimator of two views."""
     able = all(hasattr(estimator, method) for method in ("get_params", "fit"))
     if isinstance(estimator, type) or not able:
         raise TypeError(
             f"`{name}` must be an estimator of two views, got {estimator!r:.60}. Pass an instance, "
             "such as LinearCCA(), not a class."
         )
+    refuse_several_views(name, estimator, REFIT)
+    if isinstance(innermost(estimator), ViewPair):
+        raise TypeError(f"`{name}` must be a model that can be fitted, got a ViewPair. {REFIT}.")
 
 
 def check_groups(groups, X):

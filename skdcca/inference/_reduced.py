@@ -10,6 +10,7 @@ from sklearn.base import clone
 from skdcca._cca import (
     BlockResidualSpace,
     LinearCCA,
+    LinearCCACV,
     ResidualSpace,
     singular_views,
     warn_perfect_correlations,
@@ -32,7 +33,7 @@ def linear_part(estimator, X, y):
     order, and without y. A `Residualizer` is refused.
     """
     refuse_residualizers(estimator)
-    if isinstance(estimator, LinearCCA):
+    if _has_fixed_ridges(estimator):
         return estimator, X
     if not hasattr(estimator, "named_steps") or not _ends_in_linear(estimator):
         return None
@@ -44,7 +45,12 @@ def linear_part(estimator, X, y):
 def _ends_in_linear(estimator):
     while hasattr(estimator, "named_steps"):
         estimator = estimator[-1]
-    return isinstance(estimator, LinearCCA)
+    return _has_fixed_ridges(estimator)
+
+
+def _has_fixed_ridges(estimator):
+    """Return True for a linear model whose ridges do not depend on which rows are pairs."""
+    return isinstance(estimator, LinearCCA) and not isinstance(estimator, LinearCCACV)
 
 
 def _independent_output(steps, X, y):

@@ -1,5 +1,7 @@
 """Find searches that choose the number of components by their score."""
 
+import numpy as np
+
 from skdcca._utils.sklearn_compat import BaseSearchCV
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import ComponentSearchWarning
@@ -7,12 +9,20 @@ from skdcca.exceptions import ComponentSearchWarning
 
 def warn_searched_components(estimator):
     """Warn if the estimator is a search, fitted or not, whose candidates vary `n_components`."""
-    if isinstance(estimator, BaseSearchCV) and _varies_components(estimator):
+    is_grid = isinstance(estimator, BaseSearchCV)
+    if _varies_components(estimator) if is_grid else _has_several_counts(estimator):
         warn(
             "The search chooses n_components by its score, which finds the true number in only 13 to 32 "
             "of 100 cases. Test a model with n_components=None, and keep its n_significant components.",
             ComponentSearchWarning,
         )
+
+
+def _has_several_counts(estimator):
+    """Return True for a `LinearCCACV`, or a model like it, with a list of numbers of components."""
+    _, model = _last_step(estimator)
+    counts = getattr(model, "n_components", None)
+    return not isinstance(counts, str) and len(set(np.ravel(counts).tolist())) > 1
 
 
 def _varies_components(search):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import LinearCCA, numbers_and_variates
 from skdcca._utils.validation import check_pairs
+from skdcca._utils.view_errors import refuse_several_views
 from skdcca.metrics import column_correlations
 
 
@@ -153,6 +154,7 @@ def redundancy(
 
 def _views_and_variates(estimator, X, y):
     """Return both views as validated arrays, and the variates of both."""
+    refuse_several_views("estimator", estimator, "Fit LinearCCA() to the columns of two views")
     if not isinstance(estimator, LinearCCA):
         raise TypeError(
             f"`estimator` must be a LinearCCA, got a {type(estimator).__name__}. For a Pipeline, pass "

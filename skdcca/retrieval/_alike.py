@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from skdcca.metrics import comparison
+from skdcca.metrics import comparison, with_unit_variance
 
 
 def more_like(index, item, n):
@@ -11,9 +11,9 @@ def more_like(index, item, n):
 
     In an index with groups, one item of each group is returned, and none of the group of the item.
 
-    The items are compared by their first view (such as audio) if the gallery has it, and by the
-    second view otherwise. The score is the cosine of the variates, weighted by the canonical
-    correlations as in the model; it ranges from -1 to 1.
+    The items are compared by their first view (such as audio) if the item has it, and by the second
+    view otherwise; items that lack this view are left out. The score is the cosine of the variates,
+    weighted by the canonical correlations as in the model; it ranges from -1 to 1.
 
     Parameters
     ----------
@@ -31,20 +31,36 @@ def more_like(index, item, n):
     ids : list of str or of int
         Ids of the items, without `item`.
     """
+    index._refuse_several_views()
     own = np.flatnonzero(index.ids_ == item)[0]
     groups = index.ids_ if index.groups_ is None else index.groups_
-    z = index.zx_ if index.zx_ is not None else index.zy_
-    rows = normalize(_weighted(np.asarray(z, dtype=np.float64), **comparison(index.estimator)))
-    scores = rows @ rows[own]
-    order = np.argsort(-scores.round(10), kind="stable")
+    view = _view_of(index, own)
+    if view is None:
+        return [], []
+    z = np.asarray(getattr(index, f"z{view}_"), dtype=np.float64)
+    has_view = np.arange(len(z))[index._places(view)]
+    scores = np.zeros(len(z))
+    rows = normalize(_weighted(z[has_view], view, **comparison(index.estimator)))
+    scores[has_view] = rows @ rows[np.searchsorted(has_view, own)]
+    order = has_view[np.argsort(-scores[has_view].round(10), kind="stable")]
     order = order[groups[order] != groups[own]]
     _, first = np.unique(groups[order], return_index=True)  # the best item of each group
     best = order[np.sort(first)][:n]
     return scores[best].tolist(), index.ids_[best].tolist()
 
 
-def _weighted(z, correlations=None, power=None, product=False):
-    """Return the variates, weighted as the similarity of the model weights them."""
+def _view_of(index, place):
+    """Return the first view that an item has, or None if it has neither."""
+    for view in index._views():
+        if index._present.get(view) is None or place in index._present[view]:
+            return view
+    return None
+
+
+def _weighted(z, view, correlations=None, power=None, deviations=None, product=False):
+    """Return the variates of a view, weighted as the similarity of the model weights them."""
     if correlations is None:
         return z
+    if deviations is not None:
+        z = with_unit_variance(z, view, deviations)
     return z * np.clip(correlations, 0.0, None) ** (1.0 if power is None else power)

@@ -1,6 +1,7 @@
 """Take queries that are unrelated to most items from the gallery itself."""
 
 import math
+import re
 import warnings
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -23,6 +24,7 @@ _N_PASSAGES, _MOST_PER_TEXT = 150, 3
 _LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 # Those of lines, the most common ones first.
 _LENGTHS_OF_LINES = (8, 4, 16, 2, 1, 32)
+_BETWEEN_TAGS = re.compile("[;,]")
 # Its multiples modulo 1 spread evenly over [0, 1].
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -59,10 +61,11 @@ def background(index, view, like):
     """
     if getattr(index, f"z{OTHER[view]}_") is None:
         return None
-    is_text = view == "y" and isinstance(like, str) and reads_texts(index.estimator)
+    is_text = view == "y" and index._y_has_words and isinstance(like, str)
+    is_text = is_text and reads_texts(index.estimator)
     found = _passages(index, like) if is_text else None
     if found is None and getattr(index, f"z{view}_") is not None:
-        own = spread(len(index.ids_), N_ROWS)
+        own = index._item_places(view, spread(index._n_having(view), N_ROWS))
         found = Background("items", index._variates(view, own), own)
     return found
 
@@ -116,6 +119,23 @@ def _find_groups(index):
     alone = index._numbers().tolist()
     rows = zip(groups, alone, strict=True)
     return label_numbers([number if of_one or not group else group for group, number in rows])
+
+
+def tag_groups(index):
+    """Return a number for each item that is the same for items with the same tags in their metadata.
+
+    They are the groups for queries by tags, and for searches of tags: items with the same tags have the
+    same scores, and none of them is unrelated. An item without tags is its own group.
+    """
+    return index._once("tag groups", lambda: _find_tag_groups(index))
+
+
+def _find_tag_groups(index):
+    texts = [str(index.metadata_.get(name, {}).get("tags") or "") for name in index.ids_.tolist()]
+    tags = [frozenset(map(str.strip, _BETWEEN_TAGS.split(text.lower()))) for text in texts]
+    alone = index._numbers().tolist()
+    rows = zip(tags, alone, strict=True)
+    return label_numbers([number if of_item <= {""} else of_item for of_item, number in rows])
 
 
 def _passages(index, like):

@@ -118,7 +118,8 @@ class ChanceMixin:
         -------
         p_values : list of float or None
             For each item, ``(1 + k) / (1 + n)``, where `k` of `n` unrelated queries score the item at
-            least as high [1]_. It is never 0. None if there are fewer than 20 unrelated queries.
+            least as high [1]_. It is never 0. None if there are fewer than 20 unrelated queries, or if
+            the item lacks the view that is searched.
 
         Raises
         ------
@@ -158,11 +159,14 @@ class ChanceMixin:
             )
         if unrelated is None:
             return [None] * len(places)
+        has_view = self._have(OTHER[view], places)
+        scores, places = scores[has_view], places[has_view]
         others = labels[unrelated.own][:, None] != labels[places]
         as_high = _pair_scores(self, view, unrelated.z, places) >= scores
         n_others, n_higher = others.sum(axis=0), (others & as_high).sum(axis=0)
         p_values = ((1 + n_higher) / (1 + n_others)).tolist()
-        return [p if n >= _LEAST else None for p, n in zip(p_values, n_others, strict=True)]
+        found = iter([p if n >= _LEAST else None for p, n in zip(p_values, n_others, strict=True)])
+        return [next(found) if has else None for has in has_view]
 
     def is_far(self, view: str, z: ArrayLike) -> bool:
         """Return True if a query lies far outside the gallery, where its scores mean little.
@@ -191,9 +195,9 @@ class ChanceMixin:
             If the index is not fitted.
         """
         check_is_fitted(self)
+        self._refuse_several_views()
         check_option("view", view, OTHER)
-        rows = getattr(self, f"z{view}_")
-        if rows is None or len(rows) < _LEAST:
+        if getattr(self, f"z{view}_") is None or self._n_having(view) < _LEAST:
             return False
         center, distance = self._once(("range", view), lambda: _usual_range(self, view))
         return bool(np.linalg.norm(np.ravel(z) - center) > _FAR_FACTOR * distance)
@@ -201,6 +205,7 @@ class ChanceMixin:
     def _labels_and_background(self, view, groups, like):
         """Return the groups of the items as numbers, and the `Background` of a query."""
         check_is_fitted(self)
+        self._refuse_several_views()
         check_option("view", view, OTHER)
         groups = self.groups_ if groups is None else groups
         labels = self._numbers() if groups is None else _labels(groups, len(self.ids_))
@@ -255,8 +260,9 @@ def _best_of_others(index, view, unrelated, labels):
     """
     z, own = unrelated.z, labels[unrelated.own]
     best, left, n_found = np.full(len(z), np.nan), np.arange(len(z)), 1
-    while left.size and n_found < index._n_results():
-        n_found = min(2 * n_found**2, index._n_results())
+    most = index._n_results(OTHER[view])
+    while left.size and n_found < most:
+        n_found = min(2 * n_found**2, most)
         scores, places = index._nearest(view, z[left], n_found)
         is_other = labels[places] != own[left, None]
         first, found = is_other.argmax(axis=1), is_other.any(axis=1)
@@ -267,7 +273,8 @@ def _best_of_others(index, view, unrelated, labels):
 
 def _usual_range(index, view):
     """Return the mean of the variates of a view, and the distance from it that few items exceed."""
-    rows = index._variates(view, spread(len(index.ids_), N_ROWS))
+    numbers = spread(index._n_having(view), N_ROWS)
+    rows = index._variates(view, index._item_places(view, numbers))
     center = rows.mean(axis=0)
     return center, np.quantile(np.linalg.norm(rows - center, axis=1), _FAR_QUANTILE)
 

@@ -5,8 +5,9 @@ import numpy as np
 from skdcca.retrieval._items import listed
 
 
-def check_finite(z, name):
-    bad = np.flatnonzero(~np.isfinite(z).all(axis=1)).tolist()
+def check_finite(z, name, has=True):
+    """Return variates after checking that the rows that have the view are finite."""
+    bad = np.flatnonzero(~np.isfinite(z).all(axis=1) & has).tolist()
     if bad:
         raise ValueError(
             f"The variates of {name} must be finite, got NaN or infinity in rows {listed(bad)}. Check "
@@ -52,6 +53,43 @@ def check_restored(state, metadata):
     searches = [state["neighbors"], *state["_searches"].values()]
     if not all(of is None or hasattr(type(of), "kneighbors") for of in searches):
         raise ValueError("neighbors of a CrossModalIndex must be nearest neighbor estimators")
+
+
+def check_restored_views(state):
+    """Check what the state of an index has of several views; it may come from an untrusted file."""
+    n_items, variates, kept = len(state["ids_"]), state["variates_"], state["_kept_pairs"]
+    tables = variates.values() if isinstance(variates, dict) else [variates]
+    if variates is not None and not all(_is_table(z) and len(z) == n_items for z in tables):
+        raise ValueError(
+            "variates_ of a CrossModalIndex must be tables with a row for each id, or None"
+        )
+    present = state["_present"]
+    if not (isinstance(present, dict) and all(_are_places(of, n_items) for of in present.values())):
+        raise ValueError("the places in a CrossModalIndex must be those of items")
+    if not (isinstance(kept, list) and all(map(_is_kept_pair, kept))):
+        raise ValueError("the pairs of a CrossModalIndex must be searches and tables of numbers")
+
+
+def _are_places(places, n_items):
+    is_array = isinstance(places, np.ndarray) and places.ndim == 1 and places.dtype.kind == "i"
+    return is_array and bool(np.all((places >= 0) & (places < n_items)))
+
+
+def _is_kept_pair(kept):
+    """Return True for a list of two views and the searches and backgrounds of their index."""
+    if not (isinstance(kept, list) and len(kept) == 3 and isinstance(kept[2], dict)):
+        return False
+    view, find, of = kept
+    names = [*(view if isinstance(view, list) else [view]), find]
+    searches, tables = of.get("_searches"), of.get("_backgrounds")
+    return (
+        all(isinstance(name, str) for name in names)
+        and set(of) == {"_searches", "_backgrounds", "_compared_by"}
+        and isinstance(searches, dict)
+        and all(hasattr(type(search), "kneighbors") for search in searches.values())
+        and isinstance(tables, dict)
+        and all(map(_is_table, tables.values()))
+    )
 
 
 def _is_table(z):

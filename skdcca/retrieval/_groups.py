@@ -15,9 +15,11 @@ OTHER = {"x": "y", "y": "x"}
 class GroupsMixin:
     """Methods of an index that search groups of items."""
 
-    def _n_results(self):
-        """Return the largest number of results of a query."""
-        return len(self.ids_ if self.groups_ is None else np.unique(self.groups_))
+    def _n_results(self, view):
+        """Return the largest number of results of a query that searches a view."""
+        if self.groups_ is None:
+            return self._n_having(view)
+        return len(np.unique(self.groups_[self._places(view)]))
 
     def _nearest_groups(self, view, queries, vectors, k, query_groups):
         """Return the scores of the `k` best groups, and the place of the best item of each.
@@ -30,7 +32,7 @@ class GroupsMixin:
 
     def _nearest_best(self, view, queries, vectors, k, query_groups):
         """Return the scores and places of the best item of each of the `k` best groups."""
-        numbers = self._numbers()
+        numbers = self._searched_numbers(OTHER[view])
 
         def search(rows, n_items):
             some = None if vectors is None else vectors[rows]
@@ -52,7 +54,7 @@ class GroupsMixin:
             vectors = None if vectors is None else group_means(vectors, query_numbers)
         if self.groups_ is None:
             return self._nearest_rows(view, queries, vectors, k)
-        gallery, numbers = self._gallery(OTHER[view]), self._numbers()
+        gallery, numbers = self._gallery(OTHER[view]), self._searched_numbers(OTHER[view])
         if self.neighbors is None:
             scores, found = gallery.top(queries, k)
         else:
@@ -60,16 +62,16 @@ class GroupsMixin:
             found = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
             exact = ExactSearch(self._mean_rows(OTHER[view]), self._decimals())
             scores, found = exact.among(queries, found, k)
-        rows_at = partial(self._scoring_rows, OTHER[view])
+        rows_at = partial(self._searched_rows, OTHER[view])
         return scores, best_members(queries, rows_at, found, numbers, self._decimals())
 
     def _joined_products(self, view, queries, places):
         """Return the products of queries with items, joined over the groups of the items."""
         if self.groups_ is None:
             return queries @ self._scoring_rows(view, places).T
-        numbers, products = self._numbers(), np.empty((len(queries), len(places)))
+        groups, products = self.groups_[self._places(view)], np.empty((len(queries), len(places)))
         for column, place in enumerate(places):
-            members = self._scoring_rows(view, np.flatnonzero(numbers == numbers[place]))
+            members = self._searched_rows(view, np.flatnonzero(groups == self.groups_[place]))
             products[:, column] = getattr(queries @ members.T, self.join)(axis=1)
         return products
 
@@ -77,8 +79,19 @@ class GroupsMixin:
         """Return the group of each item as a number."""
         return np.arange(len(self.ids_)) if self.groups_ is None else group_numbers(self.groups_)
 
+    def _searched_numbers(self, view):
+        """Return the group of each item that has a view as a number."""
+        if self.groups_ is None:
+            return np.arange(self._n_having(view))
+        return group_numbers(self.groups_[self._places(view)])
+
+    def _searched_rows(self, view, found=None):
+        """Return the rows of items that have a view, given by their numbers among these items."""
+        places = self._places(view)
+        return self._scoring_rows(view, places if found is None else self._item_places(view, found))
+
     def _mean_rows(self, view):
-        return group_means(self._scoring_rows(view), self._numbers())
+        return group_means(self._searched_rows(view), self._searched_numbers(view))
 
     def _searches_means(self):
         """Return True if the gallery of a view holds the mean rows of groups."""

@@ -1,4 +1,4 @@
-"""Index of a gallery, in which queries of one view search the other view."""
+"""Index of a gallery, in which queries of one view search another view."""
 
 import json
 from collections.abc import Sequence
@@ -33,11 +33,12 @@ from skdcca.retrieval._texts import (
     texts_from_json,
     texts_to_json,
 )
+from skdcca.retrieval._views import NO_VIEWS, ViewsMixin, check_table, restored_views, several_views
 from skdcca.retrieval._words import WordsMixin
 
 
-class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
-    """Index of a gallery that finds items of one view with queries of the other view.
+class CrossModalIndex(ViewsMixin, ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
+    """Index of a gallery that finds items of one view with queries of another view.
 
     An index is a fitted model together with a gallery: the variates of the items, their ids and their
     metadata. Give it the lyrics of a song, and it returns the ids of the recordings that match them
@@ -45,14 +46,20 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
     and `add` and `remove` change it. The gallery needs only the view that is searched, and
     `skdcca.save` stores the whole index in a file.
 
+    With a model of several views, such as `MultiCCA`, the gallery is one table with the columns of all
+    views, of which items may lack some. Any view then finds any other one, and two views together find
+    a third one: ``query(view=("audio", "tags"), V=table, find="lyrics")``. The method `pair` gives two
+    of them as an index of two views, which has all other methods.
+
     Start with the defaults: the exact search is fast enough for galleries of up to about 100,000 items.
     For larger ones, set `neighbors` to `FaissNeighbors()`.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, or a fitted search
-        over either. The index keeps the estimator itself, not a copy, to embed items and queries.
+        A fitted two-view model such as `LinearCCA`, a `Pipeline` that ends in one, a fitted model of
+        several views such as `MultiCCA`, or a fitted search over any of them. The index keeps the
+        estimator itself, not a copy, to embed items and queries.
     neighbors : estimator, default=None
         Unfitted nearest neighbor estimator that finds the candidates of each query: `FaissNeighbors`, or
         one of scikit-learn such as `sklearn.neighbors.NearestNeighbors`. It must search by Euclidean
@@ -74,9 +81,13 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
     ids_ : ndarray of shape (n_items,)
         Ids of the items, in the order in which they were added.
     zx_ : ndarray of shape (n_items, n_components) or None
-        Variates of the first view; None if the gallery lacks the first view.
+        Variates of the first view; None if the gallery lacks the first view, or has several views.
     zy_ : ndarray of shape (n_items, n_components) or None
-        Variates of the second view; None if the gallery lacks the second view.
+        Variates of the second view; None if the gallery lacks the second view, or has several views.
+    variates_ : dict of str to ndarray of shape (n_items, n_components), or None
+        Variates of each of several views, NaN where an item lacks it; None for a model of two views.
+    views_ : list of str or None
+        Names of the several views; None for a model of two views.
     metadata_ : dict
         Metadata of the items by id. Items without metadata are not in it.
     groups_ : ndarray of shape (n_items,) or None
@@ -84,6 +95,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
 
     See Also
     --------
+    MultiCCA : Model of several views.
     FaissNeighbors : Approximate search for large galleries.
     skdcca.metrics.pair_scores : Scores of every row of X with every row of y.
     skdcca.save : Save an index to a file.
@@ -128,6 +140,26 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
     796
     >>> index.add(y=y[1001:1002], ids=[1001]).ids_.size
     797
+
+    With three views, each of them finds any other one. The top and the bottom of an image together
+    find its middle more often among the first ten than the top alone:
+
+    >>> from skdcca import MultiCCA
+    >>> views = [
+    ...     ("top", "passthrough", slice(0, 24)),
+    ...     ("middle", "passthrough", slice(24, 40)),
+    ...     ("bottom", "passthrough", slice(40, 64)),
+    ... ]
+    >>> cca = MultiCCA(views, 10).fit(images[:1000])
+    >>> index = CrossModalIndex(cca).fit(images[1000:])
+    >>> top, bottom = images[1000:, :24], images[1000:, 40:]
+    >>> def recall(ids):
+    ...     return f"{np.mean((ids == index.ids_[:, None]).any(axis=1)):.2f}"
+    >>> recall(index.query(view="top", V=top, find="middle")[1])
+    '0.11'
+    >>> both = np.hstack([top, bottom])
+    >>> recall(index.query(view=("top", "bottom"), V=both, find="middle")[1])
+    '0.18'
     """
 
     def __init__(
@@ -160,17 +192,21 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         X : array-like or list, default=None
             The first view (such as audio), in the form in which the model was fitted. Queries of y
             search it.
+            For a model of several views, the table with the columns of all of them; an item lacks a
+            view if these columns are null.
         y : array-like or list, default=None
             The second view (such as lyrics), which queries of X search. At least one view is required;
-            if both are given, row i of each must be the same item.
+            if both are given, row i of each must be the same item. For a model of several views, None.
         ids : sequence of str or of int, of length n_items, default=None
             Unique id of each item. If None, the ids are 0, 1, ...
         metadata : sequence of dict, of length n_items, default=None
             JSON values to keep with each item, such as ``{"title": "Row, row, row your boat"}``.
         texts : sequence of length n_items, default=None
             Text of each item for `find_words`: a str, a transcript with ``segments`` of (start, end,
-            text), or None. If `texts` is None, `y` is used if it is a sequence of str. Items without
-            text have the ``"lyrics"`` of their metadata, or else the segments in ``"heard"``.
+            text), or None. If `texts` is None, `y` is used if it is a sequence of str; of several views,
+            the one called "lyrics" if it is a column of str, or else the first such view that is not
+            sound files. Items without text have the ``"lyrics"`` of their metadata, or else the
+            segments in ``"heard"``.
         groups : sequence of str or of int, of length n_items, default=None
             Group of each item, such as the song of a window. A query then returns each group only
             once, as the id of its best item, with the joined score of its items.
@@ -187,18 +223,20 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         ValueError
             If neither view is given, their lengths differ, `ids` are not unique or not all of one type,
             `metadata` are not dicts of JSON values, variates are not finite, `neighbors` is not a
-            nearest neighbor estimator, `join` is not an allowed value, or `device` is not available.
+            nearest neighbor estimator, `join` is not an allowed value, or `device` is not available. For
+            a model of several views, also if `y` is given, if an item has none of the views or a
+            part of one, or if steps of a `Pipeline` come before the model.
         NotFittedError
             If the model is not fitted.
         """
-        check_is_fitted(inside(self.estimator)[1])
+        self._refuse_changes()
+        check_is_fitted(several_views(self.estimator) or inside(self.estimator)[1])
         check_neighbors(self.neighbors)
         check_option("join", self.join, JOINS)
         check_device("device", self.device)
         self._set(**self._items(X, y, ids, metadata, texts, groups, first=0), next_number=0)
         if self.neighbors is not None:
-            for view in self._views():
-                self._gallery(view)
+            self._fit_searches()
         return self
 
     def add(
@@ -211,7 +249,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         texts: Sequence[Any] | None = None,
         groups: Sequence[Any] | NDArray | None = None,
     ) -> Self:
-        """Add items that have the same views as the gallery.
+        """Add items that have the same views as the gallery; of several views, they may lack some.
 
         Parameters
         ----------
@@ -234,13 +272,14 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             If the index is not fitted.
         """
         check_is_fitted(self)
+        self._refuse_changes()
         self._check_same_views(X, y)
         has_items = len(self.ids_) > 0
         if ids is None and has_items and self.ids_.dtype.kind == "U":
             raise ValueError(
                 "`ids` must be given for an index with str ids, got None. Pass one str for each item."
             )
-        new = self._items(X, y, ids, metadata, texts, groups, first=self._next_number)
+        new = self._items(X, y, ids, metadata, texts, groups, self._next_number, self._texts_view)
         if has_items and new["ids"].dtype.kind != self.ids_.dtype.kind:
             raise ValueError(
                 "`ids` must be of the same type as those of the index, such as "
@@ -254,12 +293,14 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             )
         self._set(
             ids=np.concatenate([self.ids_, new["ids"]]) if has_items else new["ids"],
-            zx=None if X is None else np.concatenate([self.zx_, new["zx"]]),
-            zy=None if y is None else np.concatenate([self.zy_, new["zy"]]),
+            zx=None if self.zx_ is None else np.concatenate([self.zx_, new["zx"]]),
+            zy=None if self.zy_ is None else np.concatenate([self.zy_, new["zy"]]),
             metadata=self.metadata_ | new["metadata"],
             texts=joined_texts(self._texts, len(self.ids_), new["texts"], len(new["ids"])),
             groups=groups,
             next_number=self._next_number,
+            variates=self._joined_variates(new["variates"], has_items),
+            texts_view=new["texts_view"],
         )
         return self
 
@@ -284,6 +325,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             If the index is not fitted.
         """
         check_is_fitted(self)
+        self._refuse_changes()
         ids = check_ids(ids)
         unknown = sorted(set(ids.tolist()) - set(self.ids_.tolist()))
         if unknown:
@@ -300,6 +342,8 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             texts=None if self._texts is None else list(compress(self._texts, kept)),
             groups=None if self.groups_ is None else self.groups_[kept],
             next_number=self._next_number,
+            variates=self._kept_variates(kept),
+            texts_view=self._texts_view,
         )
         return self
 
@@ -308,6 +352,9 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         X: Any = None,
         y: Any = None,
         *,
+        view: str | tuple[str, ...] | None = None,
+        V: Any = None,
+        find: str | None = None,
         n_neighbors: int = 10,
         groups: Sequence[Any] | NDArray | None = None,
     ) -> tuple[NDArray, NDArray]:
@@ -318,10 +365,19 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         X : array-like or list of n_queries samples, default=None
             Queries of the first view, which search the second view.
         y : array-like or list of n_queries samples, default=None
-            Queries of the second view, which search the first view. Exactly one of X and y is required.
+            Queries of the second view, which search the first view. Exactly one of X and y is required,
+            unless the model has several views.
+        view : str or tuple of str, default=None
+            For a model of several views, the name of the view of the queries, or the names of several
+            views that are queries together.
+        V : array-like or list of n_queries samples, default=None
+            Queries of this view, as ``transform_view`` of the model takes them. For several views, a
+            table with their columns side by side, of which a query may lack some.
+        find : str, default=None
+            Name of the view that is searched. It may be None if only one view is left.
         n_neighbors : int, default=10
-            Number of items for each query, at most the number of items in the index. If the index has
-            groups, it is the number of groups.
+            Number of items for each query, at most the number of items that have the view which is
+            searched. If the index has groups, it is the number of groups.
         groups : sequence of str or of int, of length n_queries, default=None
             Group of each query, such as the recording of a window. The scores of the queries of a
             group are joined as `join` says. If None, each query stands for itself.
@@ -339,13 +395,16 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         ------
         ValueError
             If both views or neither view is given, the gallery lacks the other view, or `n_neighbors`
-            is out of range.
+            is out of range. For a model of several views, also if there is no such view, if a query has
+            none of its views, or if X or y is given.
         NoSoundError
             If the songs of a query have no sound, or less than a second of it.
         NotFittedError
             If the index is not fitted.
         """
         check_is_fitted(self)
+        if self._asks_for_views(X, y, view, V, find):
+            return self._query_views(view, V, find, n_neighbors, groups)
         if (X is None) == (y is None):
             given = "neither" if X is None else "both"
             raise ValueError(
@@ -383,30 +442,41 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         ValueError
             If neither view is given.
         """
+        self._refuse_several_views()
         return embed(self.estimator, X, y)
 
-    def _items(self, X, y, ids, metadata, texts, groups, first):
+    def _items(self, X, y, ids, metadata, texts, groups, first, texts_view=None):
         """Check new items and return a dict of their ids, metadata and variates."""
+        several = several_views(self.estimator) is not None
         views = [view for view in (X, y) if view is not None]
         if not views:
             raise ValueError(
                 "At least one of `X` and `y` must be given, got neither. Pass the views of the items."
             )
+        if several:
+            check_table(X, y)
         check_pairs(views[0], views[-1], "item")
         n_items = num_samples(views[0])
         ids = np.arange(first, first + n_items) if ids is None else check_ids(ids)
         if len(ids) != n_items:
             raise ValueError(f"`ids` must have one id for each of {n_items} items, got {len(ids)}.")
+        texts, usual = check_texts(texts, n_items), default_texts(y)
+        if several:
+            texts_view, usual = self._own_texts(X, texts, texts_view)
         return {
             "ids": ids,
             "metadata": check_metadata(metadata, ids),
-            "texts": check_texts(default_texts(y) if texts is None else texts, n_items),
+            "texts": check_texts(usual, n_items) if texts is None else texts,
+            "texts_view": texts_view,
             "groups": check_groups(groups, n_items),
-            "zx": None if X is None else check_finite(self.embed(X), "X"),
-            "zy": None if y is None else check_finite(self.embed(y=y), "y"),
+            "zx": None if X is None or several else check_finite(self.embed(X), "X"),
+            "zy": None if y is None or several else check_finite(self.embed(y=y), "y"),
+            "variates": self._table_variates(X) if several else None,
         }
 
-    def _set(self, ids, zx, zy, metadata, texts, groups, next_number):
+    def _set(
+        self, ids, zx, zy, metadata, texts, groups, next_number, variates=None, texts_view=None
+    ):
         self.ids_, self.zx_, self.zy_, self.metadata_ = ids, zx, zy, metadata
         self.groups_ = groups
         self._texts, self._word_search = texts, None
@@ -415,11 +485,15 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             self._next_number = max(next_number, int(ids.max()) + 1)
         self._galleries, self._searches, self._compared_by = {}, {}, None
         self._backgrounds, self._judged = {}, {}
+        self.variates_, self._texts_view = variates, texts_view
+        self._forget_pairs()
 
     def _views(self):
         return [view for view in OTHER if getattr(self, f"z{view}_") is not None]
 
     def _check_same_views(self, X, y):
+        if self.variates_ is not None:
+            return
         given = [view for view, of in (("x", X), ("y", y)) if of is not None]
         if given != self._views():
             needed = " and ".join(self._views())
@@ -431,15 +505,17 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
     def _check_answerable(self, view, n_neighbors):
         other = OTHER[view]
         if getattr(self, f"z{other}_") is None:
+            self._refuse_unknown_view(other)
             raise ValueError(
                 f"Queries of {view} search the view {other}, which this gallery lacks. Fit the index "
                 f"with {'X' if other == 'x' else 'y'}."
             )
         check_integer("n_neighbors", n_neighbors)
-        if n_neighbors > self._n_results():
+        most = self._n_results(other)
+        if n_neighbors > most:
             unit = "items" if self.groups_ is None else "groups"
             raise ValueError(
-                f"`n_neighbors` must be <= the number of {unit}, {self._n_results()}, got "
+                f"`n_neighbors` must be <= the number of {unit}{self._of_view(other)}, {most}, got "
                 f"{n_neighbors}."
             )
 
@@ -454,18 +530,24 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         if self.neighbors is not None:
             vectors = distance_rows(z, view, of_queries=True, **how)
         if self.groups_ is None and query_groups is None:
-            return self._nearest_rows(view, queries, vectors, k)
-        return self._nearest_groups(view, queries, vectors, min(k, self._n_results()), query_groups)
+            scores, found = self._nearest_rows(view, queries, vectors, k)
+        else:
+            k = min(k, self._n_results(OTHER[view]))
+            scores, found = self._nearest_groups(view, queries, vectors, k, query_groups)
+        return scores, self._item_places(OTHER[view], found)
 
     def _nearest_rows(self, view, queries, vectors, k):
-        """Return the scores and places of the `k` best items for each row."""
+        """Return the scores of the `k` best items for each row, and their numbers.
+
+        Items are numbered among those that have the view.
+        """
         gallery = self._gallery(OTHER[view])
         if self.neighbors is None:
             return gallery.top(queries, k)
         places = np.asarray(gallery.kneighbors(vectors, k, return_distance=False))
         # Read the variates of the candidates only, because the gallery may be a memory-mapped file.
         found, at = np.unique(places, return_inverse=True)
-        exact = ExactSearch(self._scoring_rows(OTHER[view], found), self._decimals())
+        exact = ExactSearch(self._searched_rows(OTHER[view], found), self._decimals())
         scores, best = exact.among(queries, at.reshape(places.shape), k)
         return scores, found[best]
 
@@ -496,7 +578,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
             gallery = clone(self.neighbors).fit(self._distance_rows(view))
         elif gallery is None or (self.neighbors is None and gallery.device != device):
             means = self._searches_means()
-            rows = self._mean_rows(view) if means else self._scoring_rows(view)
+            rows = self._mean_rows(view) if means else self._searched_rows(view)
             gallery = ExactSearch(rows, self._decimals(), device)
         self._keep(view, gallery, compared_by)
         return gallery
@@ -506,7 +588,9 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         if self._searches_means():
             return distance_rows(self._mean_rows(view), of_queries=False, product=True)
         how = comparison(self.estimator)
-        return distance_rows(self._variates(view), view, of_queries=False, **how)
+        return distance_rows(
+            self._variates(view, self._places(view)), view, of_queries=False, **how
+        )
 
     def _keep(self, view, gallery, compared_by):
         known = compared_by == self._compared_by
@@ -531,7 +615,7 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         # much faster than writing one dict for each item.
         metadata = [self.metadata_.get(i) for i in self.ids_.tolist()]
         texts = texts_to_json(self._texts, metadata)
-        rebuilt = {"_galleries": {}, "_word_search": None, "_judged": {}}
+        rebuilt = {"_galleries": {}, "_word_search": None, "_judged": {}, **self._state_of_pairs()}
         return {**state, **rebuilt, "metadata_": json.dumps(metadata), "_texts": texts}
 
     def __setstate__(self, state):
@@ -539,11 +623,12 @@ class CrossModalIndex(ChanceMixin, WordsMixin, GroupsMixin, BaseEstimator):
         state = {"join": "max"} | state
         state = {"device": None, "_backgrounds": {}, "_texts": None, "_word_search": None} | state
         if "metadata_" in state:
-            state = {"groups_": None} | state
+            state = {"groups_": None, **NO_VIEWS, **state}
             metadata = json.loads(state["metadata_"])
             check_restored(state, metadata)
             texts = texts_from_json(state["_texts"], metadata)
             rows = zip(state["ids_"].tolist(), metadata, strict=True)
             state = {**state, "metadata_": {i: of for i, of in rows if of is not None}}
             state = {**state, "_texts": texts, "_word_search": None, "_judged": {}}
+            state = restored_views(state)
         super().__setstate__(state)

@@ -147,6 +147,8 @@ class WordsMixin:
 
         Several threads may query at the same time. Each of them makes one, and the last one is kept.
         """
+        if self._parent is not None and self._parent.ids_ is self.ids_:
+            return self._parent._prepared_word_search()  # of all pairs of views together
         search = self._word_search
         if search is None:
             ids = self.ids_.tolist()

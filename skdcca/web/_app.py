@@ -23,6 +23,7 @@ from skdcca.web._guard import UPLOADS, Guard, security_headers
 from skdcca.web._page import read_page
 from skdcca.web._songs import as_text
 from skdcca.web._sounds import sound_type
+from skdcca.web._view_gallery import ViewGallery
 from skdcca.web._waveforms import Waveforms
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def make_app(
     from fastapi import FastAPI
 
     page = read_page()
-    gallery = Gallery(index)
+    gallery = Gallery(index) if index.views_ is None else ViewGallery(index)
     # The documentation pages of FastAPI load scripts from another host.
     app = FastAPI(
         title="skdcca",
@@ -166,9 +167,11 @@ def _add_song_routes(app, gallery, positions):
 
     @app.get("/api/like/{position}")
     async def show_songs_like(
-        position: str, n: Annotated[int, Query(ge=1, le=_limits.MAX_RESULTS)] = 10
+        position: str,
+        n: Annotated[int, Query(ge=1, le=_limits.MAX_RESULTS)] = 10,
+        view: Annotated[str | None, Query()] = None,
     ):
-        return await in_thread(gallery.like, known(position), n)
+        return await in_thread(gallery.like, known(position), n, view)
 
 
 def _add_search_routes(app, gallery):
@@ -183,38 +186,46 @@ def _add_search_routes(app, gallery):
 
     @app.post("/api/search/lyrics")
     async def search_by_lyrics(
-        text: Annotated[str, Body()], n: Annotated[int, Body(ge=1, le=most)] = 10
+        text: Annotated[str, Body()],
+        n: Annotated[int, Body(ge=1, le=most)] = 10,
+        view: Annotated[str | None, Body()] = None,
+        find: Annotated[str | None, Body()] = None,
+        tags: Annotated[str | None, Body()] = None,
     ):
-        _check_answers(gallery, "lyrics")
-        return await in_thread(_search_text, gallery, text, n)
+        question = gallery.question("lyrics", view, find, tags)
+        return await in_thread(_search_text, gallery, question, text, n)
 
     @app.post(UPLOADS)
     async def search_by_sound(
-        file: Annotated[UploadFile, File()], n: Annotated[int, Form(ge=1, le=most)] = 10
+        file: Annotated[UploadFile, File()],
+        n: Annotated[int, Form(ge=1, le=most)] = 10,
+        view: Annotated[str | None, Form()] = None,
+        find: Annotated[str | None, Form()] = None,
+        tags: Annotated[str | None, Form()] = None,
     ):
-        _check_answers(gallery, "sound")
-        return await in_thread(_search_upload, gallery, file.file, n)
+        question = gallery.question("sound", view, find, tags)
+        return await in_thread(_search_upload, gallery, question, file.file, n)
 
 
-def _search_text(gallery, text, n):
-    _limits.check_text(text)
+def _search_text(gallery, question, text, n):
+    _limits.check_text(text, question.kind)
     _check_not_empty(gallery)
-    return gallery.search("lyrics", "y", as_text(text), n)
+    return gallery.answer(question, as_text(text), n)
 
 
-def _search_upload(gallery, uploaded, n):
+def _search_upload(gallery, question, uploaded, n):
     with TemporaryDirectory(prefix="skdcca-") as folder:
         path = os.path.join(folder, "clip")  # the name sent by the client is never used
         with open(path, "wb") as copy:
             shutil.copyfileobj(uploaded, copy)
         _limits.check_sound(path)
         _check_not_empty(gallery)
-        return _search_sound(gallery, path, n)
+        return _search_sound(gallery, question, path, n)
 
 
-def _search_sound(gallery, path, n):
+def _search_sound(gallery, question, path, n):
     try:
-        return gallery.search("sound", "x", path, n)
+        return gallery.answer(question, path, n)
     except NoSoundError as error:
         least = f"{_limits.MIN_SECONDS:g} s"
         raise refusal(
@@ -227,12 +238,6 @@ def _search_sound(gallery, path, n):
             400,
             "This clip is damaged or does not fit the model. Choose another clip.",
         ) from error
-
-
-def _check_answers(gallery, kind):
-    if not gallery.answers[kind]:
-        missing = "audio" if kind == "lyrics" else "lyrics"
-        raise refusal(409, f"This index contains no {missing} to search.")
 
 
 def _check_not_empty(gallery):

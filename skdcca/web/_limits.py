@@ -27,6 +27,9 @@ MAX_POINTS = 2000  # points on the map, both views together
 EXCERPT_LINES = 4
 EXCERPT_LETTERS = 280
 MAX_LINES = 2000  # heard lines of one song
+MAX_TAGS = 20  # of one song
+TAG_LETTERS = 60  # of one tag
+COMMON_TAGS = 12  # tags that the page offers at the start
 
 # Clients
 MAX_SEARCHES = 4  # threads for searches; audio is sent by other threads
@@ -38,8 +41,10 @@ MAX_SENDING = 120  # seconds for all parts of a request
 MAX_CONNECTIONS = 200  # well below the number of files that a process may open
 
 
-def check_text(text):
-    """Reject a query that is blank or too long."""
+def check_text(text, kind="lyrics"):
+    """Reject a query of some kind that is blank or too long."""
+    if kind == "tags" and not text.replace(";", " ").replace(",", " ").strip():
+        raise refusal(400, "Type a tag first.")
     if not text.strip():
         raise refusal(400, "Type a line of lyrics first.")
     if len(text) > MAX_TEXT:

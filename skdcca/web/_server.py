@@ -16,9 +16,10 @@ def serve(index: CrossModalIndex, host: str = "127.0.0.1", port: int = 8000) -> 
     Parameters
     ----------
     index : CrossModalIndex
-        Fitted index. The page shows the metadata keys "title", "group", "lyrics", "audio" (path of
-        the audio file) and "heard" (dict with "segments", a list of [start, end, text] in seconds), if
-        present.
+        Fitted index of two or several views. The page shows the metadata keys "title", "group",
+        "lyrics", "audio" (path of the audio file) and "heard" (dict with "segments", a list of [start,
+        end, text] in seconds), if present; of several views also "tags" (str, separated by semicolons
+        or commas). A view called "tags" gets a field of its own.
     host : str, default="127.0.0.1"
         Address to listen on. The default is reachable from this machine only. Any other address
         exposes the songs and lyrics to the network, without password or encryption.

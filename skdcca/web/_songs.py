@@ -52,6 +52,11 @@ class Songs:
             lyrics = as_text(text).strip()
         return lyrics
 
+    def tags(self, position):
+        """Return the tags of an item, without repetitions."""
+        tags = split_tags(self.metadata(position, "tags"))
+        return [tag[: _limits.TAG_LETTERS] for tag in tags[: _limits.MAX_TAGS]]
+
     def heard(self, position):
         """Return the words heard in a song, as a list of dicts with start, end and text."""
         heard = self.all_metadata.get(self.ids[position], {}).get("heard")
@@ -89,6 +94,16 @@ class Songs:
             "lyrics": self.lyrics(position)[: _limits.MAX_TEXT],
             "heard": self.heard(position)[: _limits.MAX_LINES],
         }
+
+
+def split_tags(text):
+    """Return the tags of a text, which a semicolon or a comma separates, without repetitions."""
+    found = {}
+    for tag in re.split("[;,]", text):
+        tag = " ".join(tag.split())
+        if tag:
+            found.setdefault(tag.casefold(), tag)
+    return list(found.values())
 
 
 def _segment(segment):

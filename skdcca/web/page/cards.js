@@ -51,8 +51,9 @@ function body(item, kind, reply) {
   title.id = `title-${++n_panels}`;
   item.setAttribute("aria-labelledby", title.id);
   if (hit.group && hit.group !== hit.title) cell.append(make("p", "group", hit.group));
-  const words = kind === "words" ? matchedLine(hit) : excerptOf(hit);
+  const words = kind === "words" && hit.line.length ? matchedLine(hit) : excerptOf(hit);
   if (words) cell.append(words);
+  if (hit.tags?.length) cell.append(tagsOf(hit.tags, reply.tags));
   if (hit.has_audio) cell.append(waveform(hit, moment));
   cell.append(actions(item, kind, reply));
   return cell;
@@ -115,28 +116,48 @@ function explain(panel, hit, kind, reply) {
 /** Return the reasons for a result as plain sentences. */
 function reasons(hit, kind, reply) {
   if (kind === "seed") return [];
-  if (reply.asked === "like") return [`To the model, the ${points.sound ? "sound" : "text"} of this song is like that of \u201c${reply.seed.title}\u201d.`];
+  if (reply.asked === "like") return [likeReason(reply)];
   if (kind === "words") {
     const same = reply.results.find((other) => other.position === hit.position);
-    return [wordReason(hit), ...heardReason(hit), ...(same ? [soundReason(same, reply)] : [])].filter(Boolean);
+    return [wordReason(hit, reply), ...heardReason(hit), ...(same ? [soundReason(same, reply)] : [])].filter(Boolean);
   }
   const both = reply.words.some((other) => other.position === hit.position);
-  return [
-    both ? "Your words are in this song, and it also sounds like them." :
-      reply.asked === "lyrics" ? "Your words are not the reason: the sound of this song goes with words like yours." :
-        "The words of this song go with sounds like your clip.",
-    chanceReason(hit, reply),
-  ].filter(Boolean);
+  return [foundReason(both, reply), chanceReason(hit, reply)].filter(Boolean);
 }
 
-function wordReason(hit) {
+function likeReason({ find, seed }) {
+  const what = find ? labelOf(find) : points.sound ? "sound" : "text";
+  const [is, that] = find ? [verb(find, "is", "are"), verb(find, "that", "those")] : ["is", "that"];
+  return `To the model, the ${what} of this song ${is} like ${that} of \u201c${seed.title}\u201d.`;
+}
+
+/** Say in a sentence why the model finds a song; `both` is true if it also has the words. */
+function foundReason(both, reply) {
+  if (!reply.find) return foundByTwoViews(both, reply);
+  const asked = askedWith(reply), goes = `the ${labelOf(reply.find)} of this song ${verb(reply.find, "goes", "go")} with`;
+  const has = reply.asked === TAGS ? "This song has your tags" : "Your words are in this song";
+  if (both && reply.asked !== "sound") return `${has}, and ${goes} ${asked.words} like yours.`;
+  if (["lyrics", TAGS].includes(reply.asked)) return `Your ${asked.words} are not the reason: ${goes} ${asked.words} like yours.`;
+  return `${goes[0].toUpperCase()}${goes.slice(1)} ${asked.with}.`;
+}
+
+function foundByTwoViews(both, reply) {
+  if (both) return "Your words are in this song, and it also sounds like them.";
+  return reply.asked === "lyrics" ? "Your words are not the reason: the sound of this song goes with words like yours." :
+    "The words of this song go with sounds like your clip.";
+}
+
+function wordReason(hit, reply) {
+  if (reply.asked === TAGS) return hit.exact ? "" : "This song has only some of your tags.";
   if (hit.exact) return "The words are here exactly as you typed them.";
   const found = hit.line.filter(([, isMarked]) => isMarked).map(([text]) => text);
   return found.length ? `These words are yours, or nearly so: ${found.join(", ")}.` : "Most of your words are in this song.";
 }
 
 function soundReason(hit, reply) {
-  const stands = hit.above_chance ? "It also sounds like it." : "By its sound alone it would not stand out.";
+  const [also, sound] = reply.find && labelOf(reply.find) !== "sound" ?
+    [`Its ${labelOf(reply.find)} also ${verb(reply.find, "goes", "go")} with it.`, labelOf(reply.find)] : ["It also sounds like it.", "sound"];
+  const stands = hit.above_chance ? also : `By its ${sound} alone it would not stand out.`;
   return hit.above_chance === null ? chanceReason(hit, reply) : `${stands} ${chanceReason(hit, reply)}`.trim();
 }
 
@@ -146,10 +167,10 @@ const heardReason = (hit) => hit.source === "heard" ?
 /** Say in a sentence how often chance does as well. */
 function chanceReason(hit, reply) {
   if (typeof hit.p !== "number") return "";
-  const other = reply.asked === "lyrics" ? "line from another song" : "clip of another song";
+  const { other, fits } = askedWith(reply);
   const often = hit.p < 0.01 ? "in less than 1%" : `in ${Math.round(100 * hit.p)}%`;
   const verdict = hit.p <= 0.05 ? "so this is hardly chance" : hit.p <= 0.2 ? "so this may be chance" : "so this is probably chance";
-  return `A ${other} fits this one as well ${often} of cases, ${verdict}.`;
+  return `${other} ${fits} this one as well ${often} of cases, ${verdict}.`;
 }
 
 function figures(hit, reply) {
@@ -157,7 +178,7 @@ function figures(hit, reply) {
   if (!scored) return "";
   const level = typeof reply.level === "number" ? `, chance level ${signed(reply.level)}` : "";
   const p = typeof scored.p === "number" ? `, p = ${scored.p.toFixed(3)}` : "";
-  return `Score of the sound: ${signed(scored.score)}${level}${p}`;
+  return `Score of the ${reply.find ? labelOf(reply.find) : "sound"}: ${signed(scored.score)}${level}${p}`;
 }
 
 /** Add all words of a song; the line that matched is marked, and lines with times can be played. */

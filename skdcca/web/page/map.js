@@ -14,9 +14,11 @@ function drawMap() {
   svg.style.fontSize = `${font}px`;
   draw("circle", { class: "rim", cx: SIZE / 2, cy: SIZE / 2, r: RADIUS + 8 }, svg);
   const toMap = (point) => mapped(point, points.frames[side]);
-  const at = (points[side] ?? []).map(toMap), found = foundOnMap(side, toMap), taken = [];
+  const at = (sidesOfMap()[side] ?? []).map((point) => point && toMap(point)), found = foundOnMap(side, toMap), taken = [];
   svg.classList.toggle("many", at.length > 400);
-  at.forEach(([x, y], i) => {
+  at.forEach((place, i) => {
+    if (!place) return; // this song lacks the view
+    const [x, y] = place;
     draw("circle", { class: "dot", cx: x, cy: y, r: at.length > 400 ? 1.8 : 2.8 }, svg);
     shown.push({ x, y, title: points.titles[i], position: points.positions[i] });
   });
@@ -30,10 +32,27 @@ function drawMap() {
   }
   otherTitles(taken, svg);
   draw("circle", { class: "ring", id: "ring", r: 8, visibility: "hidden" }, svg);
+  $("caption").textContent = caption(side);
 }
+
+/** Say what the map shows, and how many songs are not on it. */
+function caption(side) {
+  const n = points.positions.length;
+  const some = n < points.items ? ` It shows ${n.toLocaleString("en")} of ${counted(points.items, "song")}.` : "";
+  const isMissing = points.views?.[side].some((point) => !point);
+  const lacking = isMissing ? ` Songs without ${labelOf(side)} are not on it.` : "";
+  return `Songs that are alike are close together. Choose a dot for more like that song.${some}${lacking}`;
+}
+
+/** Return the points of the songs by view. */
+const sidesOfMap = () => points.views ?? points;
+
+/** Return the point of a result in a view. */
+const pointOf = (hit, side) => points.views ? hit.points?.[side] : hit[side];
 
 /** Return the view whose points are compared with the query. */
 function sideOfMap() {
+  if (points.views) return answer?.find ?? usualView();
   const wanted = answer?.asked === "sound" ? "lyrics" : "sound";
   return points[wanted] ? wanted : wanted === "sound" ? "lyrics" : "sound";
 }
@@ -42,8 +61,8 @@ function foundOnMap(side, toMap) {
   if (!answer) return [];
   const hits = new Map();
   for (const item of cards().reverse()) hits.set(item.hit.position, { ...item.hit, kind: item.kind });
-  const placed = [...hits.values()].filter((hit) => hit[side]);
-  return placed.map((hit) => ({ ...hit, x: toMap(hit[side])[0], y: toMap(hit[side])[1] })).sort((a, b) => rankOf(a) - rankOf(b));
+  const placed = [...hits.values()].filter((hit) => pointOf(hit, side));
+  return placed.map((hit) => ({ ...hit, x: toMap(pointOf(hit, side))[0], y: toMap(pointOf(hit, side))[1] })).sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 const rankOf = (hit) => ({ seed: -2, words: -1, sound: hit.place })[hit.kind];

@@ -13,8 +13,8 @@ function go(query) {
 function follow() {
   const query = new URLSearchParams(location.hash.split("?")[1] ?? "");
   $("error").textContent = "";
-  if (query.get("q") !== null) return askLyrics(query.get("q"));
-  if (query.get("like") !== null) return askLike(query.get("like"));
+  if (query.get("q") !== null || query.get("tags") !== null) return askText(Object.fromEntries(query));
+  if (query.get("like") !== null) return askLike(query.get("like"), query.get("view"));
   if (query.get("clip") !== null) return showClip(query.get("clip"));
   cancel();
   showStart();
@@ -50,33 +50,41 @@ function fail(message) {
   $("state").textContent = answer ? "The songs below are from the search before." : "";
 }
 
-function askLyrics(text) {
-  $("text").value = text;
-  const body = JSON.stringify({ text });
+/** Search by a line, by tags, or by both; an index of several views takes the name of one to find. */
+function askText({ q, tags, view, find }) {
+  setFields(q ?? "", tags ?? "");
+  const body = JSON.stringify(q === undefined ? { text: tags, view: TAGS, find } : { text: q, view, find, tags });
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body };
-  const line = `\u201c${shorten(text.trim().replace(/\s+/g, " "), 60)}\u201d`;
-  return ask("/api/search/lyrics", options, (reply) => show(reply, `Songs for ${line}`));
+  return ask("/api/search/lyrics", options, (reply) => show(reply, headingOf(reply, q)));
 }
 
-function askLike(position) {
-  return ask(`/api/like/${encodeURIComponent(position)}`, {}, (reply) => show(reply, `More like \u201c${reply.seed.title}\u201d`));
+function askLike(position, view) {
+  const url = `/api/like/${encodeURIComponent(position)}${view ? `?${new URLSearchParams({ view })}` : ""}`;
+  return ask(url, {}, (reply) => show(reply, `More like \u201c${reply.seed.title}\u201d`));
 }
 
-function askSound(file) {
+/** Search by a clip; `choices` are the tags and the views of an index of several views. */
+function askSound(file, choices = typedTags()) {
   if (!file) return;
-  if ($("by-sound").hidden) return fail("This index contains no lyrics to search.");
+  if ($("by-sound").hidden) return fail(about?.views ? "This index takes no clips." : "This index contains no lyrics to search.");
   if (file.size > about.limits.bytes) {
     return fail(`${file.name} is too large; the limit is ${about.limits.bytes / 1e6} MB.`);
   }
   const body = new FormData();
   body.append("file", file);
+  for (const [key, value] of Object.entries(choices)) if (value) body.append(key, value);
   ask("/api/search/audio", { method: "POST", body }, (reply) => {
     const name = String(++n_clips);
     forgetClips();
-    clips.set(name, { reply: { ...reply, seed: clipCard(file) }, heading: `Songs for ${shorten(file.name, 60)}` });
+    const seed = { ...clipCard(file), tags: reply.tags };
+    const heading = `Songs for ${shorten(file.name, 60)}${reply.tags?.length ? ` and ${tagged(reply.tags)}` : ""}`;
+    clips.set(name, { reply: { ...reply, seed }, heading, file, choices });
     go({ clip: name });
   });
 }
+
+/** Return the tags that are typed, if the index takes any. */
+const typedTags = () => about?.takes_tags ? { tags: $("tags").value.trim() } : {};
 
 /** Forget all clips except the last ones, which the browser keeps in memory. */
 function forgetClips() {
@@ -95,7 +103,10 @@ function clipCard(file) {
 function showClip(name) {
   cancel();
   const kept = clips.get(name);
-  if (kept) return show(kept.reply, kept.heading);
+  if (kept) {
+    setFields("", kept.choices.tags ?? "");
+    return show(kept.reply, kept.heading);
+  }
   showStart();
   $("state").textContent = "The clip of this address is not here. Choose it again to search with it.";
 }
@@ -108,8 +119,8 @@ function showStart() {
   document.title = "Which song was it?";
   for (const name of ["asked", "words-list", "sound-list"]) $(name).hidden = true;
   for (const name of ["seed", "words", "results"]) $(name).replaceChildren();
-  $("start").hidden = !$("tries").children.length;
-  $("text").value = "";
+  $("start").hidden = !$("tries").children.length && !about?.tags?.length;
+  setFields("", "");
   $("state").textContent = about && !about.items ? "There are no songs here yet." : "";
   drawMap();
 }
@@ -122,9 +133,10 @@ function show(reply, heading) {
   $("asked").hidden = false;
   $("heading").textContent = heading;
   // The field above holds a line; a card shows a clip.
-  $("asked").classList.toggle("unseen", reply.asked === "lyrics");
+  $("asked").classList.toggle("unseen", !["sound", "like"].includes(reply.asked));
   $("heading").classList.toggle("unseen", reply.asked === "sound");
-  if (reply.asked !== "lyrics") $("text").value = "";
+  if (!["lyrics", "text"].includes(reply.asked)) $("text").value = "";
+  if (reply.asked === "like") setFields("", "");
   $("seed").hidden = !reply.seed;
   $("seed").replaceChildren(...(reply.seed ? [card(reply.seed, "seed", reply)] : []));
   showHeard(reply);
@@ -146,22 +158,24 @@ function showHeard(reply) {
 
 /** Show the songs that have the words; those that have them exactly come without the others. */
 function showWords(reply) {
-  const hasWords = reply.asked === "lyrics" || Boolean(reply.heard);
-  $("words-list").hidden = !hasWords || !(about?.words || reply.words.length);
+  const hasWords = ["lyrics", TAGS].includes(reply.asked) || Boolean(reply.heard);
+  const areKnown = reply.asked === TAGS ? about?.tags.length : about?.words;
+  $("words-list").hidden = !hasWords || !(areKnown || reply.words.length);
   const n_exact = hasWords ? reply.words.filter((hit) => hit.exact).length : 0;
-  const which = reply.asked === "sound" ? "The words heard" : "These words";
-  $("words-heading").textContent = n_exact || !reply.words?.length ? `${which} are in` : `Some of ${which.toLowerCase()} are in`;
-  fill("words", reply.words ?? [], "words", reply, n_exact ? Math.min(n_exact, 5) : 3);
+  $("words-heading").textContent = headingOfWords(reply, n_exact > 0);
+  fill("words", reply.words ?? [], "words", reply, n_exact && reply.asked !== TAGS ? Math.min(n_exact, 5) : 3);
   $("words-note").hidden = !hasWords || reply.words.length > 0;
-  $("words-note").textContent = "No song here has these words. Try fewer of them, or the ones that you are sure of; the spelling need not be right.";
+  $("words-note").textContent = noteOfWords(reply);
 }
 
 function showSounds(reply) {
   $("sound-list").hidden = !reply.results.length;
   $("sound-heading").hidden = reply.asked === "like";
-  const note = caution(reply);
-  $("note").hidden = !note;
-  $("note").textContent = note;
+  $("sound-heading").textContent = headingOfFound(reply);
+  showChoices(reply);
+  const note = caution(reply), all = `${leftOut(reply)} ${note}`.trim();
+  $("note").hidden = !all;
+  $("note").textContent = all;
   const n = reply.understood === false ? 0 : reply.asked === "like" ? 10 : reply.words.length ? 3 : 5;
   fill("results", reply.results, "sound", reply, n);
   $("results").classList.toggle("weak", Boolean(note));
@@ -170,9 +184,12 @@ function showSounds(reply) {
 /** Return one plain sentence if the list by sound deserves little trust, or "". */
 function caution(reply) {
   if (reply.asked === "like" || !reply.results.length) return "";
-  const asked = reply.asked === "lyrics" ? "line" : "clip";
-  if (!reply.understood) return "The model knows none of these words, so songs can only be guessed. Other words may do better.";
-  if (reply.far) return `This ${asked} is unlike the songs here, so this list means little. Try ${asked === "line" ? "more words, or a whole line" : "a longer or clearer clip"}.`;
+  const { noun } = askedWith(reply), words = noun === TAGS ? TAGS : "words";
+  if (!reply.understood) return `The model knows none of these ${words}, so songs can only be guessed. Other ${words} may do better.`;
+  if (reply.far) {
+    const better = { line: "more words, or a whole line", clip: "a longer or clearer clip", text: "more words", tags: "other tags" }[noun];
+    return `${noun === TAGS ? "These tags are" : `This ${noun} is`} unlike the songs here, so this list means little. Try ${better}.`;
+  }
   if (reply.stands_out === false) return "None of these stands out: any of them may be here by chance.";
   return "";
 }
@@ -180,10 +197,12 @@ function caution(reply) {
 function status(reply) {
   if (reply.asked === "like") return `${counted(reply.results.length, "song")}, the closest first.`;
   const n = reply.words.length, exact = reply.words.filter((hit) => hit.exact).length;
-  if (exact) return `${counted(exact, "song")} ${exact === 1 ? "has" : "have"} these words.`;
+  const these = reply.asked !== TAGS ? "these words" : reply.tags.length === 1 ? "this tag" : "these tags";
+  if (exact) return `${counted(exact, "song")} ${exact === 1 ? "has" : "have"} ${these}.`;
+  if (n && reply.asked === TAGS) return `No song has all of these tags; ${n === 1 ? "one has" : `${n} have`} some.`;
   if (n) return `No song has exactly these words; ${n === 1 ? "one comes" : `${n} come`} close.`;
   if (!reply.understood || !reply.results.length) return "Nothing found.";
-  return `${counted(reply.results.length, "song")} by sound, the best first.`;
+  return `${counted(reply.results.length, "song")} by ${reply.find ? labelOf(reply.find) : "sound"}, the best first.`;
 }
 
 // ---- keys, theme, files -----------------------------------------------------------------------
@@ -193,7 +212,7 @@ const isControl = (target) => target.closest?.("button, a, summary, [role=link]"
 
 /** Keys that work everywhere on the page. */
 const KEYS = {
-  "/": () => { $("text").focus(); $("text").select(); },
+  "/": () => { mainField().focus(); mainField().select(); },
   ArrowDown: () => moveBy(1),
   ArrowUp: () => moveBy(-1),
   ArrowLeft: () => skip(-5),
@@ -221,7 +240,7 @@ document.addEventListener("keydown", (event) => {
 $("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    go({ q: $("text").value });
+    submit();
   }
   const atEnd = $("text").selectionStart === $("text").value.length;
   if (event.key === "ArrowDown" && atEnd && cards().length) {
@@ -256,7 +275,8 @@ $("theme").addEventListener("click", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => useTheme(null));
 useTheme(["dark", "light"].find((theme) => theme === remembered("theme")) ?? null);
 
-$("ask").addEventListener("submit", (event) => { event.preventDefault(); go({ q: $("text").value }); });
+$("ask").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+$("tags").addEventListener("input", nameDrop);
 $("file").addEventListener("change", () => { askSound($("file").files[0]); $("file").value = ""; });
 
 // A file that misses the field must not make the browser leave the page.
@@ -284,6 +304,7 @@ function introduce() {
   $("formats").textContent = `${about.formats}, up to ${about.limits.seconds / 60} minutes`;
   $("by-lyrics").hidden = !about.answers.lyrics;
   $("by-sound").hidden = !about.answers.sound;
+  if (about.views) introduceViews();
   if ($("by-lyrics").hidden) return;
   $("tries").replaceChildren(...about.examples.map(example));
 }
@@ -294,17 +315,11 @@ function example(line) {
   return item;
 }
 
-function caption() {
-  const n = points.positions.length;
-  const some = n < points.items ? ` It shows ${n.toLocaleString("en")} of ${counted(points.items, "song")}.` : "";
-  $("caption").textContent = `Songs that are alike are close together. Choose a dot for more like that song.${some}`;
-}
-
 async function begin() {
   try {
     [about, points] = await Promise.all([fetchJson("/api/about"), fetchJson("/api/map")]);
     introduce();
-    caption();
+    drawMap();
     await follow();
   } catch (error) {
     fail(error.message);
