@@ -9,6 +9,8 @@ Parts, which `--part` selects:
 - `missing`: sum of the held-out mean correlations with 10, 30 and 50 % of the views missing, as a share
   of that with complete training rows: `MultiCCA`, complete rows only, and means imputed. The views are
   synthetic, or the quarters of the images of digits. Means of several masks; in brackets the lowest.
+- `left_out`: correlations of the pairs of three views on the training rows, estimated for rows left out,
+  by as many refits, and on 4,000 new rows.
 - `time`: CPU seconds and memory of `fit` next to plain NumPy, and cca-zoo.
 
 cca-zoo runs in its own environment, if built with `make peers`.
@@ -47,6 +49,15 @@ DESIGNS = {
     "3 views, 300 rows, noisy": ((30, 30, 30), 300, (1.0, 1.5, 2.0), 2),
     "4 views, 1,000 rows": ((20, 20, 20, 20), 1000, (1.5, 1.5, 1.5, 2.0), 4),
 }
+
+# Sizes and noises of the views, number of training rows, and ridges.
+LEFT_OUT = [
+    (((5, 5, 5), (1.0, 2.0, 3.0)), 60, 0),
+    (((5, 30, 20), (1.0, 2.0, 2.0)), 50, "auto"),
+    (((5, 30, 20), (1.0, 2.0, 2.0)), 50, (0.1, 1.0, 10.0)),
+    (((10, 100, 100), (1.0, 3.0, 3.0)), 60, "auto"),
+    (((5, 200, 10), (1.0, 20.0, 1.0)), 60, "auto"),
+]
 
 
 def main():
@@ -318,7 +329,50 @@ def reference(table, sizes, k, reg=0.1):
     ]
 
 
-PARTS = {"equality": equality, "peers": peers, "missing": missing, "time": time_and_memory}
+def left_out(quick):
+    """Print correlations of the training rows, of rows left out, and of new rows."""
+    print_head(
+        "views", "rows", "ridges", "training", "left out", "as many refits", "new rows", "error"
+    )
+    errors = []
+    for (sizes, noises), n_rows, reg in LEFT_OUT:
+        runs = [
+            compare_left_out(sizes, noises, n_rows, reg, seed) for seed in range(2 if quick else 8)
+        ]
+        found = np.array(runs)
+        errors.append(np.abs(found[:, 1] - found[:, 2]).mean())
+        cells = [" / ".join(f"{r:.2f}" for r in of_pairs) for of_pairs in found.mean(axis=0)]
+        print_row(sizes, n_rows, reg, *cells, f"{errors[-1]:.3f}")
+    print(f"error={max(errors):.3f}")
+
+
+def compare_left_out(sizes, noises, n_rows, reg, seed):
+    """Return four rows with the correlations of the pairs."""
+    table = factor_table(n_rows + 4000, sizes, noises, 1, seed)
+    train, new = table[:n_rows], table[n_rows:]
+    model = MultiCCA(columns_of(sizes), 1, reg=reg).fit(train)
+    refits = []
+    for row in range(n_rows):
+        other = MultiCCA(columns_of(sizes), 1, reg=tuple(model.reg_.values()))
+        other.fit(np.delete(train, row, axis=0))
+        sign = np.sign(other.weights_["view0"][:, 0] @ model.weights_["view0"][:, 0])
+        refits.append(sign * other.transform(train[[row]])[0])
+    estimated = [r[0] for r in model.leave_one_out_correlations_.values()]
+    pairs = np.triu_indices(len(sizes), 1)
+    own, left, fresh = (
+        np.corrcoef(np.transpose(z))[pairs]
+        for z in (model.transform(train), refits, model.transform(new))
+    )
+    return own, estimated, left, fresh
+
+
+PARTS = {
+    "equality": equality,
+    "peers": peers,
+    "missing": missing,
+    "left_out": left_out,
+    "time": time_and_memory,
+}
 
 
 if __name__ == "__main__":

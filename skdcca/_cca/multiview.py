@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca.checks import check_weight
 from skdcca._cca.multiview_base import BaseMultiCCA
@@ -25,6 +26,9 @@ from skdcca._utils.sklearn_compat import (
     safe_indexing,
 )
 from skdcca._utils.view_errors import block_errors, describe
+
+# Shared factors are estimated as if every correlation of two views was at least this.
+_LEAST = 0.02
 
 
 class MultiCCA(BaseMultiCCA):
@@ -65,6 +69,10 @@ class MultiCCA(BaseMultiCCA):
     pair_correlations_ : dict of (str, str) to ndarray of shape (n_components_,)
         Correlations of each pair of views, on the rows that have both; with a ridge, values of the
         objective as above.
+    leave_one_out_correlations_ : dict of (str, str) to ndarray of shape (n_components_,), or None
+        Estimates of what the correlations of each pair are on new rows, which are smaller, the more so
+        the more columns there are; see the Notes. None after `partial_fit`, `fit_blocks`, and `fit` on
+        dask and memory-mapped arrays.
     weights_ : dict of str to ndarray of shape (n_columns, n_components_)
         Weights of each view, for the output of its transformer in its own units: the variates are
         ``(V - means_[name]) @ weights_[name]``.
@@ -136,12 +144,17 @@ class MultiCCA(BaseMultiCCA):
     takes NaN, as `sklearn.impute.SimpleImputer` does. Rows that have none of the views, but one that is
     dropped, are left out.
 
+    **Rows left out.** Each variate is a ridge regression of its view on a combination of the other
+    variates. So the leverages of the training rows tell what their variates would be if each row had
+    been left out of the fit of its view [4]_, without another fit. These variates give
+    `leave_one_out_correlations_`. Of more than 5,000 rows, some are taken.
+
     **Consensus.** Each component is taken for a factor with variance 1, of which view i has the variate
-    :math:`z_i = a_i f + e_i` with variance 1 and independent errors [3]_; with a ridge, the variates are
-    divided by their standard deviations first. The loadings :math:`a_i` fit the correlations of the
-    pairs by least squares, weighted by the numbers of their common rows. Before, all correlations of a
-    component are multiplied by the geometric mean of the products of both deviations, because those of
-    the training rows are too large. The posterior mean of the factor is
+    :math:`z_i = a_i f + e_i` with variance 1 and independent errors [3]_. The loadings :math:`a_i` fit
+    the correlations of the pairs by least squares, weighted by the numbers of their common rows. Both
+    are those of rows left out, because a view with many columns correlates with all others on the
+    training rows. If they are not known, the loadings fit the correlations of the training rows, which a
+    ridge shrinks. The posterior mean of the factor is
 
     .. math:: \frac{\sum_i z_i a_i / (1 - a_i^2)}{1 + \sum_i a_i^2 / (1 - a_i^2)},
 
@@ -154,6 +167,8 @@ class MultiCCA(BaseMultiCCA):
        values", Computational Statistics 27 (2012).
     .. [3] F. R. Bach and M. I. Jordan, "A probabilistic interpretation of canonical correlation
        analysis", Technical Report 688, University of California, Berkeley, 2005.
+    .. [4] G. C. Cawley and N. L. C. Talbot, "Efficient leave-one-out cross-validation of kernel Fisher
+       discriminant classifiers", Pattern Recognition 36 (2003).
 
     Examples
     --------
@@ -419,6 +434,7 @@ class MultiCCA(BaseMultiCCA):
         self.reg_ = dict(zip(names, solution.ridges, strict=True))
         self._pair_correlations = solution.correlations
         self._deviations, self._n_common = solution.deviations, solution.n_common
+        self._left_out = solution.left_out
         self.canonical_correlations_ = solution.correlations.mean(axis=0)
         self.n_components_ = len(self.canonical_correlations_)
 
@@ -433,6 +449,9 @@ class MultiCCA(BaseMultiCCA):
         return (z / deviation).astype(z.dtype, copy=False)
 
     def _factor_correlations(self):
+        if self._rows_left_out() is not None:
+            # Every component keeps a direction, also where no correlation is left.
+            return np.clip(self._left_out[0], _LEAST, 1.0)
         divisors = self._divisors()
         return np.array(
             [
@@ -442,13 +461,30 @@ class MultiCCA(BaseMultiCCA):
         )
 
     def _shrinkage(self):
+        if self._rows_left_out() is not None:
+            return 1.0
         # Correlations of the training rows are too large, the more so the larger the ridge has to be.
         divisors = self._divisors()
         deviations = np.where(np.isfinite(divisors), divisors, 0.0)
         return np.prod(deviations, axis=0) ** (2 / len(deviations))
 
+    @property
+    def leave_one_out_correlations_(self) -> dict[tuple[str, str], NDArray] | None:
+        """Estimated correlations of each pair of views on new rows, by their names."""
+        check_is_fitted(self)
+        if self._rows_left_out() is None:
+            return None
+        return dict(zip(self.pair_correlations_, self._left_out[0], strict=True))
+
+    def _rows_left_out(self):
+        """Return correlations and deviations of rows left out; None without the training rows."""
+        return getattr(self, "_left_out", None)
+
     def _divisors(self):
         """Return the standard deviations of the variates, or infinity for those without variance."""
+        if self._rows_left_out() is not None:
+            deviations = self._left_out[1]
+            return np.where(deviations > 0, deviations, np.inf)
         # Files of earlier versions lack them.
         deviations = getattr(self, "_deviations", np.ones((len(self._columns), self.n_components_)))
         return np.where(deviations > 0, deviations, np.inf)

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from skdcca._cca.algebra import component_signs
 from skdcca._cca.linear import column_correlations
 from skdcca._cca.linear_views import GramView, decomposed
+from skdcca._cca.multiview_loo import influence_of_moments, influence_of_rows, leave_one_out
 from skdcca._cca.multiview_moments import ViewMoments
 from skdcca._cca.multiview_solution import MomentBlocks, SingularBlocks, pairs_of, solve
 from skdcca._cca.multiview_views import check_view_weights
@@ -36,6 +37,7 @@ class Solution(NamedTuple):
     correlations: np.ndarray
     deviations: np.ndarray
     n_common: np.ndarray
+    left_out: tuple[np.ndarray, np.ndarray] | None
 
 
 def fit_in_memory(names, regs, n_components, present, views, sample_weight=None):
@@ -74,7 +76,11 @@ def fit_in_memory(names, regs, n_components, present, views, sample_weight=None)
     ]
     _regularize(decompositions, regs, weights, rows)
     blocks = SingularBlocks(decompositions, present, sample_weight)
-    return _solution(names, n_components, decompositions, blocks)
+
+    def influence(weights, directions):
+        return influence_of_rows(decompositions, directions, rows)
+
+    return _solution(names, n_components, decompositions, blocks, influence)
 
 
 def fit_by_moments(names, regs, n_components, moments, rows=None):
@@ -95,27 +101,43 @@ def fit_by_moments(names, regs, n_components, moments, rows=None):
         views.append(view)
     _regularize(views, regs, moments.weights, rows)
     _warn_imprecise(names, views, rows)
-    return _solution(names, n_components, views, MomentBlocks(moments, views))
+    influence = None
+    if isinstance(rows, Rows):
+
+        def influence(weights, directions):
+            return influence_of_moments(views, weights, rows)
+
+    return _solution(names, n_components, views, MomentBlocks(moments, views), influence)
 
 
 class Rows:
     """Rows of all views in memory, with their weights."""
 
     def __init__(self, views, present, sample_weight):
-        self._views, self._present, self._weight = views, present, sample_weight
+        self.views, self.present, self._weight = views, present, sample_weight
         self.can_be_decomposed = not any(issparse(view) for view in views)
+
+    @property
+    def weight(self):
+        """Weights of all rows."""
+        return np.ones(len(self.present)) if self._weight is None else self._weight
 
     def weight_of(self, i):
         """Return the weights of the rows that have a view, or None."""
-        return None if self._weight is None else self._weight[self._present[:, i]]
+        return None if self._weight is None else self._weight[self.present[:, i]]
 
     def total_weight(self, i):
         """Return the sum of the weights of the rows that have a view."""
-        return self._views[i].shape[0] if self._weight is None else self.weight_of(i).sum()
+        return self.views[i].shape[0] if self._weight is None else self.weight_of(i).sum()
+
+    @property
+    def total_weights(self):
+        """Sums of the weights of the rows of each view."""
+        return np.array([self.total_weight(i) for i in range(len(self.views))], dtype=np.float64)
 
     def gather(self, i, new):
         """Add the rows of one view to a new object."""
-        return new().add_views([self._views[i]], self.weight_of(i))
+        return new().add_views([self.views[i]], self.weight_of(i))
 
 
 class RowsInBlocks:
@@ -190,7 +212,7 @@ def _warn_imprecise(names, views, rows):
             )
 
 
-def _solution(names, n_components, views, blocks):
+def _solution(names, n_components, views, blocks, influence=None):
     ranks = [view.rank for view in views]
     k = _checked_number(names, ranks, n_components)
     is_degenerate = _warn_perfect_correlations(names, views, blocks.n_common)
@@ -202,13 +224,17 @@ def _solution(names, n_components, views, blocks):
         for of_view, view in zip(covariances, views, strict=True)
     ]
     deviations = np.array([deviation for _, deviation in covariances])
-    if not blocks.is_complete:
+    # With a ridge, the values of the objective are covariances of variates that vary by less than 1.
+    scales = np.array([deviations[i] * deviations[j] for i, j in pairs_of(len(views))])
+    true = np.asarray(correlations)
+    if blocks.is_complete:
+        true = np.divide(true, scales, out=np.zeros_like(true), where=scales > 0).clip(-1.0, 1.0)
+    else:
         _warn_few_common_rows(names, blocks.n_common)
-        # With a ridge, the values of the objective are covariances of variates that vary by less than 1.
-        correlations = [
-            r * deviations[i] * deviations[j]
-            for (i, j), r in zip(pairs_of(len(views)), correlations, strict=True)
-        ]
+    correlations = true * scales
+    left_out = None
+    if influence is not None:
+        left_out = leave_one_out(influence(weights, directions), correlations, true)
     sign = _signs(loadings)
     return Solution(
         [w * sign / view.scale[:, None] for view, w in zip(views, weights, strict=True)],
@@ -216,9 +242,10 @@ def _solution(names, n_components, views, blocks):
         [view.mean for view in views],
         [view.deviation for view in views],
         [view.reg for view in views],
-        np.array(correlations),
+        correlations,
         deviations,
         np.array([blocks.n_common[pair] for pair in pairs_of(len(views))], dtype=np.float64),
+        left_out,
     )
 
 
