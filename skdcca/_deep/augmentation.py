@@ -2,22 +2,28 @@
 
 import torch
 
-_RULE = "`augmentation` must return two tensors of the shapes that it gets"
+_NUMBERS = {2: "two", 3: "three"}
 
 
-def augment(augmentation, x, y):
-    """Return the augmented batch; raise ValueError if it has another shape or is not finite."""
-    if len(x) == 0:  # the rows of this batch belong to other processes
-        return x, y
-    augmented = augmentation(x, y)
-    if not isinstance(augmented, (tuple, list)) or len(augmented) != 2:
-        raise ValueError(f"{_RULE}, got {type(augmented).__name__}. Return a pair (x, y).")
-    for name, before, after in zip("xy", (x, y), augmented, strict=True):
+def augment(augmentation, views):
+    """Return the augmented batch; raise ValueError if it has another shape or is not finite.
+
+    `views` has the tensor of each view by its name.
+    """
+    if not all(map(len, views.values())):  # the rows of this batch belong to other processes
+        return views
+    n_views = _NUMBERS.get(len(views), len(views))
+    rule = f"`augmentation` must return {n_views} tensors of the shapes that it gets"
+    augmented = augmentation(*views.values())
+    if not isinstance(augmented, (tuple, list)) or len(augmented) != len(views):
+        remedy = "a pair (x, y)" if len(views) == 2 else "a tuple"
+        raise ValueError(f"{rule}, got {type(augmented).__name__}. Return {remedy}.")
+    for (name, before), after in zip(views.items(), augmented, strict=True):
         if not isinstance(after, torch.Tensor):
-            raise ValueError(f"{_RULE}, got {type(after).__name__} for {name}. Return a tensor.")
+            raise ValueError(f"{rule}, got {type(after).__name__} for {name}. Return a tensor.")
         if after.shape != before.shape:
             raise ValueError(
-                f"{_RULE}, got {tuple(after.shape)} instead of {tuple(before.shape)} for {name}. Keep "
+                f"{rule}, got {tuple(after.shape)} instead of {tuple(before.shape)} for {name}. Keep "
                 "the rows and axes."
             )
         if not torch.isfinite(after).all():
@@ -25,4 +31,4 @@ def augment(augmentation, x, y):
                 f"`augmentation` must return finite values, got NaN or infinity for {name}. Change its "
                 "parameters."
             )
-    return tuple(augmented)
+    return dict(zip(views, augmented, strict=True))

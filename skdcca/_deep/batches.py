@@ -1,4 +1,4 @@
-"""Read the rows of two views, in shuffled batches or in consecutive blocks."""
+"""Read the rows of views, in shuffled batches or in consecutive blocks."""
 
 import mmap
 from collections import deque
@@ -44,9 +44,14 @@ class Pairs(Dataset):
     def __len__(self):
         return len(self.rows)
 
+    def read(self, blocks):
+        """Yield both views of each block of local rows by name; all rows have both."""
+        for x, y in read(self.views, blocks):
+            yield {"x": x, "y": y}, None
+
 
 class Target(NamedTuple):
-    """Number of rows and labels of a batch.
+    """Number of rows and labels of a batch, and the views that its rows have.
 
     Attributes
     ----------
@@ -54,10 +59,13 @@ class Target(NamedTuple):
         Total number of rows in the batch, over all processes.
     labels : torch.Tensor of shape (n_local_rows,) or None
         Labels of the local rows.
+    present : torch.Tensor of shape (n_rows, n_views) or None, default=None
+        Whether a row has a view. If None, all rows have all views.
     """
 
     n_rows: int
     labels: torch.Tensor | None
+    present: torch.Tensor | None = None
 
 
 class Batches:
@@ -83,11 +91,13 @@ class Batches:
     def __iter__(self):
         pairs, batches = self.pairs, self._draw()
         local = [pairs.group.local_rows(rows) for rows in batches]
-        for rows, of_process, (x, y) in zip(batches, local, read(pairs.views, local), strict=True):
+        for rows, of_process, (views, present) in zip(
+            batches, local, pairs.read(local), strict=True
+        ):
             labels = None
             if pairs.labels is not None:
                 labels = torch.from_numpy(pairs.labels[of_process])
-            yield {"x": x, "y": y}, Target(len(rows), labels)
+            yield views, Target(len(rows), labels, present)
 
     def _draw(self):
         """Return the rows of each batch of the next epoch."""
@@ -128,9 +138,17 @@ def read(views, blocks):
 
     Blocks of memory-mapped files are read ahead in threads, so that reading overlaps with computing.
     """
+    return read_parts(views, [[rows] * len(views) for rows in blocks])
 
-    def read_block(rows):
-        return [torch.from_numpy(_take_rows(view, rows)) for view in views]
+
+def read_parts(views, blocks):
+    """Yield the tensors of each block as `read` does; a block has the rows of each view."""
+
+    def read_block(parts):
+        return [
+            torch.from_numpy(_take_rows(view, rows))
+            for view, rows in zip(views, parts, strict=True)
+        ]
 
     return _map_ahead(read_block, blocks) if any(map(in_file, views)) else map(read_block, blocks)
 

@@ -1,4 +1,4 @@
-"""Check the parameters of `DeepCCA`, before anything is computed."""
+"""Check the parameters of deep models, before anything is computed."""
 
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,15 @@ from skdcca.losses import as_loss
 
 def check_parameters(model):
     """Raise an error if a parameter of a `DeepCCA` is invalid."""
+    check_training_parameters(model)
+    check_encoder("x_encoder", model.x_encoder)
+    check_encoder("y_encoder", model.y_encoder)
+    _check_distributed(model)
+    _check_warm_start(model)
+
+
+def check_training_parameters(model):
+    """Raise an error if a parameter that all deep models have is invalid."""
     check_number("reg", model.reg, ge=0)
     check_number("lr", model.lr, gt=0, or_none=True)
     check_number("weight_decay", model.weight_decay, ge=0)
@@ -34,12 +43,8 @@ def check_parameters(model):
     check_callbacks(model.callbacks)
     _check_augmentation(model.augmentation)
     _check_optimizer(model.optimizer)
-    _check_encoder("x_encoder", model.x_encoder)
-    _check_encoder("y_encoder", model.y_encoder)
     _check_checkpoint(model)
-    _check_distributed(model)
     _check_n_networks(model)
-    _check_warm_start(model)
 
 
 def class_numbers(labels, X, model):
@@ -113,7 +118,7 @@ def _check_optimizer(optimizer):
         check_option("optimizer", optimizer, OPTIMIZERS, otherwise=otherwise)
 
 
-def _check_encoder(name, given):
+def check_encoder(name, given):
     encoder = as_encoder(given)
     if isinstance(encoder, type) or not (encoder is None or hasattr(encoder, "build")):
         raise ValueError(

@@ -39,13 +39,17 @@ class HeldOutVariates(NamedTuple):
         squares = [(z - mean) ** 2 for z, mean in zip((self.zx, self.zy), means, strict=True)]
         return tuple(np.sqrt(np.average(square, axis=0, weights=weight)) for square in squares)
 
+    def influences(self, weight):
+        """Return the sum of the correlations, and the influence of each row on it."""
+        return influences(self.zx, self.zy, weight)
+
 
 def compare(networks, linear, weight=None, groups=None, *, joined=False):
     """Compare networks and the linear model on the same held-out rows.
 
     Parameters
     ----------
-    networks, linear : HeldOutVariates
+    networks, linear : HeldOutVariates or SeveralHeldOut
         Variates of the same rows by both models.
     weight : ndarray of shape (n_held_out,), default=None
         Weights of the rows. If None, they are the same.
@@ -60,9 +64,9 @@ def compare(networks, linear, weight=None, groups=None, *, joined=False):
     decision : dict
         The entries of `DeepCCA.decision_`.
     """
-    weight = np.ones(len(linear.zx)) if weight is None else weight
+    weight = np.ones(len(linear.rows)) if weight is None else weight
     weight = weight / weight.sum()
-    found = [influences(variates.zx, variates.zy, weight) for variates in (networks, linear)]
+    found = [variates.influences(weight) for variates in (networks, linear)]
     (deep, of_deep), (plain, of_plain) = found
     error = _standard_error(of_deep - of_plain, weight, groups)
     limit = _JOINED if joined else _ALONE

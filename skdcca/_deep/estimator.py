@@ -1,6 +1,5 @@
 """Deep canonical correlation analysis."""
 
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from os import PathLike
@@ -8,35 +7,27 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import check_weight
-from skdcca._deep.batches import count_batches
-from skdcca._deep.checkpoint import Checkpoint, fingerprint_of
 from skdcca._deep.checks import check_parameters, class_numbers, shared_facts
 from skdcca._deep.fitting import fit_model, split_rows
 from skdcca._deep.held_out import group_numbers
-from skdcca._deep.inputs import InputMixin, from_older_file
-from skdcca._deep.linear_model import linear_inputs
-from skdcca._deep.networks import encode, resolve_device
-from skdcca._deep.plan import make_plan, resolve_lr, resolve_max_epochs, resolve_projection
+from skdcca._deep.inputs import InputMixin, check_n_rows, from_older_file
+from skdcca._deep.networks import encode, fitted_network, resolve_device
+from skdcca._deep.plan import make_plan, resolve_projection
 from skdcca._deep.process_group import ProcessGroup
 from skdcca._deep.regression import regress_y
 from skdcca._deep.rows import FitRows
-from skdcca._deep.run import Training, resolve_batch_size
-from skdcca._deep.training import TrainingSettings
+from skdcca._deep.trained import TrainedMixin
+from skdcca._deep.two_views import TwoViews, linear_inputs
 from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.sklearn_compat import num_samples
 from skdcca._utils.validation import check_option, check_pairs
-from skdcca.base import WEIGHTING_POWER, BaseCCA, comparison_arguments
-from skdcca.losses import as_loss
-
-# Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
-_NETWORKS = weakref.WeakKeyDictionary()
+from skdcca.base import BaseCCA, comparison_arguments
 
 
-class DeepCCA(InputMixin, BaseCCA):
+class DeepCCA(TrainedMixin, InputMixin, BaseCCA):
     r"""Deep canonical correlation analysis, with networks whose outputs are maximally correlated.
 
     `DeepCCA` trains one network (encoder) for each view on a common loss, and then fits a `LinearCCA` on
@@ -263,6 +254,7 @@ class DeepCCA(InputMixin, BaseCCA):
     --------
     LinearCCA : Linear CCA, exact and fast; the model to compare with.
     KernelCCA : Nonlinear CCA with kernels.
+    DeepMultiCCA : Networks of more than two views, of which rows may lack some.
     skdcca.losses : Losses, with their formulas and references.
     skdcca.encoders : Encoders, which build the network of a view.
 
@@ -514,9 +506,10 @@ class DeepCCA(InputMixin, BaseCCA):
         if weight is not None:
             n_rows = process_group.count(np.count_nonzero(weight))
         plan = make_plan(self, n_rows, X.shape[1:], y.shape[1:], labels is not None)
-        self._check_n_rows(n_rows, plan)
+        check_n_rows(self, n_rows, plan)
         device = resolve_device(self.device)
-        seed, checkpoint = self._draw_seeds(X, y, weight, groups, labels, process_group, device)
+        of_rows = {"sample_weight": weight, "groups": groups, "labels": labels}
+        seed, checkpoint = self._draw_seeds((X, y), of_rows, device, process_group)
         rows = FitRows((X, y), device, process_group, weight, groups, labels)
         # The same rows are held out when training continues.
         splits = split_rows(rows, plan, self._split_seed)
@@ -524,7 +517,10 @@ class DeepCCA(InputMixin, BaseCCA):
         self._check_n_training(n_training)
         if not self._continues():
             self._set_up(X, y, n_training)
-        training = self._training(device, plan, n_rows, n_training)
+        branches = self._branch("x"), self._branch("y")
+        training = self._training(
+            branches, TwoViews(), device, plan, n_rows=n_rows, n_training=n_training
+        )
         fitted, history, self.decision_ = fit_model(
             rows,
             plan,
@@ -533,55 +529,12 @@ class DeepCCA(InputMixin, BaseCCA):
             training,
             states=(self.x_state_, self.y_state_) if self._continues() else None,
             checkpoint=checkpoint,
-            verbose=self.verbose,
         )
         self._set_fitted(rows, fitted, history)
 
-    def _draw_seeds(self, X, y, weight, groups, labels, process_group, device):
-        """Set the seed of the held-out rows; return the seed of the training run and the checkpoint.
-
-        A training run that continues from a checkpoint keeps the seeds with which it began.
-        """
-        random = check_random_state(self.random_state)
-        if self._continues():
-            return process_group.broadcast(random.randint(2**31 - 1)), None
-        checkpoint = None
-        if self.checkpoint is not None:
-            fingerprint = fingerprint_of(
-                self.get_params(), X, y, weight, groups=groups, labels=labels
-            )
-            checkpoint = Checkpoint(self.checkpoint, fingerprint)
-        seeds = random.randint(2**31 - 1), random.randint(2**31 - 1)
-        if checkpoint is not None:
-            seeds = checkpoint.open(seeds, device)
-        self._split_seed, seed = process_group.broadcast(seeds)
-        return seed, checkpoint
-
-    def _training(self, device, plan, n_rows, n_training):
-        """Return the networks, the loss and the settings of the training."""
-        loss = as_loss(self.loss, self.reg)
-        self.batch_size_ = resolve_batch_size(self.batch_size, n_training, self.n_components_, loss)
-        n_batches = count_batches(n_training, self.batch_size_)
-        settings = TrainingSettings(
-            optimizer=self.optimizer,
-            lr=resolve_lr(self.lr, n_rows, plan.n_networks),
-            weight_decay=self.weight_decay,
-            lr_schedule=self.lr_schedule,
-            batch_size=self.batch_size_,
-            max_epochs=resolve_max_epochs(self.max_epochs, n_rows, n_batches, plan.n_networks),
-            patience=self.patience,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            device=device,
-            augmentation=self.augmentation,
-        )
-        return Training((self._branch("x"), self._branch("y")), loss, settings, self.reg)
-
     def _set_fitted(self, rows, fitted, history):
         """Set the fitted attributes, and the weights of the components."""
-        n_done = len(self.history_)
-        self.history_ = self.history_ + [row | {"epoch": n_done + row["epoch"]} for row in history]
-        self.n_epochs_ = max((row["epoch"] for row in self.history_), default=0)
+        self._set_history(history)
         self.n_networks_ = fitted.n_networks
         self.x_state_, self.y_state_ = fitted.states
         self.linear_ = fitted.linear
@@ -595,9 +548,7 @@ class DeepCCA(InputMixin, BaseCCA):
             variates = fitted.linear._project_x(fitted.x_encodings)
             self._y_mean, self._y_of_variates = regress_y(rows, fitted.split, variates)
         self.projection_ = resolve_projection(self)
-        self.component_weights_ = np.ones(self.n_components_)
-        if self.projection_ == "weighted":
-            self.component_weights_ = self._measured_correlations().clip(0) ** WEIGHTING_POWER
+        self.component_weights_ = self._weights_of(self._measured_correlations())
 
     def _project_x(self, X):
         encodings = self._encode("x", X)
@@ -619,19 +570,11 @@ class DeepCCA(InputMixin, BaseCCA):
         return (variates @ self._y_of_variates).reshape(-1, *self.y_shape_) + self._y_mean
 
     def _encode(self, side, view):
-        """Return the input of the linear model: outputs of a network, or the view itself.
-
-        A network is rebuilt from its weights on first use.
-        """
+        """Return the input of the linear model: outputs of a network, or the view itself."""
         state = getattr(self, f"{side}_state_")
         if state is None:
             return linear_inputs(view, self.n_components_)
-        device = resolve_device(self.device, must_exist=False)
-        networks = _NETWORKS.setdefault(self, {})
-        built_from, network = networks.get((side, device), (None, None))
-        if built_from is not state:
-            network = self._fitted_branch(side).rebuild(state).to(device)
-            networks[side, device] = state, network
+        network = fitted_network(self, side, state, lambda: self._fitted_branch(side))
         return encode(network, view)
 
     def _check_parameters(self):

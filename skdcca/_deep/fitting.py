@@ -1,4 +1,4 @@
-"""Fit the networks and the linear model of one `DeepCCA`, and decide between them."""
+"""Fit the networks and the linear model of one deep model, and decide between them."""
 
 from skdcca._deep.decision import compare
 from skdcca._deep.linear_model import fit_linear_model, held_out_by_linear_model
@@ -19,14 +19,14 @@ def split_rows(rows, plan, seed):
         splits = [rows.hold_out(seed, plan.n_held_out)]
     elif plan.n_held_out:
         splits = rows.folds(seed, n_folds(plan.n_networks))[: plan.n_networks]
-    if sum(len(split.held_out) for split in splits) >= FEWEST_HELD_OUT:
+    if rows.n_measured(splits) >= FEWEST_HELD_OUT:
         return splits
     if plan.n_networks > 1 and not plan.not_compared:
         return []
     return [rows.hold_out(seed, 0)] * plan.n_networks
 
 
-def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=None, verbose=0):
+def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=None):
     """Fit networks, compare them with a linear model, and return the better model.
 
     Parameters
@@ -43,8 +43,6 @@ def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=No
         Networks, loss and settings.
     states, checkpoint
         As in `TrainingRun.train`, for a single network.
-    verbose : int, default=0
-        If > 0, print the decision.
 
     Returns
     -------
@@ -57,9 +55,9 @@ def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=No
     """
     n_components = training.branches[0].n_outputs
     if plan.linear_at_once or not splits:
-        fitted = fit_linear_model(rows, n_components)
+        fitted = fit_linear_model(rows, n_components, training.kind)
         decision = {"model": "linear", "reason": "there are too few rows to judge networks"}
-        _tell(decision, rows, verbose)
+        _tell(decision, rows, training.settings)
         return fitted, [], decision
     if len(splits) == 1:
         fitted = fit_one(rows, *splits, *seeds, training, states=states, checkpoint=checkpoint)
@@ -69,12 +67,12 @@ def fit_model(rows, plan, splits, seeds, training, *, states=None, checkpoint=No
     if plan.not_compared or fitted.held_out is None:
         return fitted, fitted.history, decision
     trained = splits[: fitted.n_networks]
-    linear = held_out_by_linear_model(rows, trained, n_components)
+    linear = held_out_by_linear_model(rows, trained, n_components, training.kind)
     decision = _decide(rows, fitted, linear)
     history = fitted.history
     if decision["model"] == "linear":
-        fitted = fit_linear_model(rows, n_components, linear)
-    _tell(decision, rows, verbose)
+        fitted = fit_linear_model(rows, n_components, training.kind, linear)
+    _tell(decision, rows, training.settings)
     return fitted, history, decision
 
 
@@ -88,8 +86,9 @@ def _decide(rows, fitted, linear):
     return rows.process_group.broadcast(found)
 
 
-def _tell(decision, rows, verbose):
+def _tell(decision, rows, settings):
     """Warn if the linear model was kept, and print the decision."""
+    name, verbose = settings.model, settings.verbose
     is_linear = decision["model"] == "linear"
     found = decision["reason"]
     if is_linear:
@@ -99,7 +98,7 @@ def _tell(decision, rows, verbose):
             cause = "its networks are not clearly better on held-out rows"
             figures = " The figures are in `decision_`."
         warn(
-            f"DeepCCA keeps a linear model, because {cause}.{figures} Pass fallback=None to keep "
+            f"{name} keeps a linear model, because {cause}.{figures} Pass fallback=None to keep "
             "networks.",
             LinearFallbackWarning,
         )
@@ -111,4 +110,4 @@ def _tell(decision, rows, verbose):
             f"{decision['networks']:.2f}, linear {decision['linear']:.2f}, standard error of the "
             f"difference {decision['standard_error']:.2f}"
         )
-    print(f"DeepCCA keeps {'the linear model' if is_linear else 'the networks'}: {found}.")
+    print(f"{name} keeps {'the linear model' if is_linear else 'the networks'}: {found}.")

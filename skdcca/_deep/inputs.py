@@ -21,6 +21,29 @@ def from_older_file(state):
     return older | state
 
 
+def new_encoder(parameter, given, shape):
+    """Return a copy of the encoder of a view, or the default encoder for samples of this shape."""
+    encoder = as_encoder(given)
+    if encoder is not None:
+        return clone(encoder)
+    if len(shape) > len(_DEFAULTS):
+        raise ValueError(
+            f"`{parameter}` must be an encoder or a torch.nn.Module for samples of shape {shape}, got "
+            "None. Set it, because there is no default for more than three axes."
+        )
+    return _DEFAULTS[len(shape) - 1]()
+
+
+def check_n_rows(model, n_rows, plan):
+    """Raise ValueError if there are too few rows for the held-out rows."""
+    if n_rows - plan.n_held_out < 2:
+        raise ValueError(
+            f"`validation_fraction` must leave at least 2 samples for training, got "
+            f"{model.validation_fraction}, which holds out {plan.n_held_out} of {n_rows}. Use a "
+            "smaller fraction."
+        )
+
+
 class InputMixin:
     """Mixin of `DeepCCA` with what depends on the shapes of the views and on the number of rows."""
 
@@ -63,17 +86,8 @@ class InputMixin:
         # With several processes, the total number of rows is known only in `_fit`.
         if not self.distributed:
             plan = make_plan(self, x_shape[0], x_shape[1:])
-            self._check_n_rows(x_shape[0], plan)
+            check_n_rows(self, x_shape[0], plan)
             self._check_n_training(x_shape[0] - plan.n_held_out)
-
-    def _check_n_rows(self, n_rows, plan):
-        """Raise ValueError if there are too few rows for the held-out rows."""
-        if n_rows - plan.n_held_out < 2:
-            raise ValueError(
-                f"`validation_fraction` must leave at least 2 samples for training, got "
-                f"{self.validation_fraction}, which holds out {plan.n_held_out} of {n_rows}. Use a "
-                "smaller fraction."
-            )
 
     def _check_n_training(self, n_training):
         """Raise ValueError if there are too few training rows for the components."""
@@ -91,16 +105,7 @@ class InputMixin:
         return {"the number of training samples - 1": x_shape[0] - 1}
 
     def _new_encoder(self, side, shape):
-        """Return a copy of the encoder of a view, or the default encoder for this shape."""
-        encoder = as_encoder(getattr(self, f"{side}_encoder"))
-        if encoder is not None:
-            return clone(encoder)
-        if len(shape) > len(_DEFAULTS):
-            raise ValueError(
-                f"`{side}_encoder` must be an encoder or a torch.nn.Module for samples of shape "
-                f"{shape}, got None. Set it, because there is no default for more than three axes."
-            )
-        return _DEFAULTS[len(shape) - 1]()
+        return new_encoder(f"{side}_encoder", getattr(self, f"{side}_encoder"), shape)
 
     def _continues(self):
         return self.warm_start and getattr(self, "x_state_", None) is not None
@@ -118,7 +123,7 @@ class InputMixin:
 
     def _branch(self, side):
         encoder, shape = getattr(self, f"{side}_encoder_"), getattr(self, f"{side}_shape_")
-        return Branch(VIEWS[side], encoder, shape, self.n_components_)
+        return Branch(VIEWS[side], encoder, shape, self.n_components_, f"{side}_encoder")
 
     def _fitted_branch(self, side):
         """Return the description of the fitted network, or of several that are joined."""

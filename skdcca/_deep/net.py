@@ -1,4 +1,4 @@
-"""Training loop of skorch for a loss of two encodings."""
+"""Training loop of skorch for a loss of encodings."""
 
 import math
 
@@ -13,7 +13,7 @@ from skdcca.exceptions import DivergenceError
 
 
 class Net(NeuralNet):
-    """Training loop of skorch for a loss of two encodings, without printing.
+    """Training loop of skorch for a loss of the encodings of all views, without printing.
 
     A step of a small network takes less than a millisecond, so the methods that skorch calls in every
     step are overridden by ones that do only what `train` needs.
@@ -44,14 +44,13 @@ class Net(NeuralNet):
         self.history.record(f"{prefix}_batch_count", n_batches)
 
     def train_step(self, batch, **params):
-        views, (n_rows, labels) = batch
+        views, (n_rows, *facts) = batch
         views = {name: view.to(self.device) for name, view in views.items()}
         # An optimizer may compute the loss several times in a step, always on the same augmented batch.
         if self.augmentation is not None:
-            views["x"], views["y"] = augment(self.augmentation, views["x"], views["y"])
-        if labels is not None:
-            labels = labels.to(self.device)
-        return super().train_step((views, Target(n_rows, labels)))
+            views = augment(self.augmentation, views)
+        facts = [fact if fact is None else fact.to(self.device) for fact in facts]
+        return super().train_step((views, Target(n_rows, *facts)))
 
     def train_step_single(self, batch, **params):
         self._set_training(True)
@@ -68,7 +67,7 @@ class Net(NeuralNet):
             # All processes must raise the error together, so they cannot wait for the loss to fail.
             self._check_encodings(y_pred)
         try:
-            loss = self._compute_loss(y_pred, y_true.labels)
+            loss = self._compute_loss(y_pred, y_true)
             if math.isfinite(loss.item()):
                 return loss
         except Exception:
@@ -77,10 +76,10 @@ class Net(NeuralNet):
         self._check_encodings(y_pred, SINGLE_PROCESS)
         raise self._diverged(f"the loss is {loss.item()}")
 
-    def _compute_loss(self, encodings, labels):
-        loss = (
-            self.criterion_(*encodings) if labels is None else self.criterion_(*encodings, labels)
-        )
+    def _compute_loss(self, encodings, target):
+        labels = () if target.labels is None else (target.labels,)
+        missing = {} if target.present is None else {"present": target.present}
+        loss = self.criterion_(*encodings, *labels, **missing)
         if not isinstance(loss, torch.Tensor) or loss.ndim:
             found = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
             raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
@@ -99,7 +98,7 @@ class Net(NeuralNet):
 
     def _set_training(self, training=True):
         # Visiting every layer takes time, so it is done only after someone has changed the mode.
-        visited = (self.module_, self.module_.x_network, self.module_.y_network, self.criterion_)
+        visited = (self.module_, *self.module_.children(), self.criterion_)
         if any(getattr(module, "training", training) != training for module in visited):
             super()._set_training(training)
 

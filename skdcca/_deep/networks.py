@@ -1,7 +1,8 @@
-"""Build the networks of both views, scale their inputs and compute their outputs."""
+"""Build the networks of the views, scale their inputs and compute their outputs."""
 
 import math
 import threading
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from skdcca.encoders import Encoder
 from skdcca.exceptions import DivergenceError
 
 _ONE_AT_A_TIME = threading.RLock()
+# Networks of fitted models. The models themselves contain only arrays, so that they can be pickled.
+_NETWORKS = weakref.WeakKeyDictionary()
 
 
 class Standardize(nn.Module):
@@ -90,6 +93,32 @@ class TwoBranches(nn.Module):
         return self.x_network(x), self.y_network(y)
 
 
+class Branches(nn.Module):
+    """Module that contains the networks of several views.
+
+    Parameters
+    ----------
+    networks : list of torch.nn.Module
+        Network of each view.
+    n_outputs : int
+        Number of outputs of each network.
+    """
+
+    def __init__(self, networks, n_outputs):
+        super().__init__()
+        self.n_outputs = n_outputs
+        for i, network in enumerate(networks):
+            self.add_module(f"network{i}", network)
+
+    def forward(self, **views):
+        """Return the encodings of all views, each for the rows that have the view."""
+        # Some layers, such as batch normalization, fail without rows.
+        return tuple(
+            network(view) if len(view) else view.new_zeros((0, self.n_outputs))
+            for network, view in zip(self.children(), views.values(), strict=True)
+        )
+
+
 def is_linear(network):
     """Return True if a network has one layer with weights, which is linear."""
     layers = [layer for layer in network.modules() if list(layer.parameters(recurse=False))]
@@ -110,12 +139,15 @@ class Branch:
         Shape of one sample.
     n_outputs : int
         Number of outputs.
+    parameter : str
+        Parameter of the model that sets the encoder.
     """
 
     view: str
     encoder: Encoder
     shape: tuple
     n_outputs: int
+    parameter: str = "encoder"
 
     def build(self):
         """Return a new network that includes its input scaling."""
@@ -134,9 +166,7 @@ class Branch:
 
     def check_outputs(self, network, view):
         """Raise ValueError if the network does not map samples of the view to encodings."""
-        network_name = (
-            f"The network of {self.view.lower()}_encoder={type(self.encoder).__name__}(...)"
-        )
+        network_name = f"The network of {self.parameter}={type(self.encoder).__name__}(...)"
         try:
             found = encode(network, view, np.arange(2)).shape
         except RuntimeError as error:
@@ -209,4 +239,18 @@ def state_of(network):
 def load_state(network, state):
     """Set the weights of a network to copies of these arrays."""
     network.load_state_dict({name: torch.tensor(value) for name, value in state.items()})
+    return network
+
+
+def fitted_network(model, view, state, branch):
+    """Return the network of a view of a fitted model, which is built from its weights on first use.
+
+    `branch` is a function that returns the description of the network.
+    """
+    device = resolve_device(model.device, must_exist=False)
+    networks = _NETWORKS.setdefault(model, {})
+    built_from, network = networks.get((view, device), (None, None))
+    if built_from is not state:
+        network = branch().rebuild(state).to(device)
+        networks[view, device] = state, network
     return network

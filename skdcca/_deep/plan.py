@@ -1,4 +1,4 @@
-"""Plan a fit of `DeepCCA`: how many networks there are, and which rows are held out from them."""
+"""Plan a fit of a deep model: how many networks there are, and which rows are held out from them."""
 
 from typing import NamedTuple
 
@@ -55,7 +55,11 @@ def make_plan(model, n_rows, x_shape, y_shape=(1,), has_labels=False):
     has_labels : bool, default=False
         True if labels are passed.
     """
-    shapes = (x_shape, y_shape)
+    return plan_for_shapes(model, n_rows, (x_shape, y_shape), has_labels)
+
+
+def plan_for_shapes(model, n_rows, shapes, has_labels=False):
+    """Return the plan of a fit, given the shape of a sample of each view."""
     is_raw = resolve_projection(model) == "raw"
     n_networks = model.n_networks
     if n_networks is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skdcca._deep.batches import blocks_of_rows
+from skdcca._deep.batches import Pairs, blocks_of_rows
 from skdcca._deep.held_out import folds, hold_out
 from skdcca._deep.row_weights import RowWeights
 from skdcca._utils.process_group import SINGLE_PROCESS
@@ -47,9 +47,14 @@ class FitRows:
                 "1. Pass None to hold out rows at random."
             )
 
+    @property
+    def n_rows(self):
+        """Number of local rows."""
+        return len(self.views[0])
+
     def shuffled(self, seed):
         """Return the positions of the rows with positive weights, in random order."""
-        return self.weights.shuffled(seed, self.process_group.total_rows(len(self.views[0])))
+        return self.weights.shuffled(seed, self.process_group.total_rows(self.n_rows))
 
     def hold_out(self, seed, n_held_out):
         """Return a split that holds out about this number of rows."""
@@ -65,7 +70,22 @@ class FitRows:
     def _can_train(self, rows):
         weight = self.weights.of(rows)
         enough = len(rows) >= 2 and (weight is None or weight.sum() > 1)
-        return enough and all(_varies(view, np.sort(rows)) for view in self.views)
+        return enough and all(varies(view, np.sort(rows)) for view in self.views)
+
+    def n_measured(self, splits):
+        """Return the number of held-out rows on which correlations can be measured."""
+        return sum(len(split.held_out) for split in splits)
+
+    def of_view(self, number, rows):
+        """Return the positions of local rows in the array of a view."""
+        return rows
+
+    def batches(self, split, generator):
+        """Return the data set of the training rows."""
+        shares = self.weights.unequal(split.training)
+        return Pairs(
+            *self.views, split.training, self.process_group, generator, shares, self.labels
+        )
 
     def of_training(self, split):
         """Return the local training rows in ascending order, and their weights."""
@@ -77,7 +97,7 @@ class FitRows:
         return self.process_group.local_rows(split.held_out)
 
 
-def _varies(view, rows):
+def varies(view, rows):
     """Return True if a column varies in these rows; they are read in blocks, as far as needed."""
     first = view[rows[0]]
     return any((view[block] != first).any() for block in blocks_of_rows(rows, first.size))

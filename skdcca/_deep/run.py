@@ -1,22 +1,19 @@
-"""Train networks for `DeepCCA`, each on its part of the rows."""
+"""Train the networks of a deep model, each on its part of the rows."""
 
+import math
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from skdcca._cca import LinearCCA
-from skdcca._deep.batches import Pairs, blocks_of_rows
-from skdcca._deep.decision import HeldOutVariates
-from skdcca._deep.encodings import fit_linear
 from skdcca._deep.ensemble import JoinedBranch, joined_state
 from skdcca._deep.held_out import Split
-from skdcca._deep.networks import TwoBranches, encode, load_state, seeded, state_of
+from skdcca._deep.networks import encode, load_state, seeded, state_of
 from skdcca._deep.steps import warn_if_short
-from skdcca._deep.training import HeldOut, train
+from skdcca._deep.training import train
 from skdcca._utils.warnings import warn
-from skdcca.exceptions import SmallBatchWarning, TrainingInterruptedWarning
-from skdcca.losses import build_objective
+from skdcca.exceptions import FewSamplesWarning, SmallBatchWarning, TrainingInterruptedWarning
 
 # Ridge of the linear model on the variates of several networks, which are nearly equal.
 _JOINED_REG = 0.1
@@ -29,37 +26,40 @@ class Training(NamedTuple):
 
     Attributes
     ----------
-    branches : pair of Branch
-        Descriptions of the networks of both views.
+    branches : tuple of Branch
+        Descriptions of the networks of all views.
     loss : Loss
         Loss to be minimized.
     settings : TrainingSettings
         Parameters of the training.
     reg : float
         Ridge of the linear model on the outputs of a network.
+    kind : TwoViews or SeveralViews
+        What depends on the number of views.
     """
 
     branches: tuple
     loss: object
     settings: object
     reg: float
+    kind: object
 
 
 @dataclass(frozen=True)
 class FittedVariates:
-    """Model that turns both views into variates, with the variates of held-out rows.
+    """Model that turns all views into variates, with the variates of held-out rows.
 
     Attributes
     ----------
-    states : pair of dict of str to ndarray
-        Weights of the networks of both views; None if the model is linear in the views.
-    linear : LinearCCA
+    states : tuple of dict of str to ndarray
+        Weights of the networks of all views; None if the model is linear in the views.
+    linear : LinearCCA or MultiCCA
         Linear model on the outputs of the networks, or on the views.
     split : Split
         Rows that `linear` is fitted on; none of them are held out if there are folds.
     x_encodings : ndarray of shape (n_local_rows, n_outputs) or None
         Outputs of the network of the first view; None if the model is linear in the views.
-    held_out : HeldOutVariates or None
+    held_out : HeldOutVariates, SeveralHeldOut or None
         Variates of rows that neither a network nor its linear model has seen.
     history : list of dict
         One entry for each epoch of each network.
@@ -68,10 +68,10 @@ class FittedVariates:
     """
 
     states: tuple
-    linear: LinearCCA
+    linear: object
     split: Split
     x_encodings: np.ndarray | None
-    held_out: HeldOutVariates | None
+    held_out: object
     history: list
     n_networks: int
 
@@ -94,13 +94,13 @@ class TrainingRun:
         self.group = rows.process_group
 
     def train(self, training, *, states=None, checkpoint=None, stops_early=True, warns=True):
-        """Train the networks of both views.
+        """Train the networks of all views.
 
         Parameters
         ----------
         training : Training
             Networks, loss and settings.
-        states : pair of dict of str to ndarray, default=None
+        states : tuple of dict of str to ndarray, default=None
             Weights to start from. If None, new weights are drawn.
         checkpoint : Checkpoint, default=None
             Callback that saves the state of the training run and restores it. If None, nothing is saved.
@@ -111,26 +111,23 @@ class TrainingRun:
 
         Returns
         -------
-        states : pair of dict of str to ndarray
-            Weights of both networks.
+        states : tuple of dict of str to ndarray
+            Weights of all networks.
         history : list of dict
             One entry for each epoch.
         complete : bool
             False if the training was interrupted.
         """
-        rows, split, group = self.rows, self.split, self.group
+        rows, split, group, kind = self.rows, self.split, self.group, training.kind
         with seeded(self.seed, rows.device):
-            module = self._build_networks(training.branches, states)
+            module = self._build_networks(training, states)
             # The generator of the batches is set up before the loss, which may draw weights from it.
             generator = group.batch_generator(self.seed, rows.device)
-            shares = rows.weights.unequal(split.training)
-            pairs = Pairs(*rows.views, split.training, group, generator, shares, rows.labels)
-            objective = build_objective(training.loss, group)
+            pairs = rows.batches(split, generator)
+            objective = kind.objective(training.loss, group)
             held_out = None
             if stops_early and len(split.held_out):
-                linear, weight = LinearCCA(reg=training.reg), rows.weights.of(split.held_out)
-                local = rows.of_held_out(split)
-                held_out = HeldOut(*rows.views, local, linear, group, weight)
+                held_out = kind.measure(rows, split, training.reg)
             history, complete = train(
                 module,
                 objective,
@@ -144,24 +141,23 @@ class TrainingRun:
         if not complete:
             _warn_interrupted(len(history), training.settings.max_epochs, held_out)
         group.broadcast_state(module)
-        return (state_of(module.x_network), state_of(module.y_network)), history, complete
+        return tuple(map(state_of, module.children())), history, complete
 
-    def _build_networks(self, branches, states):
-        """Return both networks, the same in all processes."""
+    def _build_networks(self, training, states):
+        """Return the networks of all views, the same in all processes."""
+        rows, branches = self.rows, training.branches
         local_rows = self.group.local_rows(self.split.training)
         networks = []
-        for branch, view, state in zip(
-            branches, self.rows.views, states or (None, None), strict=True
-        ):
-            network = branch.build()
+        for i, (branch, view) in enumerate(zip(branches, rows.views, strict=True)):
+            network, state = branch.build(), states and states[i]
             if state is None:
-                network[0].fit(view, local_rows, branch.view, self.group)
+                network[0].fit(view, rows.of_view(i, local_rows), branch.view, self.group)
             else:
                 load_state(network, state)
             networks.append(network)
-        for branch, network, view in zip(branches, networks, self.rows.views, strict=True):
+        for branch, network, view in zip(branches, networks, rows.views, strict=True):
             branch.check_outputs(network, view)
-        module = TwoBranches(*networks)
+        module = training.kind.module(networks)
         self.group.broadcast_state(module)
         self.group.convert_batch_norm(module)
         return module
@@ -177,8 +173,9 @@ def fit_one(rows, split, seed, training, *, states=None, checkpoint=None):
 def _with_linear(rows, split, states, history, training):
     """Return the model of one network for each view, with a linear model on its outputs."""
     encodings = _encode(rows, training.branches, states)
-    linear = _fit_linear(rows, split, encodings, training)
-    held_out = held_out_variates(rows, split, linear, encodings)
+    kind, n_components = training.kind, training.branches[0].n_outputs
+    linear = kind.fit_encodings(rows, split, encodings, n_components, training.reg)
+    held_out = kind.held_out(rows, split, linear, encodings)
     return FittedVariates(states, linear, split, encodings[0], held_out, history, n_networks=1)
 
 
@@ -192,31 +189,33 @@ def fit_several(rows, splits, seeds, training):
         run = TrainingRun(rows, split, seed)
         states, course, complete = run.train(training, stops_early=False, warns=number == 0)
         history += [{"network": number} | row for row in course]
-        networks.append(_with_linear(rows, split, states, history, training))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FewSamplesWarning)  # the joined model warns
+            networks.append(_with_linear(rows, split, states, history, training))
         if not complete:
             break
     if len(networks) == 1:  # the training of the first one was interrupted
         return networks[0]
-    states = _joined_states(networks)
+    kind = training.kind
+    states = _joined_states(networks, kind)
     branches = [JoinedBranch(branch, len(networks)) for branch in training.branches]
     whole = rows.hold_out(0, 0)
     encodings = _encode(rows, branches, states)
     n_components = training.branches[0].n_outputs
-    positions, weight = rows.of_training(whole)
-    linear = LinearCCA(n_components, reg=_JOINED_REG)
-    fit_linear(linear, *(z[positions] for z in encodings), weight=weight)
-    held_out = pooled([network.held_out for network in networks])
+    linear = kind.fit_encodings(rows, whole, encodings, n_components, _JOINED_REG)
+    held_out = kind.pooled([network.held_out for network in networks])
     n_networks = len(networks)
     return FittedVariates(states, linear, whole, encodings[0], held_out, history, n_networks)
 
 
-def _joined_states(networks):
-    """Return the weights of the joined networks of both views."""
-    x_states, y_states = zip(*(network.states for network in networks), strict=True)
-    linears = [network.linear for network in networks]
-    of_x = [model.x_mean_ for model in linears], [model.x_weights_ for model in linears]
-    of_y = [model.y_mean_ for model in linears], [model.y_weights_ for model in linears]
-    return joined_state(x_states, *of_x), joined_state(y_states, *of_y)
+def _joined_states(networks, kind):
+    """Return the weights of the joined networks of all views."""
+    of_views = zip(*(network.states for network in networks), strict=True)
+    linears = zip(*(kind.whitening(network.linear) for network in networks), strict=True)
+    return tuple(
+        joined_state(states, *zip(*whitening, strict=True))
+        for states, whitening in zip(of_views, linears, strict=True)
+    )
 
 
 def _encode(rows, branches, states):
@@ -227,48 +226,15 @@ def _encode(rows, branches, states):
     )
 
 
-def _fit_linear(rows, split, encodings, training):
-    """Fit the linear model on the outputs for the training rows of all processes."""
-    group = rows.process_group
-    positions, weight = rows.of_training(split)
-    # Only encodings that are used as they are may have more columns than there are training rows.
-    n_components = min(training.branches[0].n_outputs, len(split.training) - 1)
-    linear = LinearCCA(n_components, reg=training.reg)
-    zx, zy = (z[positions] for z in encodings)
-    return group.broadcast(fit_linear(linear, zx, zy, group, weight))
+def resolve_batch_size(batch_size, n_rows, n_components, loss, share=1):
+    """Return the smallest number of rows in a batch; warn if it is too small for the loss.
 
-
-def held_out_variates(rows, split, linear, inputs):
-    """Return the variates of the held-out rows of all processes, or None if none are held out.
-
-    `inputs` are both inputs of the linear model, for all local rows.
+    Where rows lack views, `share` is the fraction of rows that have a pair of views on average. The
+    loss of a pair then has as many rows as with complete rows.
     """
-    if not len(split.held_out):
-        return None
-    local, group = rows.of_held_out(split), rows.process_group
-    zx = group.gather_rows(_project(linear._project_x, inputs[0], local))
-    zy = group.gather_rows(_project(linear._project_y, inputs[1], local))
-    return HeldOutVariates(zx, zy, split.held_out)
-
-
-def _project(function, view, rows):
-    """Project rows in blocks, because a view may be in a file."""
-    blocks = blocks_of_rows(rows, view.shape[1])
-    return np.concatenate([function(view[block]) for block in blocks])
-
-
-def pooled(found):
-    """Return the held-out variates of several folds as one, or None if no rows are held out."""
-    if found[0] is None:
-        return None
-    return HeldOutVariates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-def resolve_batch_size(batch_size, n_rows, n_components, loss):
-    """Return the smallest number of rows in a batch; warn if it is too small for the loss."""
-    least = loss.min_rows_per_component
+    least = math.ceil(loss.min_rows_per_component / share)
     if batch_size is None:
-        size = loss.default_batch_size(n_components)
+        size = math.ceil(loss.default_batch_size(n_components) / share)
         if loss.small_batches:
             for_steps = max(n_rows // _BATCHES_AN_EPOCH, _SMALLEST_BATCH, least * n_components)
             size = min(size, for_steps)

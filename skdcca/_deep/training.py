@@ -1,4 +1,4 @@
-"""Train two networks on a common loss with skorch."""
+"""Train the networks of all views on a common loss with skorch."""
 
 import inspect
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _LINEAR_RATE = 50
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Parameters of `DeepCCA` that control the training; see its docstring."""
+    """Parameters of a deep model that control the training; see the docstring of `DeepCCA`."""
 
     optimizer: str | Callable
     lr: float
@@ -38,6 +38,7 @@ class TrainingSettings:
     verbose: int
     device: Any
     augmentation: Callable | None = None
+    model: str = "DeepCCA"
 
 
 def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None):
@@ -45,8 +46,8 @@ def train(module, objective, pairs, settings, *, held_out=None, checkpoint=None)
 
     Parameters
     ----------
-    module : TwoBranches
-        Networks of both views.
+    module : TwoBranches or Branches
+        Networks of all views.
     objective : torch.nn.Module
         Loss to be minimized.
     pairs : Pairs
@@ -140,7 +141,7 @@ def _callbacks(pairs, settings, held_out, stopper, checkpoint):
     if checkpoint:
         callbacks.append(("checkpoint", checkpoint))  # after all callbacks whose state it saves
     if settings.verbose and pairs.group.rank == 0:
-        callbacks.append(("progress", _Progress()))
+        callbacks.append(("progress", _Progress(settings.model)))
     return callbacks
 
 
@@ -215,11 +216,14 @@ class HeldOut(Callback):
 class _Progress(Callback):
     """Show a progress bar over the epochs."""
 
+    def __init__(self, model):
+        self.model = model
+
     def on_train_begin(self, net, **kwargs):
         from tqdm.auto import tqdm
 
         n_done = len(net.history)
-        self.bar = tqdm(total=net.max_epochs, initial=n_done, desc="DeepCCA", unit="epoch")
+        self.bar = tqdm(total=net.max_epochs, initial=n_done, desc=self.model, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         row = net.history[-1]
