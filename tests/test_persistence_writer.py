@@ -41,7 +41,9 @@ from skdcca import (
     Excerpts,
     FaissNeighbors,
     KernelCCA,
+    KernelCCACV,
     LinearCCA,
+    LinearCCACV,
     LyricsCharacters,
     LyricsForm,
     LyricsSequence,
@@ -90,6 +92,8 @@ def test_every_public_estimator_gives_the_same_answers(songs, views, path):
     fitted = {
         "LinearCCA": (LinearCCA(2).fit(X, y), X),
         "KernelCCA": (KernelCCA(2).fit(X, y), X),
+        "LinearCCACV": (LinearCCACV([1, 2], regs=[0.1, 1.0], cv=3).fit(X, y), X),
+        "KernelCCACV": (KernelCCACV([1, 2], regs=[0.1, 1.0], cv=3).fit(X, y), X),
         "DeepCCA": (deep().fit(X, y), X),
         "DeepMultiCCA": (DeepMultiCCA(two, 1, **one), X),
         "MultiCCA": (MultiCCA(two), X),

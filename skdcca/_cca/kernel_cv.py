@@ -216,7 +216,7 @@ default=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
     @available_if(lambda self: False)
     def fit_blocks(self, blocks):
-        """Not available, because each fold needs the decompositions of its own rows."""
+        """Hide the method of `KernelCCA`, because each fold needs the decompositions of its rows."""
 
     def _new_model(self, **parameters):
         fixed = {k: v for k, v in self.get_params(deep=False).items() if k not in _SEARCHED}

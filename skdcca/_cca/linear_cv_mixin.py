@@ -35,7 +35,7 @@ class SearchMixin:
 
     @available_if(lambda self: False)
     def partial_fit(self, X, y):
-        """Not available, because a search needs all rows at once."""
+        """Hide the method of `LinearCCA`, because a search needs all rows at once."""
 
     def _check_parameters(self):
         self._check_similarity()

@@ -147,7 +147,7 @@ class MultiCCA(BaseMultiCCA):
     **Rows left out.** Each variate is a ridge regression of its view on a combination of the other
     variates. So the leverages of the training rows tell what their variates would be if each row had
     been left out of the fit of its view [4]_, without another fit. These variates give
-    `leave_one_out_correlations_`. Of more than 5,000 rows, some are taken.
+    `leave_one_out_correlations_`. If there are more than 5,000 rows, only some of them are left out.
 
     **Consensus.** Each component is taken for a factor with variance 1, of which view i has the variate
     :math:`z_i = a_i f + e_i` with variance 1 and independent errors [3]_. The loadings :math:`a_i` fit
