@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from _cli_files import write_songs
 from _songs import write_table
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import Bunch
 
 import skdcca
+from skdcca import LinearCCA, MultiCCA, save
 from skdcca._cli import main
 from skdcca._cli.song_views import components_of, song_table, split_tags
 from skdcca._cli.songs import select_songs, songs_to_evaluate
@@ -238,6 +241,40 @@ def test_search_gives_the_results_of_the_index(made, capsys):
     assert len(found_by(capsys, made, "--audio", clip, "--find", "tags", n=40)["results"]) == 23
 
 
+@pytest.mark.filterwarnings("always")
+def test_lyrics_of_unknown_words_are_left_out_of_a_query_by_two_views(made, capsys):
+    clip = load_songs(made.table, require_lyrics=False).audio[4]
+    for known in (["--tags", "wild", "--find", "audio"], ["--audio", clip, "--find", "tags"]):
+        expected = found_by(capsys, made, *known)["results"]
+        assert main(["search", made.index, *known, "--text", "qwertz", "-n", "3", "--json"]) == 0
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["results"] == expected
+        assert "knows none of these words, so they were left out" in printed.err
+    assert main(["search", made.index, "qwertz uiop"]) == 0  # nothing else is left
+    assert "left out" not in capsys.readouterr().err
+
+
+def test_accents_that_are_written_apart(made, tmp_path):
+    clip = Path(load_songs(made.table, require_lyrics=False).audio[0])
+    (tmp_path / "a.wav").write_bytes(clip.read_bytes())
+    write_table(tmp_path / "songs.csv", [["a", "a.wav", "la", "x", "fro\u0308h"]], COLUMNS)
+    assert load_songs(tmp_path / "songs.csv").tags == ["fr\u00f6h"]
+
+
+def test_the_recognizer_of_an_audio_query_is_chosen(made, capsys, monkeypatch):
+    asked = []
+    for module in ("views_search", "views_evaluation"):
+        monkeypatch.setattr(
+            f"skdcca._cli.{module}.use_recognizer",
+            lambda model, whisper, must_hear: asked.append((whisper, must_hear)),
+        )
+    run(capsys, "search", made.index, "--tags", "wild", "--whisper", "tiny")
+    assert asked == []
+    clip = load_songs(made.table, require_lyrics=False).audio[4]
+    run(capsys, "search", made.index, "--audio", clip, "--whisper", "tiny")
+    assert asked == [("tiny", True)]
+
+
 def test_results_show_tags(made, capsys):
     index = skdcca.load(made.index)
     shown = run(capsys, "search", made.index, "--tags", "wild; happy", "-n", "40")
@@ -392,3 +429,23 @@ def test_invalid_input_ends_with_status_2_and_no_traceback(place, made, tmp_path
         with pytest.raises(SystemExit) as stop:
             main(["search", made.index, *arguments])
         assert stop.value.code == 2
+
+
+def test_a_line_of_lyrics_is_never_opened_as_a_file(tmp_path, capsys):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("sun sea")
+    (tmp_path / "other.txt").write_text("rain")
+    paths = [str(secret), str(tmp_path / "other.txt")] * 10
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    reader = CountVectorizer(input="filename")
+    two = LinearCCA(1, reg=1.0, y_transformer=reader).fit(X, paths)
+    table = np.column_stack([X.astype(object), np.array(paths, dtype=object)])
+    views = [("audio", "passthrough", [0, 1]), ("lyrics", reader, 2)]
+    several = MultiCCA(views, 1, reg=1.0).fit(table)
+    for name, index in (
+        ("two", CrossModalIndex(two).fit(X)),
+        ("several", CrossModalIndex(several).fit(table)),
+    ):
+        save(index, tmp_path / name)
+        assert main(["search", str(tmp_path / name), str(secret)]) == 2
+        assert "reads lyrics from files" in capsys.readouterr().err

@@ -657,3 +657,17 @@ def test_sound_files_are_not_texts(tmp_path):
     ]
     index = CrossModalIndex(MultiCCA(views, 1, reg=1.0).fit(table)).fit(table)
     assert index._texts_view == "mood"
+
+
+def test_texts_of_items_are_never_opened_as_files(tmp_path):
+    table = np.empty((40, 2), dtype=object)
+    for i in range(40):
+        path = tmp_path / f"{i}.txt"
+        path.write_text(["sun sea", "rain cold"][i % 2])
+        table[i] = i % 2 + 0.01 * i, str(path)
+    reader = CountVectorizer(input="filename")
+    cca = MultiCCA([("audio", "passthrough", [0]), ("lyrics", reader, 1)], reg=1.0).fit(table)
+    index = CrossModalIndex(cca).fit(table, texts=["no files of these names are here"] * 40)
+    answer = ask(index.pair("audio", "lyrics"), "y", str(tmp_path / "1.txt"), 3)
+    assert all(i % 2 for i in answer.ids)
+    assert answer.level is not None  # unrelated queries are the items, instead of their words

@@ -52,7 +52,7 @@ from skdcca.metrics import (
     report_of_variates,
 )
 from skdcca.persistence import load, read_header, save
-from skdcca.retrieval import CrossModalIndex, FaissNeighbors, can_find_words
+from skdcca.retrieval import CrossModalIndex, FaissNeighbors, can_find_words, opens_texts
 
 
 def fit(options):
@@ -175,6 +175,11 @@ def search(options):
         missing = "audio"
         if not query.strip():
             raise ValueError("The line of lyrics is empty. Give at least one word.")
+        if opens_texts(found.estimator):
+            raise ValueError(
+                f"The model of {options.index_file} reads lyrics from files, so a line of lyrics "
+                "cannot be searched. Search by --audio."
+            )
     if searched is None and not can_find_words(found, view):
         raise ValueError(f"{options.index_file} contains no {missing} to search. Index both views.")
     answer = answer_or_explain(found, view, query, options.number)

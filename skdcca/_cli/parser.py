@@ -9,11 +9,8 @@ from functools import partial
 from skdcca import __version__
 
 MODELS = ("words", "linear", "kernel", "deep", "joint", "views")
-VIEWS = (
-    "audio",
-    "lyrics",
-    "tags",
-)  # of songs with tags, in the order of the columns of their table
+# Views of songs with tags, in the order of the columns of their table.
+VIEWS = ("audio", "lyrics", "tags")
 MANIFEST = (
     "your songs: a .csv, .tsv or .xlsx table with the columns audio and lyrics (or lyrics_path), "
     "and optionally id, title, group and tags (separated by semicolons or commas); or a folder of "

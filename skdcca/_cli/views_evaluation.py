@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from skdcca._cli.evaluation import query_summary, query_table
+from skdcca._cli.hearing import use_recognizer
 from skdcca._cli.song_models import show_progress, use_cache
 from skdcca._cli.song_views import has_view, song_table, split_tags, view_names
 from skdcca._cli.songs import (
@@ -35,6 +36,7 @@ def evaluate_views(model, header, options):
         not scored; ``sum_of_correlations``; ``queries``: rows of
         `query_report` for audio and lyrics; ``n_tags``: number of different sets of tags.
     """
+    use_recognizer(model, options.whisper, must_hear=True)
     use_cache(model)
     model = several_views(model)
     songs, n_alone = _with_two_views(load_manifest(options, require_lyrics=False), model)

@@ -2,14 +2,17 @@
 
 import json
 from difflib import get_close_matches
+from unicodedata import normalize
 
 import numpy as np
 
+from skdcca._cli.hearing import use_recognizer
 from skdcca._cli.output import answer_as_json, print_answer
 from skdcca._cli.song_views import split_tags, view_transformers
+from skdcca._utils.readers import opens_files
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import InvalidSongsError, UnknownTextWarning
-from skdcca.retrieval import ask, tag_groups
+from skdcca.retrieval import ask, is_understood, several_views, tag_groups
 
 _MOST_LISTED = 5  # tags in an error
 _OPTIONS = {"audio": "--audio", "lyrics": "the line of lyrics", "tags": "--tags"}
@@ -46,8 +49,11 @@ def search_views(index, options):
     find = _searched(index, given, options)
     if "tags" in given:
         _check_tags(index.estimator, given["tags"])
-    pair, view, query = _question(index, given, find)
-    groups = tag_groups(index) if "tags" in (*given, find) else None
+    if "audio" in given:
+        use_recognizer(index.estimator, options.whisper, must_hear=True)
+    known = _without_unknown(index, given, find)
+    pair, view, query = _question(index, known, find)
+    groups = tag_groups(index) if "tags" in (*known, find) else None
     answer = answer_or_explain(pair, view, query, options.number, groups)
     answer.words = pair.find_words(given["lyrics"], options.number) if "lyrics" in given else []
     if options.json:
@@ -66,7 +72,8 @@ def answer_or_explain(index, view, query, n, groups=None):
 
 def _given(index, options):
     """Return the parts of a query by the names of their views, in the order of `VIEWS`."""
-    parts = {"audio": options.audio, "lyrics": text_of(options), "tags": options.tags}
+    tags = None if options.tags is None else normalize("NFC", options.tags)
+    parts = {"audio": options.audio, "lyrics": text_of(options), "tags": tags}
     given = {name: part for name, part in parts.items() if part is not None}
     for name, part in given.items():
         if name not in index.views_:
@@ -76,6 +83,11 @@ def _given(index, options):
             )
         if not part.strip():
             raise ValueError(f"The query by {name} is empty. Give at least one word.")
+        if name != "audio" and opens_files(view_transformers(index.estimator)[name]):
+            raise ValueError(
+                f"The model of {options.index_file} reads {name} from files, so a text cannot be "
+                "searched. Search by --audio."
+            )
     return given
 
 
@@ -116,6 +128,20 @@ def _check_tags(model, text):
         )
     if unknown:
         warn(f"No training song has these tags: {', '.join(unknown)}.", UnknownTextWarning)
+
+
+def _without_unknown(index, given, find):
+    """Return a query without lyrics of unknown words, unless it has no other view.
+
+    They would count as if they said something. Unknown tags have been refused before.
+    """
+    if len(given) == 1 or "lyrics" not in given:
+        return given
+    pair = several_views(index.estimator).pair(find, "lyrics")
+    if is_understood(pair, given["lyrics"]):
+        return given
+    warn("The model knows none of these words, so they were left out.", UnknownTextWarning)
+    return {name: part for name, part in given.items() if name != "lyrics"}
 
 
 def _question(index, given, find):

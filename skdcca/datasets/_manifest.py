@@ -297,8 +297,8 @@ def _song(row, used, encoding, require_lyrics):
 
 
 def _tags(row):
-    """Return the tags of a row as they are written, or "" if there are only separators."""
-    tags = row.get("tags", "")
+    """Return the tags of a row, or "" if there are only separators."""
+    tags = unicodedata.normalize("NFC", row.get("tags", ""))  # some editors write accents apart
     return tags if tags.strip(";, ") else ""
 
 

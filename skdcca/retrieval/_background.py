@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skdcca._lyrics import count_words, passage, unknown_texts_expected
 from skdcca._utils.labels import label_numbers
+from skdcca._utils.readers import opens_files
 from skdcca.metrics import inside
 from skdcca.retrieval._checks import check_finite
 from skdcca.retrieval._groups import OTHER
@@ -62,7 +63,8 @@ def background(index, view, like):
     if getattr(index, f"z{OTHER[view]}_") is None:
         return None
     is_text = view == "y" and index._y_has_words and isinstance(like, str)
-    is_text = is_text and reads_texts(index.estimator)
+    # The texts of an untrusted index must never name files that are opened.
+    is_text = is_text and reads_texts(index.estimator) and not opens_texts(index.estimator)
     found = _passages(index, like) if is_text else None
     if found is None and getattr(index, f"z{view}_") is not None:
         own = index._item_places(view, spread(index._n_having(view), N_ROWS))
@@ -80,6 +82,14 @@ def reads_texts(estimator):
         return all(map(reads_texts, model.estimators_))
     has_vectorizer = getattr(model, "vectorizer_", None) is not None
     return has_vectorizer or getattr(model, "y_transformer_", "unknown") is not None
+
+
+def opens_texts(estimator):
+    """Return True if the second view of a model is files, so that a text would be opened as one."""
+    _, model = inside(estimator)
+    if hasattr(model, "estimators_"):
+        return any(map(opens_texts, model.estimators_))
+    return opens_files(getattr(model, "y_transformer_", None))
 
 
 def spread(n, most):

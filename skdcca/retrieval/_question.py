@@ -80,7 +80,7 @@ def ask(index, view, query, n, level=None, groups=None):
             groups = item_groups(index) if groups is None else groups
             by_other_view = _search_other_view(index, view, query, n, level, groups)
     unknown = [w for w in caught if issubclass(w.category, UnknownTextWarning)]
-    understood = _is_understood(index.estimator, query, view, warned=bool(unknown))
+    understood = is_understood(index.estimator, query, view, warned=bool(unknown))
     if not understood and by_other_view.above is not None:
         by_other_view.above = [False for _ in by_other_view.ids]
     return Bunch(
@@ -186,7 +186,7 @@ def metadata_text(metadata, key):
     return "" if value is None else str(value)
 
 
-def _is_understood(estimator, query, view="y", warned=False):
+def is_understood(estimator, query, view="y", warned=False):
     """Return False if the transformers of y turn the text of the query into zeros, or warned of it.
 
     If several transformers read the text, the result is True if all of them return a number other
@@ -200,7 +200,7 @@ def _is_understood(estimator, query, view="y", warned=False):
     if view == "x":
         return True
     if hasattr(model, "estimators_"):
-        return any(_is_understood(part, query) for part in model.estimators_)
+        return any(is_understood(part, query) for part in model.estimators_)
     if warned:
         return False
     readers = []

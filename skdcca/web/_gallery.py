@@ -4,9 +4,8 @@ import logging
 import time
 from threading import Lock
 
-from skdcca._utils.readers import opens_files
 from skdcca.metrics import inside
-from skdcca.retrieval import ask, hearing_step, more_like, prepare_chance
+from skdcca.retrieval import ask, hearing_step, more_like, opens_texts, prepare_chance
 from skdcca.web import _limits
 from skdcca.web._errors import refusal
 from skdcca.web._map import Plane, song_map, spread
@@ -41,7 +40,7 @@ class Gallery:
             side: None if z is None else self.plane.points(z, side) for side, z in variates.items()
         }
         hears = hearing_step(index.estimator) is not None
-        self.opens_texts = _opens_texts(self.model)
+        self.opens_texts = opens_texts(index.estimator)
         self.answers = {
             "lyrics": not self.opens_texts and (self.points["sound"] is not None or self.has_texts),
             "sound": self.points["lyrics"] is not None or (self.has_texts and hears),
@@ -216,10 +215,3 @@ def _check_two_views(*choices):
     """Refuse the choices of a request that only an index of several views has."""
     if any(choice is not None for choice in choices):
         raise refusal(409, "This index has two views. Leave out `view`, `find` and `tags`.")
-
-
-def _opens_texts(model):
-    """Return True if a model of two views would open a text as a file, because its y is files."""
-    if hasattr(model, "estimators_"):
-        return any(_opens_texts(inside(part)[1]) for part in model.estimators_)
-    return opens_files(getattr(model, "y_transformer_", None))

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class Songs:
 def split_tags(text):
     """Return the tags of a text, which a semicolon or a comma separates, without repetitions."""
     found = {}
-    for tag in re.split("[;,]", text):
+    for tag in re.split("[;,]", unicodedata.normalize("NFC", text)):
         tag = " ".join(tag.split())
         if tag:
             found.setdefault(tag.casefold(), tag)

@@ -1,6 +1,7 @@
 """Answer the queries of the page for an index of several views."""
 
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -8,6 +9,7 @@ from sklearn.utils import Bunch
 from skdcca.retrieval import (
     ask,
     can_find_words,
+    is_understood,
     item_groups,
     more_like,
     prepare_chance,
@@ -83,7 +85,7 @@ class ViewGallery(Gallery):
         HTTPException
             If there is no such view, it cannot be asked for, or there is nothing to search.
         """
-        tags = as_text(tags or "").strip()
+        tags = normalize("NFC", as_text(tags or "")).strip()
         names = self._asked(kind, view, tags)
         found = self.views.find(find, names) if names else None
         only_words = kind == "lyrics" and self.has_texts and find is None and not tags
@@ -132,6 +134,7 @@ class ViewGallery(Gallery):
             Results, as JSON values for the page.
         """
         kind = question.kind
+        query = normalize("NFC", query) if kind == "tags" else query
         with self.lock:
             names = self._understood(question, query)
             answer = self._ask(question, names, query, n)
@@ -164,7 +167,7 @@ class ViewGallery(Gallery):
         known = [
             name
             for name in names
-            if name not in texts or self._ask_pair(find, name, "y", texts[name], 1).understood
+            if name not in texts or is_understood(self.model.pair(find, name), texts[name])
         ]
         return tuple(known or names[:1])
 
