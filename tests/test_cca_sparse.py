@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from _views import shared_views
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import ElasticNet
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
@@ -16,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skdcca import LinearCCA, SparseCCA, load, save
 from skdcca._cca import sparse_start
 from skdcca._cca.sparse_columns import Columns, Standardized
+from skdcca._cca.sparse_correlation import held_out_correlation
 from skdcca._cca.sparse_start import starting_weights
 from skdcca.exceptions import ChanceCorrelationWarning, PerfectCorrelationWarning, RankWarning
 
@@ -197,8 +199,43 @@ def test_standard_error_is_that_of_a_jackknife():
 
 def test_unrelated_views_are_reported():
     X, y = np.random.default_rng(0).normal(size=(2, 40, 80))
-    with pytest.warns(ChanceCorrelationWarning, match="no more than chance"):
+    with pytest.warns(ChanceCorrelationWarning, match="unrelated views may reach .* by chance"):
         SparseCCA().fit(X, y)
+
+
+def test_unrelated_views_with_few_columns_are_reported():
+    # The best correlation of 50 rows is more than two of its estimated standard errors above 0.
+    rng = np.random.default_rng([25, 50, 5])
+    X, y = rng.standard_normal((50, 5)), rng.standard_normal((50, 5))
+    cca = SparseCCA()
+    with pytest.warns(ChanceCorrelationWarning, match="may reach 0.46 by chance"):
+        cca.fit(X, y)
+    results = pd.DataFrame(cca.cv_results_)
+    best = results.loc[results.correlation.idxmax()]
+    assert best.correlation > 2 * best.standard_error
+    # Fisher's transformation has this error with 50 held-out rows, and 40 training rows in each fold.
+    assert best.correlation < np.tanh(norm.isf(0.01) * np.sqrt(1 / 50 + 1 / 40))
+
+
+def test_copies_of_rows_in_one_group_count_once():
+    rng = np.random.default_rng(0)
+    zx = rng.normal(size=50)
+    zy = 0.5 * zx + rng.normal(size=50)
+    single = held_out_correlation(zx, zy, 40, np.arange(50))
+    copies = (np.repeat(values, 2) for values in (zx, zy))
+    assert_allclose(held_out_correlation(*copies, 80, np.repeat(np.arange(50), 2)), single)
+    # Groups whose rows do not resemble each other change little.
+    assert_allclose(held_out_correlation(zx, zy, 40, np.arange(50) // 2)[2], single[2], rtol=0.1)
+
+
+def test_groups_of_similar_rows_are_no_relation():
+    groups = np.repeat(np.arange(12), 5)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 2, 6)).transpose(1, 0, 2)[:, groups] + 0.1 * rng.normal(
+        size=(2, 60, 6)
+    )
+    with pytest.warns(ChanceCorrelationWarning):
+        SparseCCA().fit(X, y, groups=groups)
 
 
 def test_second_component_that_is_chance_is_reported():
@@ -344,7 +381,7 @@ def test_selection_frequencies_refuse_bad_input():
         ({"l1": (0.1, 0.2, 0.3)}, "`l1` must be"),
         ({"reg": -1}, "`reg` must be a number >= 0, np.inf, or a pair of them, got -1"),
         ({"reg": float("nan")}, "`reg` must be"),
-        ({"tol": 0}, "`tol` must be a finite number > 0, got 0"),
+        ({"tol": 0}, r"`tol` must be a finite number in \(0, 1\), got 0"),
         ({"max_iter": 0}, "`max_iter` must be an integer >= 1, got 0"),
         ({"cv": 1}, "`cv` must be an integer >= 2, got 1"),
         ({"cv": "five"}, "`cv` must be an integer >= 2, a splitter"),

@@ -53,6 +53,13 @@ def factor(rng, n, p, n_true=10):
     return Design(*views, np.arange(n_true))
 
 
+def one_pair(rng, n, p, correlation=0.5):
+    """Return views of independent columns, of which the first ones of both correlate."""
+    X, y = rng.standard_normal((n, p)), rng.standard_normal((n, p))
+    y[:, 0] = correlation * X[:, 0] + np.sqrt(1 - correlation**2) * y[:, 0]
+    return Design(X, y, np.arange(1))
+
+
 def unrelated(rng, n, p):
     """Return views of independent columns that are not related."""
     return Design(rng.standard_normal((n, p)), rng.standard_normal((n, p)), np.arange(0))

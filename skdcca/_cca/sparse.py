@@ -1,7 +1,10 @@
 """Implement sparse canonical correlation analysis."""
 
+import warnings
+from contextlib import contextmanager
+from numbers import Real
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.random import RandomState
@@ -14,6 +17,7 @@ from skdcca._cca.algebra import component_signs, pad
 from skdcca._cca.checks import warn_perfect_correlations
 from skdcca._cca.linear_prediction import LinearPredictionMixin
 from skdcca._cca.sparse_columns import Standardized
+from skdcca._cca.sparse_folds import splits_of_rows
 from skdcca._cca.sparse_path import (
     PairFit,
     Settings,
@@ -24,11 +28,13 @@ from skdcca._cca.sparse_path import (
 )
 from skdcca._cca.sparse_stability import SelectionStability, selection_frequencies
 from skdcca._utils.labels import numbers_of_rows
-from skdcca._utils.splits import splits_of
 from skdcca._utils.validation import check_integer, check_number, is_number
 from skdcca._utils.warnings import warn
 from skdcca.base import BaseCCA
 from skdcca.exceptions import ChanceCorrelationWarning, RankWarning
+
+# Beyond this ridge, the weights are those of an infinite one up to rounding errors.
+_LARGEST_REG = 1e12
 
 
 class SparseCCA(LinearPredictionMixin, BaseCCA):
@@ -49,22 +55,26 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
     l1 : "cv", float in [0, 1], or pair of them, default="cv"
         Sparsity. A column can have a weight only if its covariance with what the other columns do not
         explain reaches this fraction of the largest covariance of all columns. 0 keeps all columns, and
-        1 keeps a single one. "cv" chooses the fraction of each component by cross-validation, as the
-        largest one whose held-out correlation is within one standard error of the best. A pair sets
-        ``(l1_x, l1_y)``; use ``("cv", 0)`` if y has few columns, all of which should be kept.
+        1 keeps a single one and its exact copies. "cv" chooses the fraction of each component by
+        cross-validation, as the largest one whose held-out correlation is within one standard error of
+        the best. A pair sets ``(l1_x, l1_y)``; use ``("cv", 0)`` if y has few columns, all of which
+        should be kept.
     reg : float or pair of floats, default=0.0
-        Ridge, which is added to the variance of each standardized column. It may be infinite. 0 is
+        Ridge, which is added to the variance of each standardized column. It may be infinite, and
+        counts as infinite above 1e12. 0 is
         iterative penalized least squares [1]_, which keeps one of several similar columns. ``np.inf``
         is penalized matrix decomposition [2]_, which ignores correlations between the columns of a view
         and keeps all of them. A pair sets ``(reg_x, reg_y)``.
     cv : int, cross-validation splitter or iterable of splits, default=5
         Folds that choose `l1`. An integer is a number of consecutive folds; if `groups` are passed to
-        `fit`, rows of one group are in the same fold. Only used if `l1` is "cv".
-    tol : float, default=1e-6
+        `fit`, rows of one group are in the same fold. No row may be in a fold twice. A splitter is not
+        given classes: pass the list of its splits if it needs them. Only used if `l1` is "cv".
+    tol : float in (0, 1), default=1e-6
         The alternation ends when the root mean square change of the variates, which have variance 1, is
         at most this.
     max_iter : int, default=500
-        Maximum number of alternations at one threshold.
+        Maximum number of alternations at one threshold. Earlier thresholds of the path, which need
+        less precision, get at most 100.
     similarity : {"weighted", "cosine", "likelihood"} or float, default="weighted"
         How `compare`, the retrieval scorers and indexes score a row of X for a row of y; see
         `LinearCCA`.
@@ -105,7 +115,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
     y_mean_, y_scale_ : ndarray of shape (n_features_y_,)
         Mean and standard deviation of the columns of y. The scale of a constant column is 1.
     n_iter_ : ndarray of shape (n_components_,)
-        Number of alternations at the last threshold of each component.
+        Number of alternations at the last threshold of each component, at most `max_iter`.
     n_components_ : int
         Number of components.
     n_features_in_ : int
@@ -129,16 +139,19 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         From `fit`, if `y_transformer` is not a transformer.
     ValueError
         From `fit`, if a parameter is out of range, if the views have different numbers of rows, if a
-        view contains NaN, infinity or text, or if all columns of a view are constant.
+        view contains NaN, infinity or text, if all columns of a view are constant, or if `cv` has no
+        valid splits.
 
     Warns
     -----
     ChanceCorrelationWarning
-        If the best held-out correlation of a component is within two standard errors of 0.
+        If the best held-out correlation of a component is no larger than unrelated views may reach:
+        within two standard errors of 0, or within 2.33 on the scale of Fisher's transformation.
     PerfectCorrelationWarning
         If `l1` and `reg` are 0 and the views have too many columns for their rows.
     ConvergenceWarning
-        If the variates of a component still change after `max_iter` alternations.
+        If the variates of a component, or the columns that they need, still change after `max_iter`
+        alternations.
     RankWarning
         If earlier components leave no covariance between the views. The remaining components have
         correlation 0 and weights of 0.
@@ -166,10 +179,13 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
     covariances of all columns of X with all of y are soft-thresholded so that ten remain for each
     column of the wider view, and the leading singular vectors of this sparse matrix are the start. The
     matrix is computed in tiles and never stored. From there the alternation follows a path of
-    decreasing thresholds, each of which starts at the solution of the one before it. All folds of the
-    cross-validation compute their own start and path from their own training rows. Their held-out
-    variates are joined to one correlation, whose standard error is corrected for folds that share
-    training rows [5]_.
+    decreasing thresholds, each of which starts at the solution of the one before it. Both views go down
+    together; the one whose threshold is larger stops there, and the other goes on alone. All folds of
+    the cross-validation compute their own start and path from their own training rows, and standardize
+    with their own means and deviations. Only `y_transformer` is fitted once, to all rows, so that
+    held-out rows shape what it learns, such as a vocabulary. The held-out variates of all folds are
+    joined to one correlation, whose standard error is corrected for folds that share training rows
+    [5]_. If `groups` are passed, groups count as independent, and not their rows.
 
     Each component is removed from both views by regression of all columns on its variates.
 
@@ -236,7 +252,8 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
             Second view. Row i of X and row i of y are the same sample.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, such as its subject. Pass groups if rows of a group resemble each other:
-            otherwise the cross-validation is optimistic. Only used if `l1` is "cv".
+            otherwise the cross-validation is optimistic, and unrelated views are not reported. Only used
+            if `l1` is "cv".
 
         Returns
         -------
@@ -333,22 +350,23 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
             )
         rng = check_random_state(random_state)
         n_found = np.count_nonzero(self.n_iter_)  # components beyond the rank select no column
-        found = selection_frequencies(
-            (Standardized(X, "X"), Standardized(y, "y")),
-            self.l1_[:n_found],
-            self._settings(),
-            self._project_x(X)[:, :n_found],
-            units,
-            rng.randint(np.iinfo(np.int32).max, size=n_splits),
-            n_jobs,
-        )
+        with _quiet_regressions():
+            found = selection_frequencies(
+                (Standardized(X, "X"), Standardized(y, "y")),
+                self.l1_[:n_found],
+                self._settings(),
+                self._project_x(X)[:, :n_found],
+                units,
+                rng.randint(np.iinfo(np.int32).max, size=n_splits),
+                n_jobs,
+            )
         return SelectionStability(*(pad(counted, self.n_components_) for counted in found))
 
     def _check_parameters(self):
         super()._check_parameters()
         check_integer("n_components", self.n_components)
         self._settings()
-        check_number("tol", self.tol, gt=0)
+        check_number("tol", self.tol, gt=0, lt=1)
         check_integer("max_iter", self.max_iter)
 
     def _settings(self):
@@ -356,6 +374,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         l1 = _pair("l1", self.l1, lambda value: value == "cv" or is_number(value, ge=0, le=1), rule)
         rule = "a number >= 0, np.inf, or a pair of them"
         reg = _pair("reg", self.reg, lambda value: value == np.inf or is_number(value, ge=0), rule)
+        reg = tuple(np.inf if one > _LARGEST_REG else one for one in reg)
         return Settings(l1, reg, self.tol, self.max_iter)
 
     def _fit(self, X, y, groups=None):
@@ -363,39 +382,34 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         x, y = Standardized(X, "X"), Standardized(y, "y")
         if settings.l1 == (0.0, 0.0):
             _warn_perfect(x, y, settings.reg)
-        splits = self._splits(X, groups) if "cv" in settings.l1 else []
+        splits = splits_of_rows(self.cv, X, groups) if "cv" in settings.l1 else []
         folds = [PairFit(x.values, y.values, train, settings) for train, _ in splits]
         fit = PairFit(x.values, y.values, np.arange(len(X)), settings)
         tests = [test for _, test in splits]
+        units = np.arange(len(X)) if groups is None else groups
         self.n_components_ = int(self.n_components)
+        with _quiet_regressions():
+            paths, found = self._find(fit, folds, tests, units)
+        self._warn_unfinished(found)
+        self._set_paths(paths)
+        self._set_solution(x, y, fit, found)
+
+    def _find(self, fit, folds, tests, units):
+        """Return the path and the `_Component` of each component, until no covariance is left."""
         paths, found = [], []
-        for component in range(self.n_components_):
+        for _ in range(self.n_components_):
             begin_component([fit, *folds])
-            l1 = settings.l1
+            l1 = fit.settings.l1
             if folds:
-                paths.append(follow_folds(folds, tests, settings))
+                paths.append(follow_folds(folds, tests, fit.settings, units))
                 l1 = choose(paths[-1]).l1
                 _finish(folds, choose(paths[-1]))
             converged = fit.follow(l1)
             if not fit.alternation.zx.any() or not fit.alternation.zy.any():
-                self._warn_rank(component)
                 break
-            if not converged:
-                self._warn_not_converged(component)
-            found.append((l1, fit.alternation.n_iter, *fit.weights()))
+            found.append(_Component(l1, fit.alternation.n_iter, converged, *fit.weights()))
             fit.finish(fit.weights())
-        self._set_paths(paths)
-        self._set_solution(x, y, fit, found)
-
-    def _splits(self, X, groups):
-        """Return the training and held-out rows of each fold."""
-        splits = splits_of(self.cv, X, None, groups)
-        if not splits or any(len(train) < 2 or not len(test) for train, test in splits):
-            raise ValueError(
-                "`cv` must have splits with at least two training rows and one held-out row. Pass "
-                "fewer folds or more rows, or set `l1` to a number."
-            )
-        return splits
+        return paths, found
 
     def _set_paths(self, paths):
         """Set the results of the cross-validation, and warn of components that are chance."""
@@ -418,28 +432,32 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         self.held_out_correlations_ = pad(chosen, self.n_components_)
         for component, path in enumerate(paths):
             best = best_of(path)
-            if best.correlation <= 2 * best.standard_error:
+            if best.correlation <= best.chance:
                 warn(
                     f"The held-out correlation of component {component} is at most "
-                    f"{best.correlation:.2f}, with standard error {best.standard_error:.2f}, which is "
-                    "no more than chance. Do not interpret the columns that it selects.",
+                    f"{best.correlation:.2f}, and unrelated views may reach {best.chance:.2f} by "
+                    "chance. Do not interpret the columns that it selects.",
                     ChanceCorrelationWarning,
                 )
 
-    def _warn_rank(self, component):
-        warn(
-            f"No covariance between the views is left after {component} components. The last "
-            f"{self.n_components_ - component} components have correlation 0 and weights of 0. Set "
-            "n_components to a smaller number.",
-            RankWarning,
-        )
-
-    def _warn_not_converged(self, component):
-        warn(
-            f"The variates of component {component} still change after max_iter={self.max_iter} "
-            "alternations. Increase `max_iter` or `tol`, or set a larger `l1` or `reg`.",
-            ConvergenceWarning,
-        )
+    def _warn_unfinished(self, found):
+        """Warn of components that are not stable, and of those that were not found."""
+        for component, one in enumerate(found):
+            if not one.converged:
+                warn(
+                    f"The variates of component {component} still change after "
+                    f"max_iter={self.max_iter} alternations. Increase `max_iter` or `tol`, or set a "
+                    "larger `l1` or `reg`.",
+                    ConvergenceWarning,
+                )
+        n_missing = self.n_components_ - len(found)
+        if n_missing:
+            warn(
+                f"No covariance between the views is left after {len(found)} components. The last "
+                f"{n_missing} components have correlation 0 and weights of 0. Set n_components to a "
+                "smaller number.",
+                RankWarning,
+            )
 
     def _set_solution(self, x, y, fit, found):
         """Set the fitted attributes."""
@@ -447,7 +465,7 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         zx, zy = pad(fit.x.variates, k), pad(fit.y.variates, k)
         x_loadings, y_loadings = fit.x.covariance(zx), fit.y.covariance(zy)
         sign = component_signs(x_loadings)
-        l1, n_iter, x_sparse, y_sparse = zip(*found, strict=True) if found else ([], [], [], [])
+        l1, n_iter, _, x_sparse, y_sparse = zip(*found, strict=True) if found else [[]] * 5
         self.l1_ = np.pad(np.reshape(l1, (-1, 2)), ((0, k - len(found)), (0, 0)))
         self.n_iter_ = pad(np.array(n_iter, dtype=int), k)
         self.canonical_correlations_ = np.clip(np.sum(zx * zy, axis=0) / fit.x.degrees, 0.0, 1.0)
@@ -469,11 +487,33 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         return _project(y, self.y_mean_, self.y_weights_)
 
 
+class _Component(NamedTuple):
+    """Thresholds, number of alternations and weights of the deflated columns of a component."""
+
+    l1: tuple[float, float]
+    n_iter: int
+    converged: bool
+    x_weights: np.ndarray
+    y_weights: np.ndarray
+
+
+@contextmanager
+def _quiet_regressions():
+    """Ignore warnings of single regressions; variates that are not stable are reported instead.
+
+    This is not done for each regression, because filters of warnings are shared by all threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
 def _pair(name, value, is_allowed, rule):
     """Return the values of both views, or raise ValueError."""
-    is_pair = isinstance(value, (tuple, list, np.ndarray))
+    is_pair = isinstance(value, (tuple, list)) or np.ndim(value) > 0
     pair = tuple(value) if is_pair else (value, value)
-    if len(pair) != 2 or not all(is_allowed(one) for one in pair):
+    plain = all(isinstance(one, str | Real) for one in pair)
+    if len(pair) != 2 or not plain or not all(is_allowed(one) for one in pair):
         raise ValueError(f"`{name}` must be {rule}, got {value!r}.")
     return tuple(one if isinstance(one, str) else float(one) for one in pair)
 

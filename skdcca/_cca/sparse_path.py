@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from skdcca._cca.sparse_columns import Columns
+from skdcca._cca.sparse_correlation import held_out_correlation
 from skdcca._cca.sparse_regression import Alternation
 from skdcca._cca.sparse_start import starting_weights
 
@@ -59,7 +60,11 @@ class PairFit:
     def __init__(self, x_values, y_values, rows, settings):
         self.x, self.y = Columns(x_values, rows), Columns(y_values, rows)
         self.settings = settings
-        self.alternation = None
+        self.begin(None)
+
+    def begin(self, alternation):
+        """Start a component, or none."""
+        self.alternation = self.common = alternation
 
     def step(self, l1):
         """Alternate at a pair of thresholds until the variates are almost stable."""
@@ -68,10 +73,25 @@ class PairFit:
 
     def follow(self, l1):
         """Follow the path down to a pair of thresholds, and return True if its end is stable."""
-        for step in THRESHOLDS:
-            if step > min(l1) and max(l1) > 0:
-                self.step(_on_the_way(step, l1))
+        for pair in _way_to(l1):
+            self.step(pair)
         return self.alternation.step(l1, self.settings.tol, self.settings.max_iter)
+
+    def visit(self, step, l1):
+        """Go to a pair of thresholds by the way of `follow`, after all larger steps were visited.
+
+        Ways to different pairs are the same down to `step`, which is where they part.
+        """
+        self.alternation = self.common
+        shared = _on_the_way(step, l1)
+        self.step(shared)
+        if shared != l1:
+            # A view with a fixed threshold goes on alone.
+            self.alternation = self.common.copy()
+            for pair in _way_to(l1):
+                if min(pair) < step:
+                    self.step(pair)
+            self.step(l1)
 
     def weights(self):
         """Return the weights of the deflated columns of both views at the current thresholds."""
@@ -86,7 +106,13 @@ class PairFit:
         """End a component: remove its variates from the columns."""
         for columns, own in zip((self.x, self.y), weights, strict=True):
             columns.deflate(own)
-        self.alternation = None
+        self.begin(None)
+
+
+def _way_to(l1):
+    """Return the pairs of thresholds from the first step of the path to the last one before `l1`."""
+    steps = [step for step in THRESHOLDS if step > min(l1) and max(l1) > 0]
+    return list(dict.fromkeys(_on_the_way(step, l1) for step in steps))
 
 
 def _on_the_way(step, l1):
@@ -98,23 +124,25 @@ def begin_component(fits):
     """Start a component of each fit; all of them share one pass over the cross-covariances."""
     found = starting_weights([(fit.x, fit.y) for fit in fits])
     for fit, weights in zip(fits, found, strict=True):
-        fit.alternation = Alternation(fit.x, fit.y, fit.settings.reg, weights)
+        fit.begin(Alternation(fit.x, fit.y, fit.settings.reg, weights))
 
 
 class Point(NamedTuple):
     """Held-out correlation of all folds at a pair of thresholds.
 
-    `n_selected` are mean numbers of columns, and `weights` those of both views in each fold.
+    `chance` is what unrelated views may reach, `n_selected` are mean numbers of columns, and `weights`
+    are those of both views in each fold.
     """
 
     l1: tuple[float, float]
     correlation: float
     standard_error: float
+    chance: float
     n_selected: tuple[float, float]
     weights: list
 
 
-def follow_folds(folds, tests, settings):
+def follow_folds(folds, tests, settings, units):
     """Return the points of the path of a component, which all folds follow together.
 
     Parameters
@@ -125,63 +153,53 @@ def follow_folds(folds, tests, settings):
         Held-out rows of each fold.
     settings : Settings
         Parameters, whose thresholds are numbers or "cv".
+    units : ndarray of int of shape (n_samples,)
+        Number of the group of each row, or of the row.
     """
     points = []
-    for step in _steps(folds):
+    for step in _steps(folds, settings):
         l1 = tuple(step if own == "cv" else own for own in settings.l1)
         for fold in folds:
-            fold.step(l1)
-        points.append(_point(folds, tests, l1))
+            fold.visit(step, l1)
+        points.append(_point(folds, tests, l1, units))
         if _is_over(points, folds):
             break
     return points
 
 
-def _steps(folds):
-    """Return the thresholds of the path, which end at 0 if classical CCA would be defined."""
+def _steps(folds, settings):
+    """Return the thresholds of the path, which end at 0 if classical CCA is possible there."""
+    if not set(settings.l1) <= {"cv", 0.0}:
+        return THRESHOLDS
     n_columns = sum(columns.values.shape[1] for columns in (folds[0].x, folds[0].y))
     is_tall = n_columns < min(len(fold.x.rows) for fold in folds) - 1
     return (*THRESHOLDS, 0.0) if is_tall else THRESHOLDS
 
 
-def _point(folds, tests, l1):
+def _point(folds, tests, l1, units):
     zx, zy = np.hstack([fold.held_out(test) for fold, test in zip(folds, tests, strict=True)])
     weights = [fold.weights() for fold in folds]
     n_selected = np.mean([[np.count_nonzero(own) for own in pair] for pair in weights], axis=0)
     kept = [tuple(csr_array(own[None]) for own in pair) for pair in weights]
     n_train = np.mean([len(fold.x.rows) for fold in folds])
-    return Point(l1, *_correlation(zx, zy, n_train), tuple(n_selected), kept)
-
-
-def _correlation(zx, zy, n_train):
-    """Return the correlation of all held-out rows and its standard error.
-
-    Deviations are from the means of the training rows, so that the sign of a fold does not matter.
-    The error is that of the infinitesimal jackknife, the root mean square influence of a row, with the
-    correction of Nadeau and Bengio, because folds that share training rows are not independent.
-    """
-    x_deviation, y_deviation = (np.sqrt(np.mean(z**2)) for z in (zx, zy))
-    if x_deviation == 0 or y_deviation == 0:
-        return 0.0, 0.0
-    zx, zy = zx / x_deviation, zy / y_deviation
-    correlation = np.mean(zx * zy)
-    influence = zx * zy - correlation * (zx**2 + zy**2) / 2
-    variance = np.mean(influence**2) * (1 / len(zx) + 1 / n_train)
-    return float(correlation), float(np.sqrt(variance))
+    found = held_out_correlation(zx, zy, n_train, units[np.concatenate(tests)])
+    return Point(l1, *found, tuple(n_selected), kept)
 
 
 def _is_over(points, folds):
-    """Return True if smaller thresholds would probably be worse."""
-    best = best_of(points)
-    if len(points) > points.index(best) + _N_WORSE:
+    """Return True if smaller thresholds of the chosen views would probably be worse."""
+    fold, point = folds[0], points[-1]
+    l1, reg, _, _ = fold.settings
+    # A view with a smaller fixed threshold may fit noise until the other one has come down, too.
+    is_behind = any(own not in ("cv", 0) and max(point.l1) > own for own in l1)
+    if not is_behind and len(points) > points.index(best_of(points)) + _N_WORSE:
         return True
     # Without a ridge, a regression with so many columns for its rows fits noise.
-    fold = folds[0]
     n_rows = len(fold.x.rows)
-    views = zip((fold.x, fold.y), fold.settings.reg, points[-1].n_selected, strict=True)
+    views = zip((fold.x, fold.y), l1, reg, point.n_selected, strict=True)
     return any(
-        reg == 0 and columns.values.shape[1] > n_rows and n_selected > n_rows / 4
-        for columns, reg, n_selected in views
+        l1 == "cv" and reg == 0 and columns.values.shape[1] > n_rows and n_selected > n_rows / 4
+        for columns, l1, reg, n_selected in views
     )
 
 

@@ -1,10 +1,9 @@
 """Alternate between sparse regressions of the variate of each view on the columns of the other."""
 
-import warnings
+from copy import copy
 
 import numpy as np
 from scipy import linalg
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from skdcca._cca.algebra import leading_svd
@@ -17,6 +16,8 @@ _ROUNDING = 1e-10
 _SLACK = 1e-6
 # Coordinate descent ends at this duality gap, relative to the variance, or after so many sweeps.
 _LEAST_GAP, _SWEEPS = 1e-12, 1000
+# Coordinates are visited in their order, but scikit-learn draws a seed from this or from NumPy's own.
+_RANDOM = np.random.RandomState(0)
 
 
 class Regression:
@@ -74,10 +75,11 @@ class Regression:
             alphas=[penalty * (n - 1) / n],
             precompute=self._gram if few else False,
             Xy=covariance * (n - 1) if few else None,
-            coef_init=self.coef,
+            coef_init=self.coef.copy(),  # it is changed in place
             check_input=False,
             tol=self.gap,
             max_iter=_SWEEPS,
+            random_state=_RANDOM,
         )[1][:, 0]
 
     def _ridge(self, z):
@@ -158,20 +160,28 @@ class Alternation:
         self.x.check(self.zy, 1.0)
         self.y.check(self.zx, 1.0)
 
+    def copy(self):
+        """Return an alternation in the same state, from which another path can be followed."""
+        other = copy(self)
+        other.x, other.y = copy(self.x), copy(self.y)
+        return other
+
     def step(self, l1, tol, max_iter):
         """Alternate at a pair of thresholds until the variates are stable; return True if they are."""
+        self.n_iter = 0
         self.x.foresee(l1[0])
         self.y.foresee(l1[1])
         if l1 == (0, 0):
             self._set_exact()
         # The square of the error of a variate is at most twice the gap.
         self.x.gap = self.y.gap = max(tol**2 / 10, _LEAST_GAP)
-        for _ in range(max_iter):
+        while True:
             converged = self._iterate(l1, tol, max_iter)
             violated = [self.x.check(self.zy, l1[0]), self.y.check(self.zx, l1[1])]
             if not any(violated):
                 return converged
-        return False
+            if self.n_iter == max_iter:
+                return False
 
     def _set_exact(self):
         """Set the variates of canonical ridge, from which the alternation without thresholds starts.
@@ -186,17 +196,16 @@ class Alternation:
             self.zy = _unit((y_basis @ right)[:, 0], degrees)
 
     def _iterate(self, l1, tol, max_iter):
+        """Alternate on the working sets until the variates are stable; return True if they are."""
         limit = tol * np.sqrt(self.x.columns.degrees)
-        with warnings.catch_warnings():
-            # Variates that are not stable are reported instead.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            for self.n_iter in range(1, max_iter + 1):
-                zx = self.x.fit(self.zy, l1[0])
-                zy = self.y.fit(zx, l1[1])
-                change = max(linalg.norm(zx - self.zx), linalg.norm(zy - self.zy))
-                self.zx, self.zy = zx, zy
-                if change <= limit:
-                    return True
+        while self.n_iter < max_iter:
+            self.n_iter += 1
+            zx = self.x.fit(self.zy, l1[0])
+            zy = self.y.fit(zx, l1[1])
+            change = max(linalg.norm(zx - self.zx), linalg.norm(zy - self.zy))
+            self.zx, self.zy = zx, zy
+            if change <= limit:
+                return True
         return False
 
 
