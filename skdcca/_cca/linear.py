@@ -18,6 +18,7 @@ from skdcca._cca.checks import (
     warn_perfect_correlations,
     without_zero_weights,
 )
+from skdcca._cca.linear_implicit import implicit_solution, may_be_implicit
 from skdcca._cca.linear_prediction import LinearPredictionMixin
 from skdcca._cca.linear_views import FactorView, GramView, decomposed
 from skdcca._cca.moments import PairMoments, RowFactor
@@ -42,7 +43,7 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
     CCA finds pairs of variates with the largest possible correlation. One variate of each pair is a
     linear combination of the columns of X, and the other is one of the columns of y. Each pair (a
     component) is uncorrelated with the previous pairs. The solution is exact and is computed
-    without iterations.
+    without iterations, except for few components of two wide sparse views.
 
     The columns of both views are centered and standardized internally, so their units do not matter.
     By default a small ridge is chosen from the data, because the classical solution fits noise unless
@@ -138,6 +139,9 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
 
     Warns
     -----
+    ConvergenceWarning
+        If components of two wide sparse views do not converge, and the views are too large for the
+        exact solution.
     PerfectCorrelationWarning
         If both ridges are 0 and the ranks of the views sum to more than the number of rows minus 1.
         Some correlations are then 1 whatever the data are.
@@ -177,8 +181,11 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
     matrix, which is accumulated in blocks of rows. If this matrix is nearly singular, or if a view
     has more columns than rows, the singular value decomposition of the standardized view determines
     its rank. A sparse view remains sparse: its rank is determined from the eigenvectors of its
-    correlation matrix or of the matrix of the products of its rows. Predictions are dense. The sign of a
-    component is chosen so that its largest loading on X is positive.
+    correlation matrix or of the matrix of the products of its rows. Predictions are dense. If both
+    views are sparse, the ridges are >= 0.001, and `n_components` is at most 2 % of the columns and rows,
+    products with a few vectors replace matrices of more than 5000 rows [5]_. The correlations then have
+    an error below 0.0003, usually of about 1e-7. The sign of a component is chosen so that its largest
+    loading on X is positive.
 
     References
     ----------
@@ -190,6 +197,8 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
        estimation", IEEE Transactions on Signal Processing 58 (2010).
     .. [4] O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance
        matrices", Journal of Multivariate Analysis 88 (2004).
+    .. [5] G. L. G. Sleijpen and H. A. van der Vorst, "A Jacobi-Davidson iteration method for linear
+       eigenvalue problems", SIAM Journal on Matrix Analysis and Applications 17 (1996).
 
     Examples
     --------
@@ -375,6 +384,10 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         self._forget_moments()
         # With more columns than rows, the correlation matrix is singular and larger than the view.
         is_tall = X.shape[0] > max(X.shape[1], y.shape[1])
+        if may_be_implicit(X, y, self.n_components, ridges_of(self)) and self._solve_implicitly(
+            X, y, sample_weight
+        ):
+            return
 
         def gather(new):
             return new().add(X, y, sample_weight)
@@ -507,6 +520,16 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
         cross = x_view.shrink[:, None] * (x_view.left.T @ y_view.left) * y_view.shrink
         self._set_solution(x_view, y_view, cross)
 
+    def _solve_implicitly(self, X, y, sample_weight):
+        """Fit the model from products of both views with vectors, and return True on success."""
+        standardized, regs = self._standardized(), ridges_of(self)
+        found = implicit_solution(X, y, sample_weight, standardized, regs, self.n_components)
+        if found is None:
+            return False
+        self.reg_ = tuple(view.reg for view in found[:2])
+        self._set_components(*found)
+        return True
+
     def _regularize(self, views, n, n_rows, gather, moments=None):
         """Set the ridges of both views, and warn if the correlations are meaningless."""
 
@@ -531,10 +554,14 @@ class LinearCCA(LinearPredictionMixin, BaseCCA):
                 f"components have correlation 0 and weights of 0. Set n_components to {rank} or less.",
                 RankWarning,
             )
-        self.n_components_ = int(k)
-        self.canonical_correlations_ = np.clip(pad(correlations, k), 0.0, 1.0)
         x_weights = pad(x_view.weights(x_turn), k)
         y_weights = pad(y_view.weights(y_turn), k)
+        self._set_components(x_view, y_view, pad(correlations, k), x_weights, y_weights)
+
+    def _set_components(self, x_view, y_view, correlations, x_weights, y_weights):
+        """Set the fitted attributes, from the weights of the scaled columns of both views."""
+        self.n_components_ = len(correlations)
+        self.canonical_correlations_ = np.clip(correlations, 0.0, 1.0)
         x_covariance, x_deviation = x_view.covariance(x_weights)
         x_loadings = column_correlations(x_covariance, x_deviation, x_view.spread)
         y_covariance, y_deviation = y_view.covariance(y_weights)

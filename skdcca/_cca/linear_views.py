@@ -36,10 +36,10 @@ class GramView:
         mean, unit = moments.means[side], moments.units[side]
         deviation = np.sqrt(np.diagonal(covariance))
         constant = deviation <= 2 * _EPS * np.abs(mean)
-        _refuse_constant(constant, name or "Xy"[side])
+        refuse_constant(constant, name or "Xy"[side])
         self.mean = mean * unit
         self.deviation = np.where(constant, 1.0, deviation * unit)
-        self.scale, self.spread = _scales(self.deviation, constant, standardize)
+        self.scale, self.spread = column_scales(self.deviation, constant, standardize)
         self.kept = np.flatnonzero(~constant)
         self.n_varying = len(self.kept)
         # The columns of the moments are divided by this.
@@ -151,7 +151,7 @@ class SingularView:
         # Without division by the largest value, squares could overflow or vanish.
         peak = np.abs(view).max(axis=0)
         constant = peak <= 2 * _EPS * np.abs(self.mean)
-        _refuse_constant(constant, name)
+        refuse_constant(constant, name)
         view[:, constant] = 0.0
         view /= np.where(constant, 1.0, peak)
         if sample_weight is not None:
@@ -164,7 +164,7 @@ class SingularView:
 
     def _set_scales(self, deviation, constant, standardize):
         self.deviation, self.n_varying = deviation, np.count_nonzero(~constant)
-        self.scale, self.spread = _scales(deviation, constant, standardize)
+        self.scale, self.spread = column_scales(deviation, constant, standardize)
 
     def _decompose(self, view, n, n_rows, rounding, constant, size=None):
         """Decompose the scaled columns, with rounding errors of numbers of this size."""
@@ -218,7 +218,7 @@ class FactorView(SingularView):
         view = factor.root[:, columns]
         deviation = np.linalg.norm(view, axis=0) / np.sqrt(moments.weight - 1)
         constant = deviation <= 2 * _EPS * np.abs(mean)
-        _refuse_constant(constant, "Xy"[side])
+        refuse_constant(constant, "Xy"[side])
         self.mean = mean * unit
         self._set_scales(np.where(constant, 1.0, deviation * unit), constant, standardize)
         view = np.where(constant, 0.0, view) / np.where(constant, 1.0, deviation) * self.spread
@@ -237,7 +237,7 @@ class DualView(SingularView):
         # The variance of a constant column may be a negative rounding error.
         variance = np.maximum(variance, 0.0) * (weight.sum() / self.degrees)
         constant = np.sqrt(variance) <= 2 * _EPS * np.abs(self.mean)
-        _refuse_constant(constant, name)
+        refuse_constant(constant, name)
         self._set_scales(np.where(constant, 1.0, np.sqrt(variance)), constant, standardize)
         self.root_weight = np.sqrt(weight)[:, None]
         # A constant column is set to 0, the value that centering would give it.
@@ -281,7 +281,7 @@ def decomposed(view, name, sample_weight=None, standardize=True):
     return view_class(view, name, sample_weight, standardize)
 
 
-def _refuse_constant(constant, name):
+def refuse_constant(constant, name):
     if constant.all():
         raise ValueError(
             f"Every column of {name} is constant, so there is nothing to correlate. Pass columns that "
@@ -289,7 +289,7 @@ def _refuse_constant(constant, name):
         )
 
 
-def _scales(deviation, constant, standardize):
+def column_scales(deviation, constant, standardize):
     """Return the divisors of the columns, and the deviations of the columns after the division.
 
     With ``standardize=False`` all columns have the same divisor, the root of their mean variance, so
