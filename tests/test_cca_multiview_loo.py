@@ -82,10 +82,9 @@ def test_leverages_are_the_same_by_moments_and_by_rows(monkeypatch):
     found = []
     for _ in range(2):
         model = multi(2, reg=(0.1, 1.0, 0.5)).fit(table, sample_weight=np.linspace(0.5, 2, 60))
-        found.append([*model._left_out])
+        found.append(model._left_out)
         monkeypatch.setattr("skdcca._cca.multiview_fit.fit_by_moments", lambda *_: None)
-    for one, other in zip(*found, strict=True):
-        assert_allclose(one, other, atol=1e-9)
+    assert_allclose(*found, atol=1e-9)
 
 
 def test_weights_count_as_repeated_rows():

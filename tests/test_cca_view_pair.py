@@ -219,7 +219,8 @@ def test_views_without_a_shared_factor_have_no_correlation_and_no_nan():
 
 def test_views_that_cancel_each_other_are_zero_and_not_amplified():
     X = np.random.default_rng(0).normal(size=(40, 3))
-    model = MultiCCA([(name, "passthrough", [i]) for i, name in enumerate("abc")], 1, reg=0).partial_fit(X)
+    views = [(name, "passthrough", [i]) for i, name in enumerate("abc")]
+    model = MultiCCA(views, 1, reg=0).partial_fit(X)
     # Missing views may lead to correlations that no complete rows can have.
     model._pair_correlations = np.array([[-1 + 1e-15], [0.7], [0.7]])
     pair = model.pair(("a", "b"), "c")

@@ -14,7 +14,9 @@ HEALTHY = Facts(
     processor="A processor",
     n_cores=4,
     has_avx512=True,
-    blas=[{"internal_api": "openblas", "version": "0.3", "architecture": "SkylakeX", "num_threads": 4}],
+    blas=[
+        {"internal_api": "openblas", "version": "0.3", "architecture": "SkylakeX", "num_threads": 4}
+    ],
     packages={"numpy": "2.4", "torch": "2.13"},
     extras={"web": []},
     cache=Path("cache"),

@@ -151,10 +151,10 @@ class MultiCCA(BaseMultiCCA):
 
     **Consensus.** Each component is taken for a factor with variance 1, of which view i has the variate
     :math:`z_i = a_i f + e_i` with variance 1 and independent errors [3]_. The loadings :math:`a_i` fit
-    the correlations of the pairs by least squares, weighted by the numbers of their common rows. Both
-    are those of rows left out, because a view with many columns correlates with all others on the
-    training rows. If they are not known, the loadings fit the correlations of the training rows, which a
-    ridge shrinks. The posterior mean of the factor is
+    the correlations of the pairs by least squares, weighted by the numbers of their common rows. The
+    correlations are those of rows left out, because a view with many columns correlates with all
+    others on the training rows. If they are not known, the loadings fit the correlations of the
+    training rows, which a ridge shrinks. The posterior mean of the factor is
 
     .. math:: \frac{\sum_i z_i a_i / (1 - a_i^2)}{1 + \sum_i a_i^2 / (1 - a_i^2)},
 
@@ -449,9 +449,6 @@ class MultiCCA(BaseMultiCCA):
         return (z / deviation).astype(z.dtype, copy=False)
 
     def _factor_correlations(self):
-        if self._rows_left_out() is not None:
-            # Every component keeps a direction, also where no correlation is left.
-            return np.clip(self._left_out[0], _LEAST, 1.0)
         divisors = self._divisors()
         return np.array(
             [
@@ -460,31 +457,31 @@ class MultiCCA(BaseMultiCCA):
             ]
         )
 
-    def _shrinkage(self):
-        if self._rows_left_out() is not None:
-            return 1.0
+    def _fitted_correlations(self):
+        left_out = self._rows_left_out()
+        if left_out is not None:
+            # Every component keeps a direction, also where no correlation is left.
+            return np.clip(left_out, _LEAST, 1.0)
         # Correlations of the training rows are too large, the more so the larger the ridge has to be.
         divisors = self._divisors()
         deviations = np.where(np.isfinite(divisors), divisors, 0.0)
-        return np.prod(deviations, axis=0) ** (2 / len(deviations))
+        return self._factor_correlations() * np.prod(deviations, axis=0) ** (2 / len(deviations))
 
     @property
     def leave_one_out_correlations_(self) -> dict[tuple[str, str], NDArray] | None:
         """Estimated correlations of each pair of views on new rows, by their names."""
         check_is_fitted(self)
-        if self._rows_left_out() is None:
+        left_out = self._rows_left_out()
+        if left_out is None:
             return None
-        return dict(zip(self.pair_correlations_, self._left_out[0], strict=True))
+        return dict(zip(self.pair_correlations_, left_out, strict=True))
 
     def _rows_left_out(self):
-        """Return correlations and deviations of rows left out; None without the training rows."""
+        """Return the correlations of rows left out; None without the training rows."""
         return getattr(self, "_left_out", None)
 
     def _divisors(self):
         """Return the standard deviations of the variates, or infinity for those without variance."""
-        if self._rows_left_out() is not None:
-            deviations = self._left_out[1]
-            return np.where(deviations > 0, deviations, np.inf)
         # Files of earlier versions lack them.
         deviations = getattr(self, "_deviations", np.ones((len(self._columns), self.n_components_)))
         return np.where(deviations > 0, deviations, np.inf)

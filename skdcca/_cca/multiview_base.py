@@ -120,7 +120,7 @@ class BaseMultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, Bas
         if self.output == "variates":
             return np.hstack(list(self._variates(X)))
         variates = self._standard_variates(X)
-        correlations = self._factor_correlations() * self._shrinkage()
+        correlations = self._fitted_correlations()
         loadings = factor_loadings(correlations, len(variates), self._pair_weights())
         return posterior_mean(variates, loadings).astype(variates.dtype, copy=False)
 
@@ -132,9 +132,9 @@ class BaseMultiCCA(StateMixin, ViewTableMixin, PairsMixin, TransformerMixin, Bas
         """Return the correlations of all pairs of views, of variates with variance 1."""
         return self._pair_correlations
 
-    def _shrinkage(self):
-        """Return by what these correlations are multiplied before loadings are fitted to them."""
-        return 1.0
+    def _fitted_correlations(self):
+        """Return the correlations that the loadings of the shared factors fit."""
+        return self._factor_correlations()
 
     def _pair_weights(self):
         """Return how much each pair of views counts for the loadings, by its number of common rows."""

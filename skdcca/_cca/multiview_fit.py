@@ -37,7 +37,7 @@ class Solution(NamedTuple):
     correlations: np.ndarray
     deviations: np.ndarray
     n_common: np.ndarray
-    left_out: tuple[np.ndarray, np.ndarray] | None
+    left_out: np.ndarray | None
 
 
 def fit_in_memory(names, regs, n_components, present, views, sample_weight=None):

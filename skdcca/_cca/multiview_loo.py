@@ -74,7 +74,7 @@ def _parts(correlations, n_views):
 
 
 def leave_one_out(influence, correlations, true_correlations):
-    """Return estimates of the correlations and deviations of variates of new rows.
+    """Return estimates of the correlations of the pairs on new rows, of shape (n_pairs, n_components).
 
     Parameters
     ----------
@@ -85,20 +85,12 @@ def leave_one_out(influence, correlations, true_correlations):
     true_correlations : ndarray of shape (n_pairs, n_components)
         Correlations of all training rows. What leaving out changes in the rows of `influence` is added
         to them, so that the choice of these rows hardly matters.
-
-    Returns
-    -------
-    correlations : ndarray of shape (n_pairs, n_components)
-        Estimated correlations.
-    deviations : ndarray of shape (n_views, n_components)
-        Estimated standard deviations.
     """
     left_out = influence.left_out(correlations)
     change = _correlations(left_out, influence.weight) - _correlations(
         influence.variates, influence.weight
     )
-    deviations = np.array([_deviations(z, influence.weight) for z in left_out])
-    return np.clip(true_correlations + change, -1.0, 1.0), deviations
+    return np.clip(true_correlations + change, -1.0, 1.0)
 
 
 def _correlations(variates, weight):
@@ -111,12 +103,6 @@ def _correlations(variates, weight):
         scale = np.sqrt(squares[0]) * np.sqrt(squares[1])
         found.append(np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0))
     return np.array(found)
-
-
-def _deviations(z, weight):
-    has = ~np.isnan(z[:, 0])
-    centered = _centered(z[has], weight[has])
-    return np.sqrt(np.einsum("n,nk,nk->k", weight[has], centered, centered) / weight[has].sum())
 
 
 def _centered(z, weight):

@@ -60,8 +60,8 @@ class ViewPair(StateMixin, BaseEstimator):
     Several views at once are combined by the posterior mean of the factors that all views of the model
     share, from the views that a row has, as ``output="consensus"`` of `MultiCCA` does. Let
     :math:`w_i` be the weight of view i in the posterior mean of a complete row, and :math:`r_{ij}` the
-    correlations of the pairs of views, for one component, of rows left out if they are known. The
-    posterior mean is divided by its standard deviation :math:`s`,
+    correlations of the pairs of views, for one component. The posterior mean is divided by its standard
+    deviation :math:`s`,
 
     .. math:: s^2 = \sum_i \sum_j w_i w_j r_{ij},
 
@@ -84,7 +84,7 @@ class ViewPair(StateMixin, BaseEstimator):
     >>> cca = MultiCCA(views, n_components=1).fit(X)
     >>> alone, together = cca.pair("audio", "lyrics"), cca.pair(("audio", "tags"), "lyrics")
     >>> alone.canonical_correlations_.round(2), together.canonical_correlations_.round(2)
-    (array([0.77]), array([0.81]))
+    (array([0.77]), array([0.82]))
 
     A row may lack one of the views:
 
@@ -427,7 +427,7 @@ class ViewPair(StateMixin, BaseEstimator):
         self.check_views()
         names = self._all_names()
         correlations = np.asarray(self.estimator._factor_correlations(), dtype=np.float64)
-        fitted = (correlations * self.estimator._shrinkage()).tobytes()
+        fitted = np.asarray(self.estimator._fitted_correlations(), dtype=np.float64).tobytes()
         weights = self.estimator._pair_weights().tobytes()
         places, find = tuple(map(names.index, self._names())), names.index(self.find)
         return _combination(correlations.tobytes(), fitted, weights, len(names), places, find)

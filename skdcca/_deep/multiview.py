@@ -530,8 +530,10 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
         """Return the correlations of all pairs, of held-out rows where they are measured."""
         return self._best_correlations
 
-    def _shrinkage(self):
-        return 1.0 if self._is_measured.any() else self.linear_._shrinkage()
+    def _fitted_correlations(self):
+        if self._is_measured.any():
+            return self._best_correlations
+        return self.linear_._fitted_correlations()
 
     def _pair_weights(self):
         return self.linear_._pair_weights()

@@ -138,6 +138,8 @@ def _resized(linear, n_components):
         linear.loadings_[name] = _with_columns(linear.loadings_[name], n_components)
     linear._pair_correlations = _with_columns(linear._pair_correlations, n_components)
     linear._deviations = _with_columns(linear._deviations, n_components)
+    if linear._left_out is not None:
+        linear._left_out = _with_columns(linear._left_out, n_components)
     linear.canonical_correlations_ = linear._pair_correlations.mean(axis=0)
     linear.n_components_ = linear.n_components = n_components
     return linear

@@ -159,7 +159,7 @@ class CrossModalIndex(ViewsMixin, ChanceMixin, WordsMixin, GroupsMixin, BaseEsti
     '0.11'
     >>> both = np.hstack([top, bottom])
     >>> recall(index.query(view=("top", "bottom"), V=both, find="middle")[1])
-    '0.18'
+    '0.17'
     """
 
     def __init__(
