@@ -125,7 +125,7 @@ def influence_of_moments(views, weights, rows):
         scaled = _scaled(view, rows.views[i], places)
         total = rows.total_weight(i)
         whitened = view.whiten(scaled[:, view.kept].T)
-        leverage = np.einsum("pn,pn->n", whitened, whitened) / (total - 1) + 1 / total
+        leverage = np.einsum("ij,ij->j", whitened, whitened) / (total - 1) + 1 / total
         variates[i, has], leverages[i, has] = scaled @ w, leverage
     return Influence(variates, leverages, weight, rows.total_weights)
 
@@ -144,7 +144,7 @@ def influence_of_rows(views, directions, rows):
         shrunk = view.left[places] * view.shrink
         root = np.sqrt(weight[has])
         variates[i, has] = shrunk @ turn * (np.sqrt(total - 1) / root)[:, None]
-        leverages[i, has] = np.einsum("nd,nd->n", shrunk, shrunk) / root**2 + 1 / total
+        leverages[i, has] = np.einsum("ij,ij->i", shrunk, shrunk) / root**2 + 1 / total
     return Influence(variates, leverages, weight, rows.total_weights)
 
 
