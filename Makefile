@@ -15,7 +15,7 @@ ifneq ($(wildcard $(WHISPER)/model.bin),)
 export SKDCCA_WHISPER ?= $(WHISPER)
 endif
 
-.PHONY: demo test test-min fuzz lint format bench peers sentences whisper docs clean
+.PHONY: demo test test-min fuzz lint format bench bench-compare peers sentences whisper docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/skdcca demo --overwrite $(ARGS)
@@ -49,6 +49,10 @@ format: $(VENV)/lint.done
 SCRIPT ?= lieder
 bench: $(VENV)/bench.done
 	$(BIN)/python benchmarks/$(SCRIPT).py $(ARGS)
+
+# The speed of this version beside the stored one, as ratios to the bare arithmetic.
+bench-compare: $(VENV)/bench.done
+	$(BIN)/python benchmarks/speed.py --quick --compare benchmarks/baseline.json
 
 # What the benchmarks compare with, in environments of their own.
 peers: $(PEERS)/peers.done $(MVLEARN)/peers.done

@@ -377,7 +377,9 @@ def draw(drawn, figure):
     for ax, (title, (sizes, times)) in zip(axes, drawn.items(), strict=True):
         ax.loglog(sizes, times[:, 0], "o--", color="0.5", label="arithmetic by hand")
         ax.loglog(sizes, times[:, 1], "o-", color="C0", label="skdcca")
-        ax.set(title=title.replace(", ", "\n", 1), xlabel="size", ylabel="CPU seconds")
+        ax.set(title=title.replace(", ", "\n", 1), ylabel="CPU seconds")
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
+        ax.xaxis.minorticks_off()
         ax.legend()
     fig.savefig(figure, dpi=150)
 

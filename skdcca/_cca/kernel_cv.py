@@ -38,10 +38,9 @@ class KernelCCACV(SearchMixin, KernelCCA):
         own.
     degree, coef0, y_kernel, y_gamma, y_degree, y_coef0 : default=3, 1, None, None, None, None
         Parameters of the kernels; see `KernelCCA`.
-    regs : sequence of float, or pair of such sequences, \
-default=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    regs : sequence of float, or pair of such sequences
         Ridges, >= 0, from which one is chosen for both views. With a pair of sequences, all combinations
-        of a ridge of X and a ridge of y are tried.
+        of a ridge of X and a ridge of y are tried. The default is seven numbers from 0.0003 to 0.3.
     scale : bool, default=True
         Whether the columns are standardized; see `KernelCCA`.
     approximation : {None, "nystroem", "rff"}, default=None
@@ -216,7 +215,13 @@ default=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
     @available_if(lambda self: False)
     def fit_blocks(self, blocks):
-        """Hide the method of `KernelCCA`, because each fold needs the decompositions of its rows."""
+        """Hide the method of `KernelCCA`, because each fold needs the decompositions of its rows.
+
+        Parameters
+        ----------
+        blocks : object
+            Ignored.
+        """
 
     def _new_model(self, **parameters):
         fixed = {k: v for k, v in self.get_params(deep=False).items() if k not in _SEARCHED}

@@ -37,12 +37,11 @@ class LinearCCACV(SearchMixin, LinearCCA):
     n_components : int, None or list of them, default=None
         Numbers of components, from which one is chosen. None stands for all. The sum of the held-out
         correlations is rarely largest for the true number; use a list with a retrieval scorer.
-    regs : sequence of ridges, or pair of such sequences, \
-default=("auto", 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    regs : sequence of float or str, or pair of such sequences
         Ridges, from which one is chosen for both views: numbers >= 0, and the names "auto", "oas" and
         "ledoit_wolf" of ridges that each fold chooses from its training rows, as in `LinearCCA`. With
         a pair of sequences, such as ``([0.1, 1.0], [0.1, 1.0])``, all combinations of a ridge of X and a
-        ridge of y are tried.
+        ridge of y are tried. The default is "auto" and nine numbers from 0.001 to 10.
     scale : bool, default=True
         Whether the ridges are added to standardized columns; see `LinearCCA`.
     similarity : str, float or list of them, default="weighted"

@@ -35,7 +35,13 @@ class SearchMixin:
 
     @available_if(lambda self: False)
     def partial_fit(self, X, y):
-        """Hide the method of `LinearCCA`, because a search needs all rows at once."""
+        """Hide the method of `LinearCCA`, because a search needs all rows at once.
+
+        Parameters
+        ----------
+        X, y : object
+            Ignored.
+        """
 
     def _check_parameters(self):
         self._check_similarity()
