@@ -23,7 +23,7 @@ def check_reg(reg, y_reg=None, names=()):
     """
     is_pair = isinstance(reg, (tuple, list, np.ndarray))
     pair = tuple(reg) if is_pair else (reg, reg)
-    if len(pair) != 2 or not all(_is_ridge(value, names) for value in pair):
+    if len(pair) != 2 or not all(is_ridge(value, names) for value in pair):
         raise ValueError(f"`reg` must be {_allowed(names)}, or a pair of them, got {reg!r}.")
     if y_reg is None:
         return pair
@@ -32,12 +32,13 @@ def check_reg(reg, y_reg=None, names=()):
             f"`reg` must be a single ridge if `y_reg` is set, got {reg!r}. Set `reg` to the ridge of X, "
             "or `y_reg` to None."
         )
-    if not _is_ridge(y_reg, names):
+    if not is_ridge(y_reg, names):
         raise ValueError(f"`y_reg` must be {_allowed(names)}, or None, got {y_reg!r}.")
     return reg, y_reg
 
 
-def _is_ridge(value, names):
+def is_ridge(value, names=()):
+    """Return True if the value is a ridge, or a name of a rule that chooses one from the data."""
     return value in names if isinstance(value, str) else is_number(value, ge=0)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from skdcca._cca.kernel_maps import is_kernel
+from skdcca._cca.kernel_views import centered_kernel
 
 # More components than this fraction of the rows, or a smaller ridge, need too many products.
 _FEW, _LEAST_RIDGE = 0.02, 1e-4
@@ -57,13 +58,7 @@ class SmoothedKernel:
     """Centered kernel of a view with a ridge, as a Cholesky factor."""
 
     def __init__(self, view, kernel_map, reg):
-        kernel = kernel_map.keep(view)
-        self.means = kernel.mean(axis=0)
-        limit = 10 * len(kernel) * _EPS * np.abs(kernel).max()
-        total = np.trace(kernel) - kernel.sum() / len(kernel)
-        self.degeneracy = kernel_map.degeneracy(kernel, total)
-        kernel -= self.means
-        kernel -= kernel.mean(axis=1)[:, None]
+        kernel, self.means, limit, self.degeneracy = centered_kernel(view, kernel_map)
         total = np.trace(kernel)
         self.ridge = reg * total
         # One eigenvalue is then larger than the rounding error, and no error hides in the ridge.

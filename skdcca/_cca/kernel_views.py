@@ -6,20 +6,38 @@ from scipy import linalg
 from skdcca._cca.kernel_maps import positive_part
 
 
+def centered_kernel(view, kernel_map):
+    """Return the centered kernel of the training rows, and what is known of it.
+
+    Returns
+    -------
+    kernel : ndarray of shape (n_samples, n_samples)
+        Centered kernel, which may be overwritten.
+    means : ndarray of shape (n_samples,)
+        Means of the columns of the kernel.
+    limit : float
+        Rounding error of its eigenvalues.
+    degeneracy : str or None
+        What `KernelMap.warn` takes.
+    """
+    kernel = kernel_map.keep(view)
+    means = kernel.mean(axis=0)
+    is_precomputed = kernel_map.rows is None
+    rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps
+    # The error of an eigenvalue is the rounding error of a kernel value times the number of rows.
+    limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
+    total = np.trace(kernel) - kernel.sum() / len(kernel)
+    degeneracy = kernel_map.degeneracy(kernel, total)
+    kernel -= means
+    kernel -= kernel.mean(axis=1)[:, None]
+    return kernel, means, limit, degeneracy
+
+
 class KernelView:
     """View decomposed by the eigenvectors of its centered kernel."""
 
     def __init__(self, view, kernel_map, reg):
-        kernel = kernel_map.keep(view)
-        self.means = kernel.mean(axis=0)
-        is_precomputed = kernel_map.rows is None
-        rounding = np.finfo(view.dtype if is_precomputed else np.float64).eps
-        # The error of an eigenvalue is the rounding error of a kernel value times the number of rows.
-        limit = 10 * len(kernel) * rounding * np.abs(kernel).max()
-        total = np.trace(kernel) - kernel.sum() / len(kernel)
-        degeneracy = kernel_map.degeneracy(kernel, total)
-        kernel -= self.means
-        kernel -= kernel.mean(axis=1)[:, None]
+        kernel, self.means, limit, degeneracy = centered_kernel(view, kernel_map)
         total = np.trace(kernel)
         # The transpose has the same values, and its memory order is the one that LAPACK needs.
         eigenvalues, vectors = linalg.eigh(

@@ -76,10 +76,7 @@ def fit_in_memory(names, regs, n_components, present, views, sample_weight=None)
     ]
     _regularize(decompositions, regs, weights, rows)
     blocks = SingularBlocks(decompositions, present, sample_weight)
-
-    def influence(weights, directions):
-        return influence_of_rows(decompositions, directions, rows)
-
+    influence = partial(influence_of_rows, decompositions, rows)
     return _solution(names, n_components, decompositions, blocks, influence)
 
 
@@ -101,12 +98,7 @@ def fit_by_moments(names, regs, n_components, moments, rows=None):
         views.append(view)
     _regularize(views, regs, moments.weights, rows)
     _warn_imprecise(names, views, rows)
-    influence = None
-    if isinstance(rows, Rows):
-
-        def influence(weights, directions):
-            return influence_of_moments(views, weights, rows)
-
+    influence = partial(influence_of_moments, views, rows) if isinstance(rows, Rows) else None
     return _solution(names, n_components, views, MomentBlocks(moments, views), influence)
 
 

@@ -109,42 +109,51 @@ def _centered(z, weight):
     return z - (weight @ z) / weight.sum()
 
 
-def influence_of_moments(views, weights, rows):
+def influence_of_moments(views, rows, weights, directions):
     """Return the `Influence` of rows in memory, for views that are decomposed by their moments.
 
     `weights` are those of the scaled columns of each view.
     """
-    chosen = spread_rows(len(rows.present))
-    variates = np.full((len(views), len(chosen), weights[0].shape[1]), np.nan)
-    leverages = np.full((len(views), len(chosen)), np.nan)
-    weight = rows.weight[chosen]
-    for i, (view, w) in enumerate(zip(views, weights, strict=True)):
-        has = rows.present[chosen, i]
-        # A view has only the rows that are present.
-        places = np.cumsum(rows.present[:, i])[chosen[has]] - 1
+
+    def of_view(i, places, weight):
+        view, total = views[i], rows.total_weight(i)
         scaled = _scaled(view, rows.views[i], places)
-        total = rows.total_weight(i)
         whitened = view.whiten(scaled[:, view.kept].T)
-        leverage = np.einsum("ij,ij->j", whitened, whitened) / (total - 1) + 1 / total
-        variates[i, has], leverages[i, has] = scaled @ w, leverage
-    return Influence(variates, leverages, weight, rows.total_weights)
+        leverage = np.einsum("ij,ij->j", whitened, whitened) / (total - 1)
+        return scaled @ weights[i], leverage
+
+    return _influence(rows, weights[0].shape[1], of_view)
 
 
-def influence_of_rows(views, directions, rows):
+def influence_of_rows(views, rows, weights, directions):
     """Return the `Influence` of rows in memory, for views that are decomposed by singular values."""
+
+    def of_view(i, places, weight):
+        # Rows of the decomposition keep the root of their weight as a factor.
+        shrunk = views[i].left[places] * views[i].shrink
+        unit = np.sqrt(rows.total_weight(i) - 1) / np.sqrt(weight)
+        return shrunk @ directions[i] * unit[:, None], np.einsum(
+            "ij,ij->i", shrunk, shrunk
+        ) / weight
+
+    return _influence(rows, weights[0].shape[1], of_view)
+
+
+def _influence(rows, n_components, of_view):
+    """Return the `Influence` of some rows.
+
+    ``of_view(i, places, weight)`` returns the variates and leverages of a view, without those of its
+    mean, for places among the rows that have the view.
+    """
     chosen = spread_rows(len(rows.present))
-    variates = np.full((len(views), len(chosen), directions[0].shape[1]), np.nan)
-    leverages = np.full((len(views), len(chosen)), np.nan)
-    weight = rows.weight[chosen]
-    for i, (view, turn) in enumerate(zip(views, directions, strict=True)):
+    n_views, weight = rows.present.shape[1], rows.weight[chosen]
+    variates = np.full((n_views, len(chosen), n_components), np.nan)
+    leverages = np.full((n_views, len(chosen)), np.nan)
+    for i in range(n_views):
         has = rows.present[chosen, i]
         places = np.cumsum(rows.present[:, i])[chosen[has]] - 1
-        total = rows.total_weight(i)
-        # Rows of the decomposition keep the root of their weight as a factor.
-        shrunk = view.left[places] * view.shrink
-        root = np.sqrt(weight[has])
-        variates[i, has] = shrunk @ turn * (np.sqrt(total - 1) / root)[:, None]
-        leverages[i, has] = np.einsum("ij,ij->i", shrunk, shrunk) / root**2 + 1 / total
+        variates[i, has], leverage = of_view(i, places, weight[has])
+        leverages[i, has] = leverage + 1 / rows.total_weight(i)
     return Influence(variates, leverages, weight, rows.total_weights)
 
 

@@ -1,6 +1,6 @@
 """Solve the eigenproblem of several whitened views, and join their variates."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from scipy.linalg import eigh
@@ -158,7 +158,7 @@ def solve(blocks, ranks, k, *, is_degenerate=False):
 
 def pairs_of(n_views):
     """Return the numbers of all pairs of views."""
-    return [(i, j) for i in range(n_views) for j in range(i + 1, n_views)]
+    return list(combinations(range(n_views), 2))
 
 
 def leading_eigenvectors(matrix, k, is_degenerate=False):

@@ -9,10 +9,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array
 
+from skdcca._cca.checks import is_ridge
 from skdcca._cca.multiview_errors import columns_error, noted_errors, output_errors
 from skdcca._cca.shrinkage import SHRINKAGES
 from skdcca._utils.sklearn_compat import get_column_indices, safe_indexing
-from skdcca._utils.validation import is_number
 from skdcca._utils.view_errors import text_errors
 
 _FLOATS = (np.float64, np.float32)
@@ -47,17 +47,13 @@ def check_ridges(reg, names):
         ridges = [reg[name] for name in names]
     elif not isinstance(reg, tuple | list | np.ndarray):
         ridges = [reg] * len(names)
-    if len(ridges) != len(names) or not all(_is_ridge(ridge) for ridge in ridges):
+    if len(ridges) != len(names) or not all(is_ridge(ridge, SHRINKAGES) for ridge in ridges):
         rules = ", ".join(repr(rule) for rule in sorted(SHRINKAGES))
         raise ValueError(
             f"`reg` must be {rules}, or a finite number >= 0, or one of them for each of "
             f"{len(names)} views, got {reg!r}."
         )
     return list(ridges)
-
-
-def _is_ridge(value):
-    return value in SHRINKAGES if isinstance(value, str) else is_number(value, ge=0)
 
 
 def _is_triple(view):
