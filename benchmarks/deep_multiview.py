@@ -10,7 +10,6 @@ defaults. CPU seconds of one thread.
 """
 
 import warnings
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from _common.arguments import make_parser
 from _common.table import print_head, print_row
 from _common.threads import use_one_thread
 from _common.timing import timed
+from _common.view_tables import columns_of, random_presence, without_views
 
 SIZES, NOISE = (8, 8, 8), 0.5  # of the views of both truths
 N_TEST_ROWS = 2000
@@ -61,7 +61,9 @@ def fit(name, n_rows, rate, seed):
     """Return the held-out correlations and CPU seconds of both models, and which one was kept."""
     views = digits(n_rows, seed) if name == "digits" else truth(name, n_rows, seed)
     columns = columns_of(views.sizes)
-    table = without_some(views.train, columns, rate, seed)
+    rng = np.random.default_rng([seed, 1])
+    present = random_presence(len(views.train), len(columns), rate, rng)
+    table = without_views(views.train, columns, present)
     models = [
         MultiCCA(columns, views.n_components),
         DeepMultiCCA(columns, views.n_components, random_state=seed),
@@ -94,27 +96,6 @@ def digits(n_rows, seed):
     quarters = [images[:, i : i + 4, j : j + 4].reshape(-1, 16) for i in (0, 4) for j in (0, 4)]
     table = np.random.default_rng(seed).permutation(np.hstack(quarters))
     return Views(table[:n_rows], table[N_DIGITS:], (16,) * 4, 5)
-
-
-def columns_of(sizes):
-    """Return the parameter `views` for columns side by side."""
-    bounds = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-    return [
-        (f"view{i}", "passthrough", slice(low, high))
-        for i, (low, high) in enumerate(pairwise(bounds))
-    ]
-
-
-def without_some(table, columns, rate, seed):
-    """Return a copy of the table whose rows lack views at random, but never all of them."""
-    rng = np.random.default_rng([seed, 1])
-    present = rng.random((len(table), len(columns))) >= rate
-    empty = np.flatnonzero(~present.any(axis=1))
-    present[empty, rng.integers(0, len(columns), len(empty))] = True
-    table = table.copy()
-    for (_, _, side), has in zip(columns, present.T, strict=True):
-        table[~has, side] = np.nan
-    return table
 
 
 def print_fits(name, n_rows, rate, fits):

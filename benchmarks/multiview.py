@@ -22,7 +22,7 @@ import json
 import tempfile
 import warnings
 from functools import partial
-from itertools import combinations, pairwise
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ from _common.peers import INSTALLED, NO_PEERS, Peer, run_script
 from _common.table import print_head, print_row
 from _common.threads import use_one_thread
 from _common.timing import timed
+from _common.view_tables import columns_of, random_presence, without_views
 
 RIDGES = [0, 0.1, (0.1, 5.0), "auto", "oas", "ledoit_wolf"]
 RATES = (0.1, 0.3, 0.5)
@@ -70,15 +71,6 @@ def main():
         if options.part in (None, name):
             print(f"\n## {name}\n")
             part(options.quick)
-
-
-def columns_of(sizes):
-    """Return the parameter `views` for columns side by side."""
-    bounds = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-    return [
-        (f"view{i}", "passthrough", slice(low, high))
-        for i, (low, high) in enumerate(pairwise(bounds))
-    ]
 
 
 def factor_table(n_rows, sizes, noises, n_factors, seed):
@@ -225,9 +217,7 @@ def shares(name, rate, seed):
     fit = partial(score_of, sizes, k, test)
     complete = fit(train)
     present = mask(len(train), len(sizes), rate, seed)
-    table = train.copy()
-    for (_, _, columns), has in zip(columns_of(sizes), present.T, strict=True):
-        table[~has, columns] = np.nan
+    table = without_views(train, columns_of(sizes), present)
     imputed = np.where(np.isnan(table), np.nanmean(table, axis=0), table)
     scores = [fit(table), fit(train[present.all(axis=1)]), fit(imputed)]
     return complete, np.array(scores) / complete
@@ -258,11 +248,7 @@ def digits(seed):
 
 def mask(n_rows, n_views, rate, seed):
     """Return which views each row has; every row has at least one."""
-    rng = np.random.default_rng(seed + 100)
-    present = rng.random((n_rows, n_views)) > rate
-    empty = np.flatnonzero(~present.any(axis=1))
-    present[empty, rng.integers(0, n_views, len(empty))] = True
-    return present
+    return random_presence(n_rows, n_views, rate, np.random.default_rng(seed + 100))
 
 
 # ---- time ------------------------------------------------------------------------------------

@@ -34,6 +34,17 @@ class Flat(Encoder):
         return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), n_outputs))
 
 
+class DieAfter(Callback):
+    """Raise an error after this number of epochs."""
+
+    def __init__(self, n_epochs, error=RuntimeError):
+        self.n_epochs, self.error = n_epochs, error
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) > self.n_epochs:  # the epoch that begins has its row
+            raise self.error("killed")
+
+
 class Sizes(Callback):
     """Record the sizes of the batches that were trained on."""
 

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from _deep_models import assert_same_states, without_time
+from _deep_models import DieAfter, assert_same_states, without_time
 from _programs import run_killed
 from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback
@@ -35,15 +35,6 @@ Y = X[:, :3] + RNG.normal(size=(300, 3))
 NET = {"x_encoder": MLP((16,), dropout=0.2), "y_encoder": MLP((16,), dropout=0.2)}
 NET |= {"n_components": 2, "max_epochs": 8, "batch_size": 64, "random_state": 0}
 NET |= {"fallback": None, "n_networks": 1, "loss": "ey"}
-
-
-class DieAfter(Callback):
-    def __init__(self, n_epochs, error=RuntimeError):
-        self.n_epochs, self.error = n_epochs, error
-
-    def on_epoch_begin(self, net, **kwargs):
-        if len(net.history) > self.n_epochs:  # the epoch that begins has its row
-            raise self.error("killed")
 
 
 def assert_same_model(one, other):

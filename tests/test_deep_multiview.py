@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from _deep_models import assert_same_states, without_time
+from _deep_models import DieAfter, assert_same_states, without_time
 from _many_views import NAMES, named_views, random_presence, sides, three_views, without
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -295,6 +295,22 @@ def test_rows_with_weight_0_are_ignored():
     assert_array_equal(model.transform(SOME), expected.transform(SOME))
 
 
+def test_rows_with_only_a_dropped_view_are_ignored():
+    views, table = [*named_views()[:2], ("tags", "drop", TAGS)], X.copy()
+    table[:30, :9] = np.nan
+    model = deep(views=views, max_epochs=1).fit(table, labels=np.arange(160) % 5)
+    expected = deep(views=views, max_epochs=1).fit(X[30:], labels=np.arange(30, 160) % 5)
+    assert_array_equal(model.transform(X), expected.transform(X))
+
+
+def test_a_view_may_be_rarer_than_batches_are():
+    present = np.ones((160, 3), dtype=bool)
+    present[6:, 2] = False
+    with pytest.warns(FewSamplesWarning, match="meet in . rows only"):
+        model = deep(1, batch_size=8, max_epochs=1).fit(without(X, present))
+    assert np.isfinite(model.history_[0]["train_correlation"])
+
+
 # Views with more axes, and encoders
 
 
@@ -417,15 +433,6 @@ def test_an_augmentation_changes_all_views():
 
 
 # State
-
-
-class DieAfter(Callback):
-    def __init__(self, n_epochs, error=RuntimeError):
-        self.n_epochs, self.error = n_epochs, error
-
-    def on_epoch_begin(self, net, **kwargs):
-        if len(net.history) > self.n_epochs:
-            raise self.error("killed")
 
 
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, fitted):

@@ -10,7 +10,8 @@ def augment(augmentation, views):
 
     `views` has the tensor of each view by its name.
     """
-    if not all(map(len, views.values())):  # the rows of this batch belong to other processes
+    # The rows of a batch may all lack a view, or belong to other processes.
+    if not all(map(len, views.values())):
         return views
     n_views = _NUMBERS.get(len(views), len(views))
     rule = f"`augmentation` must return {n_views} tensors of the shapes that it gets"

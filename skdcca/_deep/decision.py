@@ -35,9 +35,7 @@ class HeldOutVariates(NamedTuple):
 
     def deviations(self, weight=None):
         """Return the standard deviations of the variates of both views."""
-        means = (np.average(z, axis=0, weights=weight) for z in (self.zx, self.zy))
-        squares = [(z - mean) ** 2 for z, mean in zip((self.zx, self.zy), means, strict=True)]
-        return tuple(np.sqrt(np.average(square, axis=0, weights=weight)) for square in squares)
+        return deviations(self.zx, weight), deviations(self.zy, weight)
 
     def influences(self, weight):
         """Return the sum of the correlations, and the influence of each row on it."""
@@ -80,6 +78,12 @@ def compare(networks, linear, weight=None, groups=None, *, joined=False):
         "standard_error": error,
         "n_rows": len(weight),
     }
+
+
+def deviations(z, weight=None):
+    """Return the standard deviation of each column."""
+    mean = np.average(z, axis=0, weights=weight)
+    return np.sqrt(np.average((z - mean) ** 2, axis=0, weights=weight))
 
 
 def influences(zx, zy, weight):

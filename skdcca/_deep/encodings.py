@@ -10,14 +10,19 @@ def fit_linear(linear, zx, zy, group=SINGLE_PROCESS, weight=None):
 
     Raise ValueError if all encodings of a view are the same.
     """
-    for name, encodings in (("X", zx), ("y", zy)):
-        ends = [encodings.min(axis=0), encodings.max(axis=0)] if len(encodings) else []
-        if not np.ptp(group.all_gather_list(ends), axis=0).any():
-            raise ValueError(
-                f"The network of {name} returns the same encoding for every sample, because all of its "
-                "outputs are dead. Use a smaller lr or another network."
-            )
+    check_alive("X", zx, group)
+    check_alive("y", zy, group)
     return fit_in_group(linear, zx, zy, group, weight)
+
+
+def check_alive(view_name, encodings, group=SINGLE_PROCESS):
+    """Raise ValueError if the encodings of a view are the same in all processes of a group."""
+    ends = [encodings.min(axis=0), encodings.max(axis=0)] if len(encodings) else []
+    if not np.ptp(group.all_gather_list(ends), axis=0).any():
+        raise ValueError(
+            f"The network of {view_name} returns the same encoding for every sample, because all of "
+            "its outputs are dead. Use a smaller lr or another network."
+        )
 
 
 def fit_in_group(linear, zx, zy, group=SINGLE_PROCESS, weight=None):

@@ -15,7 +15,7 @@ from skdcca._deep.fitting import fit_model, split_rows
 from skdcca._deep.held_out import group_numbers
 from skdcca._deep.inputs import InputMixin, check_n_rows, from_older_file
 from skdcca._deep.networks import encode, fitted_network, resolve_device
-from skdcca._deep.plan import make_plan, resolve_projection
+from skdcca._deep.plan import make_plan
 from skdcca._deep.process_group import ProcessGroup
 from skdcca._deep.regression import regress_y
 from skdcca._deep.rows import FitRows
@@ -478,10 +478,6 @@ class DeepCCA(TrainedMixin, InputMixin, BaseCCA):
             measured["deviations"] = self._deviations
         return comparison_arguments(kind, **measured)
 
-    def _measured_correlations(self):
-        held_out = self.validation_correlations_
-        return self.canonical_correlations_ if held_out is None else held_out
-
     def _learn(self, X, y, sample_weight=None, groups=None, labels=None):
         """Fit on the rows of this process, or together with the other processes."""
         check_option("distributed", self.distributed, (False, True))
@@ -547,8 +543,7 @@ class DeepCCA(TrainedMixin, InputMixin, BaseCCA):
         if fitted.n_networks:
             variates = fitted.linear._project_x(fitted.x_encodings)
             self._y_mean, self._y_of_variates = regress_y(rows, fitted.split, variates)
-        self.projection_ = resolve_projection(self)
-        self.component_weights_ = self._weights_of(self._measured_correlations())
+        self._set_projection()
 
     def _project_x(self, X):
         encodings = self._encode("x", X)
@@ -574,7 +569,7 @@ class DeepCCA(TrainedMixin, InputMixin, BaseCCA):
         state = getattr(self, f"{side}_state_")
         if state is None:
             return linear_inputs(view, self.n_components_)
-        network = fitted_network(self, side, state, lambda: self._fitted_branch(side))
+        network = fitted_network(self, side, state)
         return encode(network, view)
 
     def _check_parameters(self):

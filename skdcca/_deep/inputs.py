@@ -1,9 +1,7 @@
 """Check the views of `DeepCCA`, and choose and describe the networks for them."""
 
-import numpy as np
 from sklearn.base import clone
 
-from skdcca._deep.ensemble import JoinedBranch
 from skdcca._deep.networks import Branch
 from skdcca._deep.plan import make_plan, resolve_projection
 from skdcca.encoders import MLP, ImageCNN, MelCNN, as_encoder
@@ -113,10 +111,8 @@ class InputMixin:
     def _set_up(self, X, y, n_training):
         """Set the fitted attributes that a later fit with `warm_start` keeps."""
         self.x_shape_, self.y_shape_ = X.shape[1:], y.shape[1:]
-        most = [int(np.prod(self.x_shape_)), int(np.prod(self.y_shape_)), 50]
-        if resolve_projection(self) != "raw":
-            most.append(n_training // 10)
-        self.n_components_ = int(self.n_components or max(1, min(most)))
+        shapes = self.x_shape_, self.y_shape_
+        self.n_components_ = self._resolve_n_components(shapes, n_training)
         self.x_encoder_ = self._new_encoder("x", self.x_shape_)
         self.y_encoder_ = self._new_encoder("y", self.y_shape_)
         self.history_ = []
@@ -124,8 +120,3 @@ class InputMixin:
     def _branch(self, side):
         encoder, shape = getattr(self, f"{side}_encoder_"), getattr(self, f"{side}_shape_")
         return Branch(VIEWS[side], encoder, shape, self.n_components_, f"{side}_encoder")
-
-    def _fitted_branch(self, side):
-        """Return the description of the fitted network, or of several that are joined."""
-        branch = self._branch(side)
-        return branch if self.n_networks_ == 1 else JoinedBranch(branch, self.n_networks_)

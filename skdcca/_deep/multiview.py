@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdcca._cca import BaseMultiCCA, check_weight, pairs_of
 from skdcca._deep.checks import check_encoder, check_training_parameters, class_numbers
-from skdcca._deep.ensemble import JoinedBranch
 from skdcca._deep.fitting import fit_model, split_rows
 from skdcca._deep.held_out import group_numbers
 from skdcca._deep.inputs import check_n_rows, new_encoder
@@ -380,9 +379,10 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
             self._check_most_components(num_samples(X))
             if weight is not None and not weight.all():
                 kept = np.flatnonzero(weight)
-                X = safe_indexing(X, kept)
-                facts = [fact if fact is None else fact[kept] for fact in facts]
-            self._fit(*self._fit_views(X), *facts)
+                X, facts = safe_indexing(X, kept), _take(facts, kept)
+            present, views = self._fit_views(X)
+            kept = present.any(axis=1)  # other rows have only views that are dropped
+            self._fit(present[kept], views, *_take(facts, kept))
         return self
 
     def _fit(self, present, views, weight, groups, labels):
@@ -414,10 +414,7 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
     def _set_up(self, n_training):
         """Set the number of components and the encoders; a view has at least `n_training` rows."""
         self._check_most_components(n_training)
-        most = [*(int(np.prod(shape)) for shape in self.shapes_.values()), 50]
-        if resolve_projection(self) != "raw":
-            most.append(n_training // 10)
-        self.n_components_ = int(self.n_components or max(1, min(most)))
+        self.n_components_ = self._resolve_n_components(self.shapes_.values(), n_training)
         self.encoders_ = {
             name: new_encoder(f"encoders[{name!r}]", self._given_encoder(name), shape)
             for name, shape in self.shapes_.items()
@@ -444,11 +441,6 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
             f"the view {name!r}", self.encoders_[name], shape, self.n_components_, parameter
         )
 
-    def _fitted_branch(self, name):
-        """Return the description of the fitted network, or of several that are joined."""
-        branch = self._branch(name)
-        return branch if self.n_networks_ == 1 else JoinedBranch(branch, self.n_networks_)
-
     def _set_fitted(self, rows, fitted, history):
         """Set the fitted attributes, and the weights of the components."""
         names = list(self._columns)
@@ -459,8 +451,7 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
         self._pair_correlations = fitted.linear._pair_correlations
         self.canonical_correlations_ = fitted.linear.canonical_correlations_
         self._set_held_out(names, rows, fitted.held_out)
-        self.projection_ = resolve_projection(self)
-        self.component_weights_ = self._weights_of(self._measured_correlations())
+        self._set_projection()
 
     def _set_held_out(self, names, rows, held_out):
         """Set the correlations of pairs and the deviations of views, of held-out rows if any."""
@@ -483,10 +474,6 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
         check_is_fitted(self)
         best = zip(self.pair_correlations_, self._best_correlations, strict=True)
         return {pair: r for (pair, r), known in zip(best, self._is_measured, strict=True) if known}
-
-    def _measured_correlations(self):
-        held_out = self.validation_correlations_
-        return self.canonical_correlations_ if held_out is None else held_out
 
     def comparison(self, pair: tuple[str, str] | None = None) -> dict[str, Any]:
         """Return the arguments with which `compare` calls `skdcca.metrics.similarity`.
@@ -565,7 +552,6 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
 
     def _whitened(self, name, view):
         """Return the variates of a view, with variance 1 on the training rows."""
-        view = self._checked(name, view)
         return self.linear_._project(name, self._encode(name, view))
 
     def _encode(self, name, view):
@@ -573,7 +559,7 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
         state = self.states_[name]
         if state is None:
             return view
-        network = fitted_network(self, name, state, lambda: self._fitted_branch(name))
+        network = fitted_network(self, name, state)
         return encode(network, view)
 
     def _set_shapes(self, shapes):
@@ -622,6 +608,10 @@ class DeepMultiCCA(TrainedMixin, BaseMultiCCA):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
+
+
+def _take(facts, rows):
+    return [fact if fact is None else fact[rows] for fact in facts]
 
 
 def _is_encoder(key):

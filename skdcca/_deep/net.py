@@ -79,11 +79,7 @@ class Net(NeuralNet):
     def _compute_loss(self, encodings, target):
         labels = () if target.labels is None else (target.labels,)
         missing = {} if target.present is None else {"present": target.present}
-        loss = self.criterion_(*encodings, *labels, **missing)
-        if not isinstance(loss, torch.Tensor) or loss.ndim:
-            found = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
-            raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
-        return loss
+        return check_loss(self.criterion_(*encodings, *labels, **missing))
 
     def _check_encodings(self, encodings, group=None):
         finite = all(torch.isfinite(part).all() for part in encodings)
@@ -101,6 +97,14 @@ class Net(NeuralNet):
         visited = (self.module_, *self.module_.children(), self.criterion_)
         if any(getattr(module, "training", training) != training for module in visited):
             super()._set_training(training)
+
+
+def check_loss(loss):
+    """Return the loss of a batch, or raise ValueError if it is not a single number of torch."""
+    if not isinstance(loss, torch.Tensor) or loss.ndim:
+        found = f"shape {tuple(loss.shape)}" if hasattr(loss, "shape") else type(loss).__name__
+        raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
+    return loss
 
 
 # Fraction of the steps in which the learning rate rises.

@@ -242,15 +242,12 @@ def load_state(network, state):
     return network
 
 
-def fitted_network(model, view, state, branch):
-    """Return the network of a view of a fitted model, which is built from its weights on first use.
-
-    `branch` is a function that returns the description of the network.
-    """
+def fitted_network(model, view, state):
+    """Return the network of a view of a fitted model, which is built from its weights on first use."""
     device = resolve_device(model.device, must_exist=False)
     networks = _NETWORKS.setdefault(model, {})
     built_from, network = networks.get((view, device), (None, None))
     if built_from is not state:
-        network = branch().rebuild(state).to(device)
+        network = model._fitted_branch(view).rebuild(state).to(device)
         networks[view, device] = state, network
     return network

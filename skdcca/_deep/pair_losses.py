@@ -3,6 +3,7 @@
 from torch import nn
 
 from skdcca._cca import pairs_of
+from skdcca._deep.net import check_loss
 
 
 class PairLosses(nn.Module):
@@ -39,16 +40,16 @@ class PairLosses(nn.Module):
         labels = encodings_and_labels[self.n_views :]
         found, counts = [], []
         for (i, j), loss in zip(pairs_of(self.n_views), self.losses, strict=True):
-            pair = common_rows((encodings[i], encodings[j]), labels, present, (i, j))
+            pair = _common_rows((encodings[i], encodings[j]), labels, present, (i, j))
             if len(pair[0]) >= 2:
-                found.append(_scalar(loss(*pair)))
+                found.append(check_loss(loss(*pair)))
                 counts.append(len(pair[0]))
         if not found:  # no pair meets in this batch, so there is nothing to learn from it
             return sum(z.sum() for z in encodings) * 0.0
         return sum(value * (n / sum(counts)) for value, n in zip(found, counts, strict=True))
 
 
-def common_rows(encodings, labels, present, pair):
+def _common_rows(encodings, labels, present, pair):
     """Return the encodings, and the labels, of the rows that have both views of a pair."""
     if present is None:
         return (*encodings, *labels)
@@ -56,11 +57,3 @@ def common_rows(encodings, labels, present, pair):
     both = first & second
     kept = [z[both[has]] for z, has in zip(encodings, (first, second), strict=True)]
     return (*kept, *(of_row[both] for of_row in labels))
-
-
-def _scalar(value):
-    """Return the loss of a pair, or raise ValueError if it is not a single number."""
-    if getattr(value, "ndim", None) != 0:
-        found = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else type(value).__name__
-        raise ValueError(f"The loss must return a tensor of shape (), got {found}.")
-    return value

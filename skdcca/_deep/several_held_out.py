@@ -8,9 +8,10 @@ import torch
 from skorch.callbacks import Callback
 
 from skdcca._cca import pairs_of
-from skdcca._deep.decision import influences
+from skdcca._deep.decision import deviations, influences
 from skdcca._deep.networks import encode
 from skdcca._deep.plan import FEWEST_HELD_OUT
+from skdcca._deep.several_rows import count_common
 from skdcca.exceptions import FewSamplesWarning, PerfectCorrelationWarning, RankWarning
 from skdcca.metrics import variate_correlations
 
@@ -60,12 +61,7 @@ class SeveralHeldOut(NamedTuple):
         found = []
         for variates in self.variates:
             has = ~np.isnan(variates[:, 0])
-            if not has.any():
-                found.append(None)
-                continue
-            z, w = variates[has], _part(weight, has)
-            mean = np.average(z, axis=0, weights=w)
-            found.append(np.sqrt(np.average((z - mean) ** 2, axis=0, weights=w)))
+            found.append(deviations(variates[has], _part(weight, has)) if has.any() else None)
         return found
 
     def influences(self, weight):
@@ -107,39 +103,50 @@ class MeasurePairs(Callback):
 
     def on_epoch_begin(self, net, **kwargs):
         """Discard the batches of the previous epoch."""
-        self.last = []
+        self.last, self.n_common = [], 0
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
         """Keep the encodings of the last batches."""
         n_rows, _, present = batch[1]
         if present is None:
-            present = torch.ones((n_rows, len(y_pred)), dtype=torch.bool)
-        present = present.cpu().numpy()
-        counts = present.T.astype(np.int64) @ present
+            present = np.ones((n_rows, len(y_pred)), dtype=bool)
+        else:
+            present = present.cpu().numpy()
+        counts = count_common(present)
         self.last.append((counts, present, [encodings.detach() for encodings in y_pred]))
+        self.n_common = self.n_common + counts  # of all batches that are kept
         enough = 20 * y_pred[0].shape[1]
-        while len(self.last) > 1 and sum(n for n, *_ in self.last[1:]).min() >= enough:
-            del self.last[0]
+        while len(self.last) > 1 and (self.n_common - self.last[0][0]).min() >= enough:
+            self.n_common = self.n_common - self.last.pop(0)[0]
 
     def on_epoch_end(self, net, **kwargs):
         """Record the sums of the correlations."""
-        rows, kind = self.rows, self.kind
-        _, present, encodings = zip(*self.last, strict=True)
-        training = [torch.cat(parts).cpu().numpy() for parts in zip(*encodings, strict=True)]
+        rows, split, kind = self.rows, self.split, self.kind
+        present, training = self._training_encodings(net)
         with warnings.catch_warnings():
             for kind_of_warning in _OF_FINAL_MODEL:
                 warnings.simplefilter("ignore", kind_of_warning)
-            linear = kind.fit_alive(np.concatenate(present), training, self.reg)
-        inputs = [
-            encode(network, view, rows.of_view(i, self.split.held_out))
-            for i, (network, view) in enumerate(
-                zip(net.module_.children(), rows.views, strict=True)
-            )
-        ]
-        held_out = kind.project(rows, self.split, linear, inputs)
-        weight = rows.weights.of(self.split.held_out)
+            linear = kind.fit_alive(present, training, self.reg)
+        held_out = kind.project(rows, split, linear, self._encode(net, split.held_out))
+        weight = rows.weights.of(split.held_out)
         net.history.record("train_correlation", float(linear.canonical_correlations_.sum()))
         net.history.record("valid_correlation", float(held_out.correlations(weight).sum()))
+
+    def _training_encodings(self, net):
+        """Return which views training rows have, and the encodings of each view for these rows."""
+        if self.n_common.min() < 2:  # batches leave out a view that only one of their rows has
+            return self.rows.present[self.split.training], self._encode(net, self.split.training)
+        _, present, encodings = zip(*self.last, strict=True)
+        parts = [torch.cat(of_view).cpu().numpy() for of_view in zip(*encodings, strict=True)]
+        return np.concatenate(present), parts
+
+    def _encode(self, net, positions):
+        """Return the encodings of each view for the rows that have it."""
+        networks = zip(net.module_.children(), self.rows.views, strict=True)
+        return [
+            encode(network, view, self.rows.of_view(i, positions))
+            for i, (network, view) in enumerate(networks)
+        ]
 
 
 def _part(weight, rows):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skdcca._cca import pairs_of
 from skdcca._deep.batches import Pairs, read_parts
 from skdcca._deep.rows import FitRows, varies
 
@@ -39,17 +40,16 @@ class SeveralRows(FitRows):
     @property
     def share(self):
         """Fraction of the rows that a pair of views has in common, on average."""
-        return float(_pairs_of(self.n_common(slice(None))).mean() / self.n_rows)
+        return float(_of_pairs(self.n_common(slice(None))).mean() / self.n_rows)
 
     def n_common(self, rows):
         """Return the number of rows that each pair of views has in common, of the given rows."""
-        has = self.present[rows].astype(np.int64)
-        return has.T @ has
+        return count_common(self.present[rows])
 
     def n_measured(self, splits):
         """Return the number of held-out rows of the pair of views that has most of them."""
         rows = np.concatenate([split.held_out for split in splits]) if splits else []
-        return int(_pairs_of(self.n_common(rows)).max()) if len(rows) else 0
+        return int(_of_pairs(self.n_common(rows)).max()) if len(rows) else 0
 
     def of_view(self, number, rows):
         """Return the positions of rows in the array of a view; rows that lack it are left out."""
@@ -66,14 +66,13 @@ class SeveralRows(FitRows):
 
     def _check_common(self, rows):
         counts = self.n_common(rows)
-        for j, second in enumerate(self.names):
-            for i, first in enumerate(self.names[:j]):
-                if counts[i, j] < 2:
-                    raise ValueError(
-                        f"The views {first!r} and {second!r} must meet in at least two training rows, "
-                        f"got {counts[i, j]}. Pass more rows that have both, or set "
-                        "validation_fraction=0."
-                    )
+        for i, j in pairs_of(len(self.names)):
+            if counts[i, j] < 2:
+                raise ValueError(
+                    f"The views {self.names[i]!r} and {self.names[j]!r} must meet in at least two "
+                    f"training rows, got {counts[i, j]}. Pass more rows that have both, or set "
+                    "validation_fraction=0."
+                )
 
     def batches(self, split, generator):
         """Return the data set of the training rows."""
@@ -105,7 +104,7 @@ class ViewRows(Pairs):
     def __init__(self, rows, split, generator):
         shares = rows.weights.unequal(split.training)
         super().__init__(
-            *(None, None), split.training, rows.process_group, generator, shares, rows.labels
+            None, None, split.training, rows.process_group, generator, shares, rows.labels
         )
         self.all_rows = rows
 
@@ -126,10 +125,17 @@ class ViewRows(Pairs):
             yield dict(zip(names, views, strict=True)), has
 
 
+def count_common(present):
+    """Return the number of rows that each pair of views has in common."""
+    has = present.astype(np.int64)
+    return has.T @ has
+
+
 def _usable(present):
     """Leave out a view that a single row of a batch has, which no loss and no layer could use."""
     return present & (present.sum(axis=0) > 1)
 
 
-def _pairs_of(matrix):
+def _of_pairs(matrix):
+    """Return the entries above the diagonal."""
     return matrix[np.triu_indices(len(matrix), 1)]

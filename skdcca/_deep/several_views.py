@@ -1,21 +1,21 @@
-"""Define what a fit of several views does in its own way: networks, loss and linear model."""
+"""Define the networks, the loss and the linear model for a fit of several views."""
 
 from itertools import pairwise
 
 import numpy as np
 
 from skdcca._cca import MultiCCA, pairs_of
+from skdcca._deep.encodings import check_alive
 from skdcca._deep.networks import Branches
 from skdcca._deep.pair_losses import PairLosses
 from skdcca._deep.several_held_out import MeasurePairs, SeveralHeldOut
-from skdcca._utils.process_group import SINGLE_PROCESS
 from skdcca._utils.warnings import warn
 from skdcca.exceptions import RankWarning
 from skdcca.losses import build_objective
 
 
 class SeveralViews:
-    """What a fit of several views does in its own way; `TwoViews` has the same methods.
+    """Networks, loss and linear model for several views; `TwoViews` is the counterpart for two.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class SeveralViews:
         """Return the module of all networks."""
         return Branches(networks, self.n_outputs)
 
-    def objective(self, loss, group=SINGLE_PROCESS):
+    def objective(self, loss, group):
         """Return the module that computes the loss of all pairs."""
         n_views = len(self.names)
         losses = [build_objective(loss, group) for _ in pairs_of(n_views)]
@@ -44,14 +44,13 @@ class SeveralViews:
 
     def fit_encodings(self, rows, split, encodings, n_components, reg):
         """Fit the linear model on the outputs for the training rows."""
-        positions, weight = rows.of_training(split)
-        views = [z[rows.of_view(i, positions)] for i, z in enumerate(encodings)]
-        return self.fit_alive(rows.present[positions], views, reg, weight)
+        present, views, weight = _training_rows(rows, split, encodings)
+        return self.fit_alive(present, views, reg, weight)
 
     def fit_alive(self, present, encodings, reg, weight=None):
         """Fit the linear model on outputs, given for the rows that have the view."""
         for name, view in zip(self.names, encodings, strict=True):
-            _check_alive(name, view)
+            check_alive(f"the view {name!r}", view)
         return self.fit_linear(present, encodings, reg, weight)
 
     def whitening(self, linear):
@@ -87,9 +86,8 @@ class SeveralViews:
 
     def fit_inputs(self, rows, split, inputs, n_components, reg):
         """Fit a linear model to the training rows."""
-        positions, weight = rows.of_training(split)
-        views = [view[rows.of_view(i, positions)] for i, view in enumerate(inputs)]
-        return self.fit_linear(rows.present[positions], views, reg, weight)
+        present, views, weight = _training_rows(rows, split, inputs)
+        return self.fit_linear(present, views, reg, weight)
 
     def fit_linear(self, present, views, reg, weight=None):
         """Fit `MultiCCA` on the rows of each view; components beyond the rank have weights of 0."""
@@ -112,13 +110,11 @@ class SeveralViews:
         return _resized(linear, self.n_outputs)
 
 
-def _check_alive(name, view):
-    """Raise ValueError if all rows of a view are the same."""
-    if len(view) and not np.ptp(view, axis=0).any():
-        raise ValueError(
-            f"The network of the view {name!r} returns the same encoding for every sample, because all "
-            "of its outputs are dead. Use a smaller lr or another network."
-        )
+def _training_rows(rows, split, inputs):
+    """Return which views the training rows have, the inputs of each view, and the weights."""
+    positions, weight = rows.of_training(split)
+    views = [view[rows.of_view(i, positions)] for i, view in enumerate(inputs)]
+    return rows.present[positions], views, weight
 
 
 def _resized(linear, n_components):

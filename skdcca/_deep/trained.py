@@ -5,7 +5,8 @@ from sklearn.utils import check_random_state
 
 from skdcca._deep.batches import count_batches
 from skdcca._deep.checkpoint import Checkpoint, fingerprint_of
-from skdcca._deep.plan import resolve_lr, resolve_max_epochs
+from skdcca._deep.ensemble import JoinedBranch
+from skdcca._deep.plan import resolve_lr, resolve_max_epochs, resolve_projection
 from skdcca._deep.run import Training, resolve_batch_size
 from skdcca._deep.training import TrainingSettings
 from skdcca._utils.process_group import SINGLE_PROCESS
@@ -39,6 +40,18 @@ class TrainedMixin:
         """Return the parameters that a checkpoint compares."""
         return self.get_params()
 
+    def _resolve_n_components(self, shapes, n_training):
+        """Return the number of components; if None, it suits the views and the training rows."""
+        most = [*(int(np.prod(shape)) for shape in shapes), 50]
+        if resolve_projection(self) != "raw":
+            most.append(n_training // 10)
+        return int(self.n_components or max(1, min(most)))
+
+    def _fitted_branch(self, view):
+        """Return the description of the fitted network, or of several that are joined."""
+        branch = self._branch(view)
+        return branch if self.n_networks_ == 1 else JoinedBranch(branch, self.n_networks_)
+
     def _training(self, branches, kind, device, plan, *, n_rows, n_training, share=1):
         """Return the networks, the loss and the settings of the training."""
         loss, n_components = as_loss(self.loss, self.reg), self.n_components_
@@ -68,8 +81,14 @@ class TrainedMixin:
         self.history_ = self.history_ + [row | {"epoch": n_done + row["epoch"]} for row in history]
         self.n_epochs_ = max((row["epoch"] for row in self.history_), default=0)
 
-    def _weights_of(self, correlations):
-        """Return the factors by which `transform` multiplies the variates."""
-        if self.projection_ != "weighted":
-            return np.ones(self.n_components_)
-        return correlations.clip(0) ** WEIGHTING_POWER
+    def _set_projection(self):
+        """Set the projection, and the factors by which `transform` multiplies the variates."""
+        self.projection_ = resolve_projection(self)
+        self.component_weights_ = np.ones(self.n_components_)
+        if self.projection_ == "weighted":
+            self.component_weights_ = self._measured_correlations().clip(0) ** WEIGHTING_POWER
+
+    def _measured_correlations(self):
+        """Return the correlations of held-out rows, or of the training rows if none are held out."""
+        held_out = self.validation_correlations_
+        return self.canonical_correlations_ if held_out is None else held_out

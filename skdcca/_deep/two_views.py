@@ -1,4 +1,4 @@
-"""Define what a fit of two views does in its own way: the networks, the loss and the linear model."""
+"""Define the networks, the loss and the linear model for a fit of two views."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ _NUMBERS = 2**22
 
 
 class TwoViews:
-    """What a fit of two views does in its own way; `SeveralViews` has the same methods."""
+    """Networks, loss and linear model for two views; `SeveralViews` is the counterpart for more."""
 
     def module(self, networks):
         """Return the module of both networks."""
