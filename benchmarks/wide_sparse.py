@@ -9,8 +9,6 @@ correlations of both. The memory includes the views.
 """
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +18,7 @@ from skdcca._cca import linear_implicit
 
 from _common.arguments import make_parser
 from _common.memory import greatest_resident
+from _common.processes import run_part
 from _common.table import print_head, print_row
 from _common.threads import use_one_thread
 from _common.timing import timed
@@ -49,20 +48,14 @@ def main():
 
 def compare(n, p, density, k, reg, ways=("products", "matrices")):
     """Print a row for each way of one design."""
-    fits = {way: in_process(n=n, p=p, density=density, k=k, reg=reg, way=way) for way in ways}
+    design = {"n": n, "p": p, "density": density, "k": k, "reg": reg}
+    fits = {way: run_part(__file__, "--one", json.dumps(design | {"way": way})) for way in ways}
     error = "-"
     if len(fits) == 2:
         both = np.subtract(*(fit["correlations"] for fit in fits.values()))
         error = f"{np.abs(both).max():.0e}"
     for way, fit in fits.items():
         print_row(f"{n:,}", f"{p:,}", k, way, f"{fit['cpu']:.1f}", f"{fit['mb']:.0f}", error)
-
-
-def in_process(**parameters):
-    """Return the result of `one_fit` in a process of its own, because peak memory never falls."""
-    command = [sys.executable, __file__, "--one", json.dumps(parameters)]
-    output = subprocess.run(command, check=True, capture_output=True).stdout
-    return json.loads(output.splitlines()[-1])  # the first line is the header of a benchmark
 
 
 def one_fit(n, p, density, k, reg, way):

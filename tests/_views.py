@@ -50,6 +50,15 @@ def correlated_views(n=60, p=3, q=2, strength=(), seed=0):
     return X, y
 
 
+def few_related_views(n=100, p=150, q=120, *, n_true=3, noise=0.3, seed=0):
+    """Return independent normal columns, of which the first ones of both views share a factor."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(n, p)), rng.normal(size=(n, q))
+    factor = X[:, :n_true].sum(axis=1) / np.sqrt(n_true)
+    y[:, :n_true] = factor[:, None] + noise * y[:, :n_true]
+    return X, y
+
+
 def wishart_correlations(n, p, q, strengths, n_tables, seed=0):
     """Return the canonical correlations of simulated tables, of shape (n_tables, min(p, q)).
 

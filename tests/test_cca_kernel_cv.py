@@ -170,6 +170,7 @@ def test_equal_components_are_not_missed():
     ("parameters", "message"),
     [
         ({"regs": ["auto"]}, "`regs` must be a sequence of finite numbers >= 0"),
+        ({"gamma": []}, "`gamma` must have one value or more"),
         ({"gamma": [0.1, "wide"]}, "`gamma` must be one of"),
         ({"n_components": [2, 60]}, "`n_components` must be <= 59"),
         ({"n_components": 16, **NYSTROEM}, "`n_components` must be <= 15"),

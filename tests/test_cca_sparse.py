@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from _views import shared_views
+from _views import few_related_views, shared_views
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -22,18 +22,7 @@ from skdcca._cca.sparse_start import starting_weights
 from skdcca.exceptions import ChanceCorrelationWarning, PerfectCorrelationWarning, RankWarning
 
 N_TRUE = 3
-
-
-def wide_views(n=100, p=150, q=120, seed=0, noise=0.3):
-    """Return independent normal columns, of which the first three of both views share a factor."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(n, p)), rng.normal(size=(n, q))
-    factor = X[:, :N_TRUE].sum(axis=1)
-    y[:, :N_TRUE] = (factor / np.sqrt(N_TRUE))[:, None] + noise * y[:, :N_TRUE]
-    return X, y
-
-
-X, Y = wide_views()
+X, Y = few_related_views(n_true=N_TRUE)
 
 
 def true_support(p, k=N_TRUE):
@@ -46,7 +35,7 @@ def test_true_columns_are_found_and_correlate_on_new_rows():
     # The columns of y are almost copies, so that some of them are enough.
     assert cca.y_support_[:N_TRUE].any()
     assert not cca.y_support_[N_TRUE:].any()
-    held_out = cca.score(*wide_views(seed=1))
+    held_out = cca.score(*few_related_views(seed=1))
     assert held_out > 0.95
     assert cca.held_out_correlations_[0] == pytest.approx(held_out, abs=0.05)
 
@@ -120,7 +109,7 @@ def test_variates_are_white_and_weights_belong_to_the_columns_of_x():
 
 @pytest.mark.parametrize("l1", [0.4, ("cv", 0.5)], ids=str)
 def test_units_order_and_signs_change_nothing(l1):
-    X, Y = wide_views(p=40, q=30)
+    X, Y = few_related_views(p=40, q=30)
     rng = np.random.default_rng(0)
     order, unit = rng.permutation(40), rng.uniform(0.01, 1e4, size=40)
     unit[::2] *= -1
@@ -167,7 +156,7 @@ def test_start_is_that_of_a_dense_search(monkeypatch, rows, n_deflated):
 @pytest.mark.filterwarnings("ignore::skdcca.exceptions.ChanceCorrelationWarning")
 def test_cross_validation_repeats_start_and_path_in_each_fold():
     # A trend, so that the means of the folds differ.
-    X, Y = (view + np.linspace(0, 1, 100)[:, None] * view[0] for view in wide_views())
+    X, Y = (view + np.linspace(0, 1, 100)[:, None] * view[0] for view in few_related_views())
     cca = SparseCCA(2, cv=KFold(4)).fit(X, Y)
     results = pd.DataFrame(cca.cv_results_)
     first = results[results.component == 0]
@@ -240,7 +229,7 @@ def test_groups_of_similar_rows_are_no_relation():
 
 def test_second_component_that_is_chance_is_reported():
     with pytest.warns(ChanceCorrelationWarning, match="component 1"):
-        SparseCCA(2, cv=3, l1=("cv", 0.5)).fit(*wide_views(noise=0.1, p=40, q=30, seed=3))
+        SparseCCA(2, cv=3, l1=("cv", 0.5)).fit(*few_related_views(noise=0.1, p=40, q=30, seed=3))
 
 
 def frame():

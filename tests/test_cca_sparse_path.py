@@ -1,7 +1,10 @@
 """Paths of thresholds, folds and single regressions of SparseCCA against refits and scikit-learn."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from _views import few_related_views
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet
@@ -17,16 +20,7 @@ from skdcca._cca.sparse_path import PairFit, Point, Settings, _is_over, _way_to,
 from skdcca._cca.sparse_regression import Alternation, Regression
 from skdcca._utils.labels import halves
 
-
-def related_views(n=60, p=80, q=70, n_true=3, noise=0.5, seed=0):
-    """Return independent normal columns, of which the first ones of both views share a factor."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(n, p)), rng.normal(size=(n, q))
-    factor = X[:, :n_true].sum(axis=1) / np.sqrt(n_true)
-    y[:, :n_true] = factor[:, None] + noise * y[:, :n_true]
-    return X, y
-
-
+related_views = partial(few_related_views, n=60, p=80, q=70, noise=0.5)
 X, Y = related_views()
 
 

@@ -237,5 +237,5 @@ class KernelCCACV(SearchMixin, KernelCCA):
 
     def _check_parameters(self):
         super()._check_parameters()
-        for gamma in as_list(self.gamma):
+        for gamma in self._listed("gamma"):
             self._new_model(gamma=gamma)._check_parameters()

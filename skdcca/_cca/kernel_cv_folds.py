@@ -124,18 +124,15 @@ class KernelPart:
             for side, ridge in zip(self._sides, self.ridges(reg), strict=True)
         ]
 
-    def _whitened(self, reg):
-        x_root, y_root = self._roots(reg)
+    def _whitened(self, x_root, y_root):
         whitened = self._cross * (1 / x_root)[:, None]
         whitened *= 1 / y_root
         return whitened
 
     def solve(self, reg, n_components):
         """Return the solution with a ridge."""
-        x_root, y_root = self._roots(reg)
-        x_turn, correlations, y_turn = leading_of_many(self._whitened(reg), n_components)
-        x_weights, y_weights = x_turn / x_root[:, None], y_turn / y_root[:, None]
-        return Solution(np.clip(correlations, 0.0, 1.0), x_weights, y_weights, None)
+        roots = self._roots(reg)
+        return Solution.of(leading_of_many(self._whitened(*roots), n_components), roots)
 
     @cached_property
     def _projected(self):
@@ -165,7 +162,8 @@ class KernelPart:
             for side, ridge in zip(self._sides, self.ridges(reg), strict=True)
         ]
         maps = [copy.copy(side.map) for side in self._sides]
-        model._set_solution(maps, views, self._whitened(reg), self._covariances(views))
+        cross = self._whitened(*self._roots(reg))
+        model._set_solution(maps, views, cross, self._covariances(views))
         return model
 
     def _covariances(self, views):

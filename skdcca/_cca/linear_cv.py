@@ -1,7 +1,6 @@
 """Implement the search for the parameters of linear canonical correlation analysis."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from math import inf
 from typing import Any, Self
 
@@ -296,7 +295,6 @@ class LinearCCACV(SearchMixin, LinearCCA):
                 self,
                 blocks,
                 lambda n: self._splits(np.empty((n, 1)), None, groups, None)[0],
-                partial(new_model, self, self),
             )
             self._check_n_components((blocks.n_rows, self.n_features_in_), (inf, inf))
             search = self._run(self._grid(), folds)

@@ -10,6 +10,7 @@ from skdcca._cca.algebra import leading_svd
 from skdcca._cca.linear_cv_search import HeldOut, moments_of
 from skdcca._cca.linear_views import GramView, decomposed
 from skdcca._cca.shrinkage import ridge_of
+from skdcca._utils.blocks import slices_of
 
 # Directions are computed in blocks of at most this many numbers (32 MB).
 _NUMBERS = 2**22
@@ -26,6 +27,13 @@ class Solution(NamedTuple):
     y_weights: np.ndarray
     flags: tuple
 
+    @classmethod
+    def of(cls, singular, roots, flags=None):
+        """Return the solution of leading singular vectors, and of the deviations with a ridge."""
+        (x_turn, correlations, y_turn), (x_root, y_root) = singular, roots
+        correlations = np.clip(correlations, 0.0, 1.0)
+        return cls(correlations, x_turn / x_root[:, None], y_turn / y_root[:, None], flags)
+
 
 class EigenView(GramView):
     """View decomposed by all eigenvectors of its correlation matrix, in which a ridge is diagonal."""
@@ -38,12 +46,10 @@ class EigenView(GramView):
         self._eigen = np.maximum(variance, 0.0), right
         return True
 
-    def directions(self):
-        """Return the weights of the scaled columns for each direction."""
+    def directions(self, columns=slice(None)):
+        """Return the weights of the scaled columns for some directions."""
         _, right = self._eigen
-        directions = np.zeros((len(self.mean), right.shape[1]))
-        directions[self.kept] = right
-        return directions
+        return self._of_all_columns(right[:, columns])
 
 
 class PairBasis:
@@ -111,10 +117,8 @@ class PairBasis:
 
     def solve(self, ridges, n_components):
         """Return the solution with these ridges."""
-        cross, x_root, y_root = self.whitened(ridges)
-        x_turn, correlations, y_turn = leading_svd(cross, n_components)
-        x_weights, y_weights = x_turn / x_root[:, None], y_turn / y_root[:, None]
-        return Solution(np.clip(correlations, 0.0, 1.0), x_weights, y_weights, self.flags)
+        cross, *roots = self.whitened(ridges)
+        return Solution.of(leading_svd(cross, n_components), roots, self.flags)
 
 
 def _variance(view):
@@ -142,7 +146,8 @@ class HeldOutMoments:
     """Moments of the held-out rows of a fold in the bases of its training rows."""
 
     def __init__(self, basis, moments):
-        *squares, cross = _second_moments(moments)
+        # The total weight may be 1.
+        *squares, cross = moments.covariances(ddof=0)
         turns = [_columns_in_units(view, moments, i) for i, view in enumerate(basis.views)]
         x_turn, y_turn = turns
         self._x, self._y = (
@@ -159,14 +164,6 @@ class HeldOutMoments:
         return HeldOut(_diagonal(x, self._cross @ y), *squares)
 
 
-def _second_moments(moments):
-    """Return the covariances of `PairMoments` with the total weight as divisor, which may be 1."""
-    upper = moments._scatter / moments.weight
-    p = moments._n_features
-    x, y = upper[:p, :p], upper[p:, p:]
-    return x + np.triu(x, 1).T, y + np.triu(y, 1).T, upper[:p, p:]
-
-
 def _columns_in_units(view, moments, side):
     """Return the weights of the directions for the columns in the units of moments."""
     unit = moments.units[side]
@@ -181,30 +178,16 @@ def _diagonal(x, y):
 def in_basis(view, rows):
     """Return the coordinates of rows in the directions of a decomposed view."""
     found = np.empty((rows.shape[0], view.rank))
-    for columns in _batches(view.rank, len(view.mean)):
-        weights = _directions(view, columns) / view.scale[:, None]
+    for columns in slices_of(view.rank, max(1, _NUMBERS // len(view.mean))):
+        weights = view.directions(columns) / view.scale[:, None]
         found[:, columns] = _project(rows, view.mean, weights)
     return found
-
-
-def _directions(view, columns):
-    if isinstance(view, EigenView):
-        return view.directions()[:, columns]
-    view.regularize(0.0)
-    return view.weights(np.diag(view.variation)[:, columns])
 
 
 def _project(rows, mean, weights):
     if issparse(rows):
         return rows @ weights - mean @ weights
     found = np.empty((len(rows), weights.shape[1]))
-    for some in _batches(len(rows), len(mean)):
+    for some in slices_of(len(rows), max(1, _NUMBERS // len(mean))):
         found[some] = (rows[some] - mean) @ weights
     return found
-
-
-def _batches(n, length):
-    """Yield slices of n vectors of this length; `gen_batches` would check its arguments anew."""
-    step = max(1, _NUMBERS // length)
-    for start in range(0, n, step):
-        yield slice(start, start + step)

@@ -22,15 +22,12 @@ class BlockFolds:
         Blocks that can be read again.
     make_splits : callable
         Function that returns the splits of a number of rows.
-    new_model : callable
-        Function of parameters that returns a model which is not fitted.
     """
 
     pooled = False
 
-    def __init__(self, search, blocks, make_splits, new_model):
-        self._search, self._new_model = search, new_model
-        self.starts = _starts(blocks)
+    def __init__(self, search, blocks, make_splits):
+        self._search, self._starts = search, _starts(blocks)
         splits = make_splits(blocks.n_rows)
         numbers = numbers_of_pieces(splits, blocks.n_rows)
         if numbers is None:
@@ -48,7 +45,7 @@ class BlockFolds:
         kept = np.arange(num_samples(block[0]))
         if len(block) == 3:
             kept = np.flatnonzero(np.asarray(block[2]) > 0)
-        return X, y, weight[0] if weight else None, self.starts.get(number, 0) + kept
+        return X, y, weight[0] if weight else None, self._starts.get(number, 0) + kept
 
     def __len__(self):
         return self._n_folds
@@ -63,8 +60,7 @@ class BlockFolds:
             raise ValueError(
                 f"Fold {number} of `cv` must have rows with positive weights, got none."
             )
-        rows = FoldRows(self._new_model, None, None, None)
-        return LinearFold(self._search.scale, rows, (train, test))
+        return LinearFold(self._search.scale, FoldRows(), (train, test))
 
     def total(self):
         """Return the moments of all rows."""

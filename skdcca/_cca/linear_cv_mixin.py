@@ -8,6 +8,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skdcca._cca.checks import is_ridge
 from skdcca._cca.linear_cv_retrieval import retrieval_metric
 from skdcca._cca.linear_cv_search import (
     AUTO,
@@ -219,11 +220,6 @@ def candidate_regs(regs, names=()):
                 f"sequences, got {regs!r}."
             )
     return list(product(*sides)) if is_pair else sides
-
-
-def is_ridge(value, names):
-    """Return True if the value is a ridge, or the name of one."""
-    return value in names if isinstance(value, str) else is_number(value, ge=0)
 
 
 def is_sequence(value):

@@ -45,7 +45,7 @@ class Rows(NamedTuple):
 
 
 class FoldRows(NamedTuple):
-    """Rows of one fold.
+    """Rows of one fold; nothing, if the rows are read in blocks and only their moments are known.
 
     Attributes
     ----------
@@ -60,10 +60,10 @@ class FoldRows(NamedTuple):
         Function that returns the held-out rows as they were passed, which scorers take.
     """
 
-    new_model: Callable
-    train: Callable
-    test: Rows
-    passed: Callable
+    new_model: Callable | None = None
+    train: Callable | None = None
+    test: Rows | None = None
+    passed: Callable | None = None
 
 
 class AllRows:

@@ -7,11 +7,11 @@ few vectors. `skdcca._cca.linear_davidson` finds the components with these produ
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skdcca._cca.linear_davidson import TOLERANCE, leading_pairs
-from skdcca._cca.linear_views import column_scales, refuse_constant
+from skdcca._cca.linear_views import column_scales, sparse_moments
 from skdcca._cca.shrinkage import RowNorms, regularize, ridge_by_shrinkage
+from skdcca._utils.blocks import slices_of
 from skdcca._utils.warnings import warn
 
 # More components than this fraction of the smallest axis, or a smaller ridge, need too many products.
@@ -32,7 +32,6 @@ _PROBES = 64
 _DIGESTS, _DECIMALS = 4, 8
 # The rows of a block of vectors fill two cache lines, so that the block stays in the cache.
 _BYTES = 128
-_EPS = np.finfo(np.float64).eps
 
 
 def may_be_implicit(X, y, n_components, regs):
@@ -100,13 +99,8 @@ class ImplicitView:
         weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
         view = view.astype(np.float64, copy=False)
         self.degrees = weight.sum() - 1
-        self.mean, variance = mean_variance_axis(view, axis=0, weights=weight)
-        # The variance of a constant column may be a negative rounding error.
-        variance = np.maximum(variance, 0.0) * (weight.sum() / self.degrees)
-        constant = np.sqrt(variance) <= 2 * _EPS * np.abs(self.mean)
-        refuse_constant(constant, name)
+        self.mean, self.deviation, constant = sparse_moments(view, name, weight)
         self.n_varying = np.count_nonzero(~constant)
-        self.deviation = np.where(constant, 1.0, np.sqrt(variance))
         self.scale, self.spread = column_scales(self.deviation, constant, standardize)
         factor = np.where(constant, 0.0, 1 / self.scale)
         root = None if sample_weight is None else np.sqrt(weight)
@@ -169,12 +163,8 @@ class CenteredColumns:
 
     def rounded(self):
         """Return the same matrix in float32, with the factors multiplied into its elements."""
-        data = self.matrix.data * self._factor[self.matrix.indices]
-        if self._root is not None:
-            data *= np.repeat(self._root, np.diff(self.matrix.indptr))
         other = object.__new__(CenteredColumns)
-        arrays = data.astype(np.float32), self.matrix.indices, self.matrix.indptr
-        other.matrix, other.shape = csr_array(arrays, shape=self.shape), self.shape
+        other.matrix, other.shape = self._scaled(np.float32), self.shape
         other._factor = other._root = None
         other.center, other.lengths = np.float32(self.center), np.float32(self.lengths)
         other._transpose = other.matrix.T
@@ -203,11 +193,11 @@ class CenteredColumns:
         matrix, total = self._scaled(), 0.0
         rows, size = matrix.T.tocsr(), self.shape[1]
         weight = self.lengths @ self.lengths
-        for start, stop in _blocks(size):
+        for some in slices_of(size, max(1, _NUMBERS // size)):
             # The matrix is symmetric, so that the columns before the block are known.
-            matrix = matrix[:, start - size :]
-            block = (rows[start:stop] @ matrix).toarray()
-            block -= weight * np.outer(self.center[start:stop], self.center[start:])
+            matrix = matrix[:, some.start - size :]
+            block = (rows[some] @ matrix).toarray()
+            block -= weight * np.outer(self.center[some], self.center[some.start :])
             total += _symmetric_squares(block)
         return total
 
@@ -216,20 +206,22 @@ class CenteredColumns:
         matrix, total, n_rows = self._scaled(), 0.0, self.shape[0]
         columns = matrix.T.tocsc()
         along, square = matrix @ self.center, self.center @ self.center
-        for start, stop in _blocks(n_rows):
-            block = (matrix[start:stop] @ columns[:, start:]).toarray()
-            first, second = slice(start, stop), slice(start, None)
+        for first in slices_of(n_rows, max(1, _NUMBERS // n_rows)):
+            second = slice(first.start, None)
+            block = (matrix[first] @ columns[:, second]).toarray()
             block -= np.outer(along[first], self.lengths[second])
             block -= np.outer(self.lengths[first], along[second])
             block += np.outer(self.lengths[first], self.lengths[second]) * square
             total += _symmetric_squares(block)
         return total
 
-    def _scaled(self):
+    def _scaled(self, dtype=np.float64):
+        """Return the matrix with the factors multiplied into its elements."""
         data = self.matrix.data * self._factor[self.matrix.indices]
         if self._root is not None:
             data *= np.repeat(self._root, np.diff(self.matrix.indptr))
-        return csr_array((data, self.matrix.indices, self.matrix.indptr), shape=self.shape)
+        arrays = data.astype(dtype, copy=False), self.matrix.indices, self.matrix.indptr
+        return csr_array(arrays, shape=self.shape)
 
 
 def _product(matrix, vectors):
@@ -238,16 +230,9 @@ def _product(matrix, vectors):
     if vectors.shape[1] <= width:
         return matrix @ np.ascontiguousarray(vectors)
     product = np.empty((matrix.shape[0], vectors.shape[1]), dtype=vectors.dtype)
-    for start in range(0, vectors.shape[1], width):
-        part = slice(start, start + width)
+    for part in slices_of(vectors.shape[1], width):
         product[:, part] = matrix @ np.ascontiguousarray(vectors[:, part])
     return product
-
-
-def _blocks(size):
-    """Return the limits of blocks of rows of a square matrix."""
-    step = max(1, _NUMBERS // size)
-    return [(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 def _symmetric_squares(block):

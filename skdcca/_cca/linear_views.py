@@ -142,12 +142,7 @@ class SingularView:
         rounding = np.finfo(view.dtype).eps
         view = view.astype(np.float64)  # a copy: the steps below work in place
         n = len(view) if sample_weight is None else sample_weight.sum()
-        self.mean = np.average(view, axis=0, weights=sample_weight)
-        view -= self.mean
-        # The second pass removes the rounding error of the mean.
-        correction = np.average(view, axis=0, weights=sample_weight)
-        self.mean += correction
-        view -= correction
+        self.mean = center(view, sample_weight)
         # Without division by the largest value, squares could overflow or vanish.
         peak = np.abs(view).max(axis=0)
         constant = peak <= 2 * _EPS * np.abs(self.mean)
@@ -202,6 +197,10 @@ class SingularView:
         """Return the weights of the scaled columns, after rotating the directions by `turn`."""
         return (self.right / self.regularized) @ turn
 
+    def directions(self, columns):
+        """Return the weights of the scaled columns for some directions, without a ridge."""
+        return self.right[:, columns]
+
     def covariance(self, weights):
         """Return the covariance of columns and variates, and the deviation of the variates."""
         turned = self.variation[:, None] * (self.right.T @ weights)
@@ -233,12 +232,8 @@ class DualView(SingularView):
         view = view.astype(np.float64)
         weight = np.ones(view.shape[0]) if sample_weight is None else sample_weight
         self.degrees = weight.sum() - 1
-        self.mean, variance = mean_variance_axis(view, axis=0, weights=weight)
-        # The variance of a constant column may be a negative rounding error.
-        variance = np.maximum(variance, 0.0) * (weight.sum() / self.degrees)
-        constant = np.sqrt(variance) <= 2 * _EPS * np.abs(self.mean)
-        refuse_constant(constant, name)
-        self._set_scales(np.where(constant, 1.0, np.sqrt(variance)), constant, standardize)
+        self.mean, deviation, constant = sparse_moments(view, name, weight)
+        self._set_scales(deviation, constant, standardize)
         self.root_weight = np.sqrt(weight)[:, None]
         # A constant column is set to 0, the value that centering would give it.
         self.columns = csr_array(view @ diags_array(np.where(constant, 0.0, 1 / self.scale)))
@@ -262,6 +257,11 @@ class DualView(SingularView):
         scale = self.variation * np.sqrt(self.degrees) * self.regularized
         return self._transposed(self.left / scale @ turn)
 
+    def directions(self, columns):
+        """Return the weights of the scaled columns for some directions, without a ridge."""
+        scale = self.variation[columns] * np.sqrt(self.degrees)
+        return self._transposed(self.left[:, columns] / scale)
+
     def covariance(self, weights):
         """Return the covariance of columns and variates, and the deviation of the variates."""
         variates = self.root_weight * (self.columns @ weights - self.center @ weights)
@@ -279,6 +279,29 @@ def decomposed(view, name, sample_weight=None, standardize=True):
     """Return the decomposition of a view, which remains sparse if it is sparse."""
     view_class = DualView if issparse(view) else SingularView
     return view_class(view, name, sample_weight, standardize)
+
+
+def center(view, sample_weight=None):
+    """Subtract the means of the columns in place, and return them."""
+    mean = np.average(view, axis=0, weights=sample_weight)
+    view -= mean
+    # The second pass removes the rounding error of the mean.
+    correction = np.average(view, axis=0, weights=sample_weight)
+    view -= correction
+    return mean + correction
+
+
+def sparse_moments(view, name, weight):
+    """Return means and deviations of the columns of a sparse view, and which of them are constant.
+
+    The deviation of a constant column is 1. If all of them are constant, raise ValueError.
+    """
+    mean, variance = mean_variance_axis(view, axis=0, weights=weight)
+    # The variance of a constant column may be a negative rounding error.
+    variance = np.maximum(variance, 0.0) * (weight.sum() / (weight.sum() - 1))
+    constant = np.sqrt(variance) <= 2 * _EPS * np.abs(mean)
+    refuse_constant(constant, name)
+    return mean, np.where(constant, 1.0, np.sqrt(variance)), constant
 
 
 def refuse_constant(constant, name):

@@ -237,12 +237,12 @@ class PairMoments:
         """Units of the columns of both views; 1 for a column whose squares do not overflow or vanish."""
         return self._unit[: self._n_features], self._unit[self._n_features :]
 
-    def covariances(self):
+    def covariances(self, ddof=1):
         """Return the covariances of X, of y, and of X with y, in their units.
 
-        The divisor is the total weight - 1.
+        The divisor is the total weight - `ddof`.
         """
-        upper = self._scatter / (self.weight - 1)
+        upper = self._scatter / (self.weight - ddof)
         p = self._n_features
         return _symmetric(upper[:p, :p]), _symmetric(upper[p:, p:]), upper[:p, p:]
 

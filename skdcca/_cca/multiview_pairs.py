@@ -133,10 +133,11 @@ class PairsMixin:
         ValueError
             If a column is missing, or if a row has none of the views or a part of one.
         """
-        return {
-            name: self._all_rows(name, *of_view)
-            for name, of_view in self.split_views(X, names).items()
-        }
+        return self._transform_split(self.split_views(X, names))
+
+    def _transform_split(self, split):
+        """Return what `transform_views` returns, from what `split_views` returned."""
+        return {name: self._all_rows(name, *of_view) for name, of_view in split.items()}
 
     def _standardized(self, name, z):
         """Return what `transform_view` returned for a view, as variates with variance 1."""

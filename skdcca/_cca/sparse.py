@@ -61,10 +61,9 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
         should be kept.
     reg : float or pair of floats, default=0.0
         Ridge, which is added to the variance of each standardized column. It may be infinite, and
-        counts as infinite above 1e12. 0 is
-        iterative penalized least squares [1]_, which keeps one of several similar columns. ``np.inf``
-        is penalized matrix decomposition [2]_, which ignores correlations between the columns of a view
-        and keeps all of them. A pair sets ``(reg_x, reg_y)``.
+        counts as infinite above 1e12. 0 is iterative penalized least squares [1]_, which keeps one of
+        several similar columns. ``np.inf`` is penalized matrix decomposition [2]_, which ignores
+        correlations between the columns of a view and keeps all of them. A pair sets ``(reg_x, reg_y)``.
     cv : int, cross-validation splitter or iterable of splits, default=5
         Folds that choose `l1`. An integer is a number of consecutive folds; if `groups` are passed to
         `fit`, rows of one group are in the same fold. No row may be in a fold twice. A splitter is not
@@ -402,13 +401,15 @@ class SparseCCA(LinearPredictionMixin, BaseCCA):
             l1 = fit.settings.l1
             if folds:
                 paths.append(follow_folds(folds, tests, fit.settings, units))
-                l1 = choose(paths[-1]).l1
-                _finish(folds, choose(paths[-1]))
+                point = choose(paths[-1])
+                l1 = point.l1
+                _finish(folds, point)
             converged = fit.follow(l1)
             if not fit.alternation.zx.any() or not fit.alternation.zy.any():
                 break
-            found.append(_Component(l1, fit.alternation.n_iter, converged, *fit.weights()))
-            fit.finish(fit.weights())
+            weights = fit.weights()
+            found.append(_Component(l1, fit.alternation.n_iter, converged, *weights))
+            fit.finish(weights)
         return paths, found
 
     def _set_paths(self, paths):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skdcca._cca.linear_views import center, refuse_constant
+
 _EPS = np.finfo(np.float64).eps
 
 
@@ -19,21 +21,12 @@ class Standardized:
     def __init__(self, view, name):
         # A copy, in the order in which columns are contiguous: the steps below work in place.
         values = np.array(view, dtype=np.float64, order="F")
-        self.mean = values.mean(axis=0)
-        values -= self.mean
-        # The second pass removes the rounding error of the mean.
-        correction = values.mean(axis=0)
-        self.mean += correction
-        values -= correction
+        self.mean = center(values)
         # Without division by the largest value, squares could overflow or vanish.
         peak = np.abs(values).max(axis=0)
         rounding = np.finfo(view.dtype).eps
         constant = peak <= 2 * rounding * np.abs(self.mean)
-        if constant.all():
-            raise ValueError(
-                f"Every column of {name} is constant, so there is nothing to correlate. Pass columns "
-                "that vary."
-            )
+        refuse_constant(constant, name)
         values[:, constant] = 0.0
         peak[constant] = 1.0
         values /= peak
