@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from _bad_input import LYRICS, Case, check_accepted, check_cases, check_refused, each
+from _bad_input import LYRICS, Case, Untouchable, check_accepted, check_cases, check_refused, each
 from sklearn.exceptions import NotFittedError
 
 from skdcca import DeepCCA, Doc2VecLyrics, KernelCCA, LinearCCA, SparseCCA
@@ -77,18 +77,6 @@ PARAMETERS = [
     (DeepCCA, {"batch_size": 1}, "`batch_size` must be .*, got 1", ">= 2"),
     (DeepCCA, {"device": "gpu"}, "`device` must be .*, got 'gpu'", "cuda"),
 ]
-
-
-class Untouchable:
-    """A transformer of lyrics that must not be fitted."""
-
-    def get_params(self, deep=True):
-        return {}
-
-    def fit(self, X, y=None):
-        raise AssertionError("lyrics were transformed before the parameters were checked")
-
-    transform = fit_transform = fit
 
 
 def fitting(model, parameters):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from _bad_input import Case, check_cases, check_refused, each
+from _bad_input import Case, Untouchable, check_cases, check_refused, each
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
@@ -23,18 +23,6 @@ from skdcca import (
 from skdcca.adapters import ViewsList
 
 VIEWS = [("audio", "passthrough", slice(0, 3)), ("lyrics", "passthrough", slice(3, 5))]
-
-
-class Untouchable:
-    """A transformer of lyrics that must not be fitted."""
-
-    def get_params(self, deep=True):
-        return {}
-
-    def fit(self, X, y=None):
-        raise AssertionError("lyrics were transformed before the parameters were checked")
-
-    transform = fit_transform = fit
 
 
 def table(w):

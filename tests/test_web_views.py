@@ -254,6 +254,21 @@ def test_lyrics_find_sound_or_tags(client, index):
     assert found(ask(client, text, n=5, find="tags")) == queried(index, "lyrics", [text], "tags")
 
 
+@pytest.mark.parametrize("fields", [{}, {"find": "tags"}, {"tags": "slow"}])
+def test_words_are_searched_once(client, index, monkeypatch, fields):
+    line, asked = song(index, 3)["lyrics"].split("\n")[2], []
+    find_words = CrossModalIndex.find_words
+
+    def watched(self, query, n):
+        asked.append(query)
+        return find_words(self, query, n)
+
+    monkeypatch.setattr(CrossModalIndex, "find_words", watched)
+    words = ask(client, line, **fields).json()["words"]
+    assert asked == [line]
+    assert words[0]["position"] == 3
+
+
 def test_songs_without_the_view_are_not_found(client):
     every = {"n": 100}
     for find, lacking in [("audio", NO_AUDIO), ("tags", NO_TAGS)]:

@@ -4,8 +4,10 @@ import pytest
 from _page import song
 from sklearn.feature_extraction.text import CountVectorizer
 from test_web_browser import CONTRAST, Page
+from test_web_browser import address as address
 from test_web_browser import driver as driver
 from test_web_browser import narrow as narrow
+from test_web_browser import page as page
 from test_web_browser import scheme as scheme
 from test_web_browser import serving as serving
 from test_web_views import N_SONGS, NO_AUDIO, NO_LYRICS, NO_TAGS, number_views, views_index
@@ -16,18 +18,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
     return views_index(tmp_path_factory.mktemp("songs"))
-
-
-@pytest.fixture(scope="module")
-def address(serving, index):
-    return serving(index)
-
-
-@pytest.fixture
-def page(driver, address):
-    page = Page(driver, address)
-    yield page
-    page.check_quiet()
 
 
 def titles_of(index, view, V, find):

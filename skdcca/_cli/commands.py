@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from skdcca import web
-from skdcca._cli.evaluation import query_summary, query_table, table, total_correlation
+from skdcca._cli.evaluation import describe_queries, table, total_correlation
 from skdcca._cli.hearing import choose_model, hear, songs_and_listener, use_recognizer
 from skdcca._cli.model_files import check_input, check_output, is_model, load_index, load_model
 from skdcca._cli.output import (
@@ -29,9 +29,10 @@ from skdcca._cli.song_models import (
 )
 from skdcca._cli.song_views import has_views
 from skdcca._cli.songs import (
+    describe_songs,
     hold_out,
     load_manifest,
-    optimism,
+    print_optimism,
     songs_to_evaluate,
     without_damaged,
 )
@@ -120,15 +121,13 @@ def evaluate(options):
         figures = {**figures, "sum_of_correlations": total, "queries": queries}
         print(json.dumps(figures, indent=2))
         return
-    known = "" if n_training is None else f" (training songs in the manifest: {n_training})"
-    print(f"{len(scores)} songs, {kind}{known}\n")
+    print(f"{describe_songs(len(scores), kind, n_training)}\n")
     rows = [("this model", {**found, "chance": level}), ("chance", {"chance": level})]
     print("\n".join(table(rows, len(scores))))
     if total is not None:
         print(f"\nSum of the canonical correlations ({zx.shape[1]} components): {total:.2f}")
-    print("\n" + "\n".join([*query_table(queries), query_summary(queries)]))
-    if optimism(kind):
-        print(optimism(kind))
+    print(f"\n{describe_queries(queries)}")
+    print_optimism(kind)
 
 
 def index(options):

@@ -33,7 +33,7 @@ _LINE = "{:<16}{}"
 
 @dataclass
 class Facts:
-    """What the command found on this machine.
+    """Facts about this machine and what is installed on it.
 
     Attributes
     ----------

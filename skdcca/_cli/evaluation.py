@@ -110,6 +110,11 @@ def total_correlation(model, zx, zy):
     return float(variate_correlations(zx, zy).sum())
 
 
+def describe_queries(rows):
+    """Return as text the table of `query_table` and what `query_summary` says of it."""
+    return "\n".join([*query_table(rows), query_summary(rows)])
+
+
 def query_table(rows):
     """Return the lines of a table with one row for each kind of query, from `query_report`."""
     head = f"gallery {rows[0]['n_gallery']}"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
 from skdcca import (
@@ -25,7 +24,7 @@ from skdcca._cli.parser import MODELS
 from skdcca._cli.song_views import (
     MOST_COMPONENTS,
     has_views,
-    song_table,
+    table_of,
     tags_side,
     view_transformers,
 )
@@ -258,8 +257,7 @@ def song_index(model, songs, neighbors=None, transcripts=None):
     texts = [text or heard for text, heard in pairs]
     index = CrossModalIndex(model, neighbors=neighbors)
     if has_views(model):
-        table = song_table(Bunch(audio=songs.audio, lyrics=lyrics, tags=tags))
-        index.fit(table, texts=texts, **about)
+        index.fit(table_of(songs.audio, lyrics, tags), texts=texts, **about)
         searched = index.pair("audio", "lyrics") if "lyrics" in index.views_ else None
     else:
         searched = index.fit(songs.audio, lyrics, texts=texts, **about)

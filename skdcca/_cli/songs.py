@@ -154,12 +154,18 @@ def songs_to_evaluate(songs, header, options):
     return songs, kind, n_training
 
 
-def optimism(kind):
-    """Return a sentence on scores that may include training songs, or "" for held-out songs."""
+def describe_songs(n_songs, kind, n_training):
+    """Return as text how many songs are scored, and their relation to the model."""
+    known = "" if n_training is None else f" (training songs in the manifest: {n_training})"
+    return f"{n_songs} songs, {kind}{known}"
+
+
+def print_optimism(kind):
+    """Print a warning if scores are not those of held-out songs only."""
     if kind == HELD_OUT:
-        return ""
+        return
     include = "may include" if kind == UNKNOWN else "include"
-    return (
+    print(
         f"These scores are optimistic: they {include} training songs. Fit the model with "
         "--hold-out 0.2, or evaluate it on other songs."
     )

@@ -23,8 +23,6 @@ GRIDS = {
     "joint": {"cca__loss": _LOSSES, "cca__lr": [1e-4, 1e-3]},
     "views": {"reg": ["auto", 0.1, 1.0, 10.0]},
 }
-# Each candidate is scored with all of them, because they do not change the fit. The first is chosen if
-# they make no difference, as after "infonce".
 N_SPLITS = 3
 
 
@@ -135,7 +133,10 @@ def result_of(search, galleries):
 
 
 def _mrr_by_similarity(model, X, y):
-    """Return the mean reciprocal rank, over both directions, with each similarity."""
+    """Return the mean reciprocal rank, over both directions, with each similarity.
+
+    They do not change the fit. The first is chosen if they make no difference, as after "infonce".
+    """
     zx, zy = embed(model, X, y)
     found = {}
     for similarity in SIMILARITIES:

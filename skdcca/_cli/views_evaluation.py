@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 
-from skdcca._cli.evaluation import query_summary, query_table
+from skdcca._cli.evaluation import describe_queries
 from skdcca._cli.hearing import use_recognizer
 from skdcca._cli.song_models import show_progress, use_cache
 from skdcca._cli.song_views import has_view, song_table, split_tags, view_names
 from skdcca._cli.songs import (
+    describe_songs,
     load_manifest,
-    optimism,
+    print_optimism,
     select_songs,
     songs_to_evaluate,
     without_damaged,
@@ -79,9 +80,8 @@ def print_figures(figures, *, as_json=False):
         shown = {name: value for name, value in figures.items() if name not in hidden}
         print(json.dumps(shown, indent=2))
         return
-    n_training = figures["n_training"]
-    known = "" if n_training is None else f" (training songs in the manifest: {n_training})"
-    print(f"{figures['n_songs']} songs, {figures['songs']}{known}\n")
+    n_songs, kind = figures["n_songs"], figures["songs"]
+    print(f"{describe_songs(n_songs, kind, figures['n_training'])}\n")
     print("\n".join(rows_table(figures["rows"])))
     if figures["n_alone"]:
         print(f"Songs with one view only: {figures['n_alone']}. They are not scored.")
@@ -91,11 +91,8 @@ def print_figures(figures, *, as_json=False):
     if figures["sum_of_correlations"] is not None:
         print(f"Sum of the correlations, mean of all pairs: {figures['sum_of_correlations']:.2f}")
     if figures["queries"]:
-        print(
-            "\n" + "\n".join([*query_table(figures["queries"]), query_summary(figures["queries"])])
-        )
-    if optimism(figures["songs"]):
-        print(optimism(figures["songs"]))
+        print(f"\n{describe_queries(figures['queries'])}")
+    print_optimism(kind)
 
 
 def rows_table(rows):

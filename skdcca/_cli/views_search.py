@@ -55,7 +55,10 @@ def search_views(index, options):
     pair, view, query = _question(index, known, find)
     groups = tag_groups(index) if "tags" in (*known, find) else None
     answer = answer_or_explain(pair, view, query, options.number, groups)
-    answer.words = pair.find_words(given["lyrics"], options.number) if "lyrics" in given else []
+    if "lyrics" in given:
+        answer.words = pair.find_words(given["lyrics"], options.number)
+    elif "audio" not in given:  # the words that are heard in a clip are searched by `ask`
+        answer.words = []
     if options.json:
         print(json.dumps(answer_as_json(index, answer), indent=2, ensure_ascii=False))
         return

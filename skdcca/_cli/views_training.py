@@ -32,8 +32,9 @@ def songs_of_views(songs, options):
             f"{options.manifest} has no column tags, which --model views learns from. Add it, "
             f"{_OTHER_MODEL}."
         )
-    _check_number(has_view(songs)["tags"], "tags", options)
-    n_lyrics = int(has_view(songs)["lyrics"].sum())
+    present = has_view(songs)
+    _check_number(present["tags"], "tags", options)
+    n_lyrics = int(present["lyrics"].sum())
     if n_lyrics < LEAST_SONGS:
         if n_lyrics:
             print(
@@ -41,8 +42,8 @@ def songs_of_views(songs, options):
                 "needed, so only audio and tags are related."
             )
         songs = without_lyrics(songs)
-    present = has_view(songs)
-    if n_lyrics >= LEAST_SONGS:
+        present = has_view(songs)
+    else:
         _check_number(present["lyrics"] & present["tags"], "both lyrics and tags", options)
     useful = present["lyrics"] | present["tags"]
     if not useful.all():

@@ -26,7 +26,7 @@ def reads(transformer):
     kind : {"sound", "text", "other"}
         "sound" or "text" only if it is certain, and a text is then not taken for the name of a file.
     """
-    kinds = {_kind(leaf) for leaf in _readers(transformer)}
+    kinds = {_kind(leaf) for leaf in _leaves(transformer, first=True)}
     kind = kinds.pop() if len(kinds) == 1 else "other"
     if kind == "text" and opens_files(transformer):
         return "other"
@@ -38,24 +38,17 @@ def opens_files(transformer):
     return any(_kind(leaf) in ("sound", "files") for leaf in _leaves(transformer))
 
 
-def _readers(transformer):
-    """Yield the transformers that take the input of a transformer."""
+def _leaves(transformer, first=False):
+    """Yield the transformers inside a transformer that have no others inside.
+
+    With `first`, they are only those that take its input, such as the first step of a Pipeline.
+    """
     parts = _parts(transformer)
     if parts is None:
         yield transformer
         return
-    for part in parts[:1] if hasattr(transformer, "steps") else parts:
-        yield from _readers(part)
-
-
-def _leaves(transformer):
-    """Yield the transformers inside a transformer that have no others inside."""
-    parts = _parts(transformer)
-    if parts is None:
-        yield transformer
-        return
-    for part in parts:
-        yield from _leaves(part)
+    for part in parts[:1] if first and hasattr(transformer, "steps") else parts:
+        yield from _leaves(part, first)
 
 
 def _parts(transformer):

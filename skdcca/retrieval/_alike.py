@@ -52,7 +52,7 @@ def more_like(index, item, n):
 def _view_of(index, place):
     """Return the first view that an item has, or None if it has neither."""
     for view in index._views():
-        if index._present.get(view) is None or place in index._present[view]:
+        if index._have(view, [place])[0]:
             return view
     return None
 

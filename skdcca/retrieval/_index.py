@@ -447,13 +447,13 @@ class CrossModalIndex(ViewsMixin, ChanceMixin, WordsMixin, GroupsMixin, BaseEsti
 
     def _items(self, X, y, ids, metadata, texts, groups, first, texts_view=None):
         """Check new items and return a dict of their ids, metadata and variates."""
-        several = several_views(self.estimator) is not None
+        several = several_views(self.estimator)
         views = [view for view in (X, y) if view is not None]
         if not views:
             raise ValueError(
                 "At least one of `X` and `y` must be given, got neither. Pass the views of the items."
             )
-        if several:
+        if several is not None:
             check_table(X, y)
         check_pairs(views[0], views[-1], "item")
         n_items = num_samples(views[0])
@@ -461,17 +461,18 @@ class CrossModalIndex(ViewsMixin, ChanceMixin, WordsMixin, GroupsMixin, BaseEsti
         if len(ids) != n_items:
             raise ValueError(f"`ids` must have one id for each of {n_items} items, got {len(ids)}.")
         texts, usual = check_texts(texts, n_items), default_texts(y)
-        if several:
-            texts_view, usual = self._own_texts(X, texts, texts_view)
+        split = None if several is None else several.split_views(X)
+        if split is not None:
+            texts_view, usual = self._own_texts(split, texts, texts_view)
         return {
             "ids": ids,
             "metadata": check_metadata(metadata, ids),
             "texts": check_texts(usual, n_items) if texts is None else texts,
             "texts_view": texts_view,
             "groups": check_groups(groups, n_items),
-            "zx": None if X is None or several else check_finite(self.embed(X), "X"),
-            "zy": None if y is None or several else check_finite(self.embed(y=y), "y"),
-            "variates": self._table_variates(X) if several else None,
+            "zx": None if X is None or split else check_finite(self.embed(X), "X"),
+            "zy": None if y is None or split else check_finite(self.embed(y=y), "y"),
+            "variates": self._table_variates(split) if split else None,
         }
 
     def _set(

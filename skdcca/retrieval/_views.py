@@ -150,20 +150,16 @@ class ViewsMixin:
             return self.pair(find, view).query(y=V, n_neighbors=n_neighbors, groups=groups)
         return self.pair(view, find).query(X=V, n_neighbors=n_neighbors, groups=groups)
 
-    def _own_texts(self, X, given, known):
-        """Return the view of a table that has the texts of the items, and these texts."""
-        model = several_views(self.estimator)
-        read = {
-            name: (*of_view, model.transformers_[name])
-            for name, of_view in model.split_views(X).items()
-        }
+    def _own_texts(self, split, given, known):
+        """Return the view of a split table that has the texts of the items, and these texts."""
+        transformers = several_views(self.estimator).transformers_
+        read = {name: (*of_view, transformers[name]) for name, of_view in split.items()}
         return texts_of_views(read, known, given)
 
-    def _table_variates(self, X):
-        """Return the variates of a table by their views."""
-        model = several_views(self.estimator)
-        variates = model.transform_views(X)
-        for name, (has, _) in model.split_views(X).items():
+    def _table_variates(self, split):
+        """Return the variates of a split table by their views."""
+        variates = several_views(self.estimator)._transform_split(split)
+        for name, (has, _) in split.items():
             check_finite(variates[name], f"the view {name!r}", has)
         return variates
 

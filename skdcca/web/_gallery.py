@@ -118,13 +118,18 @@ class Gallery:
     def like(self, position, n, view=None):
         """Return the songs that are most like a song, in the form of the answer to a query."""
         _check_two_views(view)
-        scores, ids = more_like(self.index, self.songs.ids[position], n)
+        points = self.points["sound"] or self.points["lyrics"]
+        return self._like(self.index, position, n, points[position])
+
+    def _like(self, index, position, n, query):
+        """Return the songs like a song in an index of two views; `query` is its point on the map."""
+        scores, ids = more_like(index, self.songs.ids[position], n)
         hits = enumerate(zip(ids, scores, strict=True), start=1)
         return {
             "asked": "like",
             "seed": self._card(position),
             "gallery": len(self.songs.ids),
-            "query": (self.points["sound"] or self.points["lyrics"])[position],
+            "query": query,
             "results": [self._hit(place, *hit) for place, hit in hits],
         }
 
@@ -186,8 +191,7 @@ class Gallery:
 
     def map(self):
         """Return the positions of the songs on the map."""
-        titles = [self.songs.title(position) for position in range(len(self.songs.ids))]
-        return song_map(self.points, titles)
+        return song_map(self.points, self.songs.titles())
 
     def warm_up(self):
         """Compute what is computed once, so that the first query of a user need not wait for it.

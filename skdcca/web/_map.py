@@ -44,20 +44,20 @@ class Plane:
             points[:] = (z - self.means.get(side, 0.0)) @ self.axes.T
         else:
             points[:, : z.shape[1]] = z[:, :2]
-        known = _known(z)
+        known = known_rows(z)
         if known.all():
             return points.round(4).tolist()
         rows = zip(points.round(4).tolist(), known.tolist(), strict=True)
         return [point if is_known else None for point, is_known in rows]
 
 
-def _known(z):
+def known_rows(z):
     """Return which rows of variates are known; those of an item that lacks the view are NaN."""
     return ~np.isnan(z[:, 0])
 
 
 def _without_unknown(z):
-    known = _known(z)
+    known = known_rows(z)
     return z if known.all() else z[known]  # no copy of a large gallery
 
 

@@ -53,6 +53,10 @@ class Songs:
             lyrics = as_text(text).strip()
         return lyrics
 
+    def titles(self):
+        """Return the titles of all items."""
+        return [self.title(position) for position in range(len(self.ids))]
+
     def tags(self, position):
         """Return the tags of an item, without repetitions."""
         tags = split_tags(self.metadata(position, "tags"))

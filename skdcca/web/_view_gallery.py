@@ -11,7 +11,6 @@ from skdcca.retrieval import (
     can_find_words,
     is_understood,
     item_groups,
-    more_like,
     prepare_chance,
     several_views,
     tag_groups,
@@ -138,8 +137,7 @@ class ViewGallery(Gallery):
         with self.lock:
             names = self._understood(question, query)
             answer = self._ask(question, names, query, n)
-            if kind != "sound":
-                answer.words = self.index.find_words(query, n) if kind == "lyrics" else []
+            answer.words = self._words(question, names, query, n, answer)
         reply = self._reply(answer, kind, names[0] if len(names) == 1 else None)
         tags = split_tags(query if kind == "tags" else question.tags)
         if kind == "tags":
@@ -184,6 +182,16 @@ class ViewGallery(Gallery):
         text = question.tags if question.tags and names[0] == TAGS else query
         return self._ask_pair(find, names[0], "y", text, n)
 
+    def _words(self, question, names, query, n, answer):
+        """Return the songs with the words that were typed or heard."""
+        if question.kind != "lyrics":
+            return answer.words if question.kind == "sound" else []
+        if question.find is not None and names == (self.views.words,):
+            pair = self.index.pair(question.find, self.views.words)
+            if can_find_words(pair, "y"):
+                return answer.words  # `ask` has searched them, which takes most of its time
+        return self.index.find_words(query, n)
+
     def _ask_pair(self, view, find, side, query, n):
         """Return the answer to a query of one side of a pair of views."""
         has_tags = TAGS in (*np.atleast_1d(view), find)
@@ -225,14 +233,8 @@ class ViewGallery(Gallery):
         view = self.views.view_of_song(view, has)
         # The correlations with the view that it searches weight the components.
         other = (*self.views.choices([view]), *(name for name in self.points if name != view))[0]
-        scores, ids = more_like(self.index.pair(view, other), self.songs.ids[position], n)
-        hits = enumerate(zip(ids, scores, strict=True), start=1)
-        return {
-            "asked": "like",
-            "seed": self._card(position),
-            "gallery": len(self.songs.ids),
-            "query": self.points[view][position],
-            "results": [self._hit(place, *hit) for place, hit in hits],
+        pair = self.index.pair(view, other)
+        return self._like(pair, position, n, self.points[view][position]) | {
             "find": view,
             "finds": self.views.alike(has),
             "tags": [],
@@ -268,8 +270,7 @@ class ViewGallery(Gallery):
 
     def map(self):
         """Return the positions of the songs on the map, by every view."""
-        titles = [self.songs.title(position) for position in range(len(self.songs.ids))]
-        return views_map(self.points, titles)
+        return views_map(self.points, self.songs.titles())
 
     def _try(self, line):
         question = self.question("lyrics")

@@ -10,12 +10,13 @@ import numpy as np
 
 from skdcca._utils.readers import reads
 from skdcca.web._errors import refusal
+from skdcca.web._map import known_rows
 
 LYRICS, TAGS = "lyrics", "tags"  # names of views that the page knows
 
 
 class Question(NamedTuple):
-    """What a query asks.
+    """A query of the page: what it searches by, and what it searches.
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class Views:
     def __init__(self, kinds, variates):
         self.kinds = kinds
         # A view of an empty index counts as present; such an index refuses all queries by itself.
-        self.found = [name for name, z in variates.items() if not len(z) or _has_view(z).any()]
+        self.found = [name for name, z in variates.items() if not len(z) or known_rows(z).any()]
         texts = [name for name in self.of_kind("text") if name != TAGS]
         # The view whose queries also search the words of the songs.
         self.words = LYRICS if LYRICS in texts else next(iter(texts), None)
@@ -134,11 +135,6 @@ class Views:
         if name not in self.kinds:
             # The name from the request is not repeated, because it may be of any length.
             raise refusal(400, f"The view must be one of {', '.join(self.kinds)}.")
-
-
-def _has_view(z):
-    """Return the rows of variates that have the view."""
-    return ~np.isnan(z[:, 0])
 
 
 def view_kinds(model):

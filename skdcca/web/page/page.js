@@ -11,7 +11,7 @@ function go(query) {
 
 /** Show what the address asks for. */
 function follow() {
-  const query = new URLSearchParams(location.hash.split("?")[1] ?? "");
+  const query = queryOfAddress();
   $("error").textContent = "";
   if (query.get("q") !== null || query.get("tags") !== null) return askText(Object.fromEntries(query));
   if (query.get("like") !== null) return askLike(query.get("like"), query.get("view"));

@@ -72,4 +72,7 @@ function fetchOnce(url) {
   return fetched.get(url);
 }
 
+/** Return the query in the address of the page. */
+const queryOfAddress = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
+
 const songUrl = (song, what) => `/api/${what}/${song.position}`;

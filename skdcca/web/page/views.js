@@ -14,23 +14,20 @@ function labelOf(name) {
 /** Return the verb that goes with a view: its sound goes, its lyrics go. */
 const verb = (name, one, many) => labelOf(name).endsWith("s") ? many : one;
 
-/** Return what the user asked with, and how a sentence calls the same of another song. */
+/** What the user asked with, and how a sentence calls the same of another song, by kind of query. */
+const ASKED = {
+  lyrics: { noun: "line", words: "words", other: "A line from another song", fits: "fits", with: "words like yours" },
+  sound: { noun: "clip", words: "sounds", other: "A clip of another song", fits: "fits", with: "sounds like your clip" },
+  text: { noun: "text", words: "text", other: "The text of another song", fits: "fits", with: "texts like yours" },
+  tags: { noun: "tags", words: "tags", other: "The tags of another song", fits: "fit", with: "tags like yours" },
+};
+
+/** Return the words of `ASKED` for a query by one view, or by two. */
 function askedWith(reply) {
-  const [noun, other] = {
-    lyrics: ["line", "A line from another song"],
-    sound: ["clip", "A clip of another song"],
-    text: ["text", "The text of another song"],
-    tags: ["tags", "The tags of another song"],
-  }[reply.asked];
-  const both = reply.views?.length === 2;
-  return {
-    noun,
-    words: reply.asked === "lyrics" ? "words" : reply.asked === "sound" ? "sounds" : noun,
-    other: both ? `${other} with its tags` : other,
-    fits: reply.asked === "tags" ? "fit" : "fits",
-    with: reply.asked === "sound" ? `sounds like your clip${both ? " and with these tags" : ""}` :
-      `${reply.asked === "text" ? "texts" : reply.asked === "tags" ? "tags" : "words"} like yours`,
-  };
+  const asked = ASKED[reply.asked];
+  if (reply.views?.length !== 2) return asked;
+  const tags = reply.asked === "sound" ? " and with these tags" : "";
+  return { ...asked, other: `${asked.other} with its tags`, with: `${asked.with}${tags}` };
 }
 
 /** Return the views that a query of the same kind can belong to: the line may be lyrics or a theme. */
@@ -69,7 +66,7 @@ function choice(title, names, current, choose) {
 
 /** Ask the same again with another view. */
 function again(change) {
-  const query = Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] ?? ""));
+  const query = Object.fromEntries(queryOfAddress());
   // What was searched may not be possible for another kind of query.
   if (change.view && query.like === undefined) delete query.find;
   if (query.clip === undefined) return go({ ...query, ...change });
@@ -136,7 +133,7 @@ function submit() {
   const q = $("text").value, tags = $("tags").value.trim();
   if (!tags) return go({ q });
   if (q.trim()) return go({ q, tags });
-  const clip = answer?.asked === "sound" && clips.get(new URLSearchParams(location.hash.split("?")[1] ?? "").get("clip"));
+  const clip = answer?.asked === "sound" && clips.get(queryOfAddress().get("clip"));
   if (clip) return askSound(clip.file, { ...clip.choices, find: undefined, tags });
   go({ tags });
 }
